@@ -1,0 +1,27 @@
+"""The engine: a few-step diffusion model, bent from inside.
+
+    from engine import Generator, FrameSpec
+    picture = Generator.load("builtin").render(FrameSpec(prompts=(("neon blue galaxy", 1.0),)))
+
+`Generator` is imported when first used: torch and diffusers take seconds to load.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.bends import Bend, BendPlan
+from engine.spec import FrameSpec, Picture
+
+if TYPE_CHECKING:
+    from engine.generator import Generator
+
+__all__ = ["Bend", "BendPlan", "FrameSpec", "Generator", "Picture"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Generator":
+        from engine.generator import Generator
+
+        return Generator
+    raise AttributeError(f"module 'engine' has no attribute {name!r}")
