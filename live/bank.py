@@ -1,0 +1,113 @@
+"""The scene bank: the scenes that keys and OSC can choose, in order, and which of their files have changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import scenes
+from bentlight.errors import BadInput, BadScene
+from scenes.schema import Scene
+
+__all__ = ["SceneBank"]
+
+
+class SceneBank:
+    """Scenes by name: the built-in ones, and before them one given by path.
+
+    Parameters
+    ----------
+    first : str
+        Name of a built-in scene, or path of a scene file, to start with; empty for the first built-in one.
+
+    Raises
+    ------
+    BadInput
+        If there is no such scene.
+    BadScene
+        If the file is refused.
+    """
+
+    def __init__(self, first: str = "") -> None:
+        self._paths: dict[str, Path] = dict(scenes.library())
+        self._seen: dict[str, int] = {}
+        if first and first not in self._paths:
+            path = Path(first)
+            if not path.is_file():
+                raise BadInput(
+                    f"there is no scene {first!r}; there are {', '.join(self._paths)}, or give a scene file's path."
+                )
+            scenes.load(path)
+            self._paths = {path.stem: path.resolve(), **{k: v for k, v in self._paths.items() if k != path.stem}}
+            first = path.stem
+        self.current = first or next(iter(self._paths))
+
+    @property
+    def names(self) -> list[str]:
+        """Names in the order of the number keys."""
+        return list(self._paths)
+
+    def choose(self, name: str) -> Scene:
+        """Make `name` the current scene and return it; the current one stays when it is refused.
+
+        Raises
+        ------
+        BadInput
+            If the bank has no scene of that name: a name from outside is never used as a path.
+        BadScene
+            If its file is refused.
+        """
+        if name not in self._paths:
+            raise BadInput(f"there is no scene {name!r}; there are {', '.join(self._paths)}.")
+        scene = self._load(name)
+        self.current = name
+        return scene
+
+    def step(self, offset: int) -> Scene:
+        """Choose the scene `offset` places on, round the bank."""
+        names = self.names
+        return self.choose(names[(names.index(self.current) + offset) % len(names)])
+
+    def at(self, index: int) -> Scene:
+        """Choose the scene on number key `index`, from 0.
+
+        Raises
+        ------
+        BadInput
+            If there are fewer scenes.
+        """
+        if not 0 <= index < len(self._paths):
+            raise BadInput(f"there are {len(self._paths)} scenes; key {index + 1} has none.")
+        return self.choose(self.names[index])
+
+    def scene(self, name: str) -> Scene:
+        """Read a scene without choosing it."""
+        return scenes.load(self._paths[name])
+
+    def reload(self) -> Scene | None:
+        """Return the current scene anew when its file has changed since it was last read, else None.
+
+        Raises
+        ------
+        BadScene
+            Once for each change that is refused.
+        """
+        path = self._paths[self.current]
+        try:
+            stamp = os.stat(path).st_mtime_ns
+        except OSError:
+            return None  # an editor that saves by renaming leaves a moment without a file
+        if stamp == self._seen.get(self.current):
+            return None
+        self._seen[self.current] = stamp
+        return scenes.load(path)
+
+    def _load(self, name: str) -> Scene:
+        path = self._paths[name]
+        try:
+            stamp = os.stat(path).st_mtime_ns
+        except OSError as error:
+            raise BadScene(str(path), None, f"cannot be read ({error.strerror}); put the file back.") from None
+        scene = scenes.load(path)
+        self._seen[name] = stamp
+        return scene

@@ -1,0 +1,1 @@
+"""Measurements behind `bentlight bench`; the scripts in `bench/` call the same functions."""

@@ -1,0 +1,80 @@
+"""`bentlight bench`: measurements that anyone can run."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from live.cli.tables import show
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Measure this machine: pictures (speed), latency (sound to picture).", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command("pictures")
+def pictures(
+    seconds: Annotated[float, typer.Option(min=5, help="Length of the headless show.")] = 30.0,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="The same in minutes.")] = None,
+    scene: Annotated[str, typer.Option(help="The scene; the first one when not said.")] = "",
+    model: Annotated[str, typer.Option(help="The model.")] = "builtin",
+    as_json: Json = False,
+) -> None:
+    """Time the generator with no bends and with four moving ones, then a whole headless show of the demo track."""
+    from engine.generator import Generator
+
+    from live.bench.pictures import generator_speed, show_speed
+    from live.machine import machine_name
+    from live.performance import render_threads
+
+    speed = generator_speed(Generator.load(model, threads=render_threads()), "neon blue galaxy")
+    made = show_speed(60 * minutes if minutes else seconds, scene, model)
+    if as_json:
+        print(json.dumps({"machine": machine_name(), "generator": speed, "show": made}, indent=2))
+        return
+    show(
+        f"Generator alone ({model}; {machine_name()})",
+        ("what", "median ms", "p95 ms", "p99 ms", "pictures/s", "over no bends"),
+        [[str(value) for value in row.values()] for row in speed],
+    )
+    age = made["feature_age_ms"]
+    show(
+        f"Headless show of the demo track, scene {made['scene']}, {made['seconds']:.0f} s",
+        ("what", "figure"),
+        [
+            ("pictures/s", made["pictures_per_s"]),
+            ("distinct pictures", f"{made['distinct']} of {made['pictures']}"),
+            ("size, steps", f"{made['width']} x {made['height']}, {made['steps']}"),
+            ("age of the newest feature at render start, ms", f"p50 {age['p50']}, p95 {age['p95']}, p99 {age['p99']}"),
+            ("one picture, ms", ", ".join(f"{k} {v}" for k, v in made["picture_ms"].items())),
+            ("onsets heard, shown", f"{made['onsets_heard']}, {made['onsets_shown']}"),
+            ("hops lost", made["hops_lost"]),
+            ("memory of all processes, start and growth, MB", f"{made['memory_mb'][0][1]}, {made['memory_growth_mb']}"),
+        ],
+    )
+
+
+@app.command("latency")
+def latency(
+    seconds: Annotated[float, typer.Option(min=6, help="Length of the click track.")] = 30.0,
+    seed: Annotated[int, typer.Option(help="Draws the clicks' times.")] = 1,
+    scene: Annotated[str, typer.Option(help="The scene; the first one when not said.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Time each leg from a click in the sound to the first picture that shows it, without the sound card's own."""
+    from live.bench.latency import latency as measure
+    from live.machine import machine_name
+
+    made = measure(seconds, seed, scene)
+    if as_json:
+        print(json.dumps({"machine": machine_name(), **made}, indent=2))
+        return
+    show(
+        f"Latency ({machine_name()}); {made['heard']} of {made['clicks']} clicks heard",
+        ("leg", "p50 ms", "p95 ms"),
+        [(name, leg.get("p50", "–"), leg.get("p95", "–")) for name, leg in made["legs"].items()],
+    )

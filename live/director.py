@@ -1,0 +1,217 @@
+"""The director: turns what is asked for on the control board into what is done, and watches the files of the scenes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bentlight.clock import now_s
+from bentlight.errors import BentlightError
+from bentlight.parameter import Value
+from live.bank import SceneBank
+from live.control.board import ControlBoard
+from live.render import Renderer
+from live.supervise import Supervised
+from scenes.patch import Patch
+from scenes.schema import Scene
+
+if TYPE_CHECKING:
+    from engine.generator import Generator
+
+    from live.capture.ears import Ears
+    from live.record import Recorder
+
+__all__ = ["Director"]
+
+log = logging.getLogger(__name__)
+
+RECORDINGS = Path("recordings")
+NOTICE_S = 6.0
+WATCH_S = 0.5
+
+
+class Director:
+    """Acts on control events, off the render thread and off the stage.
+
+    Parameters
+    ----------
+    board : ControlBoard
+    renderer : Renderer
+    ears : Ears
+    bank : SceneBank
+    seed : int or None
+        Overrides the scenes' seeds.
+    """
+
+    def __init__(
+        self, board: ControlBoard, renderer: Renderer, ears: Ears, bank: SceneBank, seed: int | None = None
+    ) -> None:
+        self.bank = bank
+        self.recorder: Recorder | None = None
+        self.quit = threading.Event()
+        self._board = board
+        self._renderer = renderer
+        self._ears = ears
+        self._seed = seed
+        self._seed_set = False
+        self._overrides: dict[str, Value] = {"/prompt": "", "/prompt/index": 0}
+        self._notices: dict[str, float] = {}
+        self._scene_fault: str | None = None
+        self._next_watch_s = 0.0
+        self._preparing: Supervised | None = None
+        self._handlers: dict[str, Callable[[Value], None]] = {
+            "/scene": lambda value: self._play(bank.choose(str(value))),
+            "/scene/number": lambda value: self._play(bank.at(int(value) - 1)),
+            "/scene/next": lambda _: self._play(bank.step(+1)),
+            "/scene/previous": lambda _: self._play(bank.step(-1)),
+            "/prompt": self._set_prompt,
+            "/prompt/next": lambda _: self._next_prompt(),
+            "/seed": lambda _: self._set_seed(),
+            "/record": lambda value: self.record() if value else self.stop_recording(),
+            "/tap": lambda _: ears.tap(),
+            "/gain": lambda value: ears.set_gain(float(value)),
+            "/gain/auto": lambda value: ears.set_gain("auto" if value else float(board.values()["/gain"])),
+            "/input/next": lambda _: self.notice(f"input: {ears.next_input()}"),
+            "/input/demo": lambda _: ears.set_source("demo"),
+            "/quit": lambda _: self.quit.set(),
+        }
+
+    # What the render thread and the HUD ask ---------------------------------------------------------
+
+    def controls(self) -> Mapping[str, Value]:
+        """Return control values for the patch: the board's, with prompts only once they are prepared."""
+        values = {**self._board.values(), **self._overrides}
+        if not self._seed_set:
+            del values["/seed"]  # its default is the scene's own seed, not zero
+        return values
+
+    def warnings(self) -> list[str]:
+        """Return what the HUD should say now, most lasting first."""
+        now = now_s()
+        found = [self._scene_fault] if self._scene_fault else []
+        status = self.recorder.status() if self.recorder is not None else None
+        if status is not None and status.error:
+            found.append(status.error)
+        self._notices = {text: until for text, until in self._notices.items() if until > now}
+        return found + list(self._notices)
+
+    def notice(self, text: str) -> None:
+        """Show a sentence for some seconds."""
+        log.info(text)
+        self._notices = {**self._notices, text: now_s() + NOTICE_S}
+
+    # Its own thread ----------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Act on events until `stop` is set."""
+        while not stop.is_set():
+            self.step()
+            stop.wait(0.005)
+
+    def step(self) -> None:
+        """Act on every event that is waiting, and look at the scene's file now and then."""
+        for address, value, _ in self._board.take_events():
+            handler = self._handlers.get(address)
+            if handler is None:
+                continue
+            try:
+                handler(value)
+            except BentlightError as error:
+                self.notice(str(error))
+        now = now_s()
+        if now >= self._next_watch_s:
+            self._next_watch_s = now + WATCH_S
+            self._watch_scene()
+
+    def open(self, generator: Generator) -> None:
+        """Play the first scene on a loaded generator, then prepare the others in the background."""
+        self._play(self.bank.choose(self.bank.current), generator)
+        self._preparing = Supervised("preparation of the scenes", lambda stop: self._prepare_all(stop, generator))
+        self._preparing.start()
+
+    def close(self) -> None:
+        """Finish what is open."""
+        if self._preparing is not None:
+            self._preparing.stop()
+        self.stop_recording()
+
+    # Scenes and prompts ------------------------------------------------------------------------------
+
+    def _play(self, scene: Scene, generator: Generator | None = None) -> None:
+        generator = generator or self._renderer.generator
+        if generator is None:
+            return  # the model is still loading; `open` plays the bank's current scene
+        patch = Patch(scene, seed=self._seed)
+        generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
+        self._overrides = {"/prompt": "", "/prompt/index": 0}
+        self._board.replace("/bend", {a: p for a, p in patch.parameters.items() if a.startswith("/bend/")})
+        self._board.replace("/route", {a: p for a, p in patch.parameters.items() if a.startswith("/route/")})
+        self._renderer.patch = patch
+        self._scene_fault = None
+
+    def _watch_scene(self) -> None:
+        try:
+            scene = self.bank.reload()
+            if scene is not None:
+                self._play(scene)
+                self.notice(f"{self.bank.current} was read again")
+        except BentlightError as error:
+            self._scene_fault = f"kept the running scene: {error}"
+
+    def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
+        for name in self.bank.names:
+            if stop.is_set():
+                return
+            try:
+                patch = Patch(self.bank.scene(name))
+                generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
+            except BentlightError as error:
+                log.warning("scene %s cannot be prepared: %s", name, error)
+
+    def _set_prompt(self, value: Value) -> None:
+        text = str(value).strip()
+        if text and self._renderer.generator is not None:
+            self._renderer.generator.prepare(prompts=(text,))
+        self._overrides = {**self._overrides, "/prompt": text}
+
+    def _set_seed(self) -> None:
+        self._seed_set = True
+
+    def _next_prompt(self) -> None:
+        index = int(self._overrides["/prompt/index"]) + 1
+        self._overrides = {**self._overrides, "/prompt": "", "/prompt/index": index}
+
+    # Recording ---------------------------------------------------------------------------------------
+
+    def record(self, path: Path | None = None) -> None:
+        """Begin to record into `path`, or a new file in `recordings/` named for the moment."""
+        from live.record import Recorder
+
+        if self.recorder is not None or self._renderer.generator is None:
+            return
+        path = path or RECORDINGS / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv"
+        status = self._ears.status()
+        recorder = Recorder(
+            path,
+            size=self._renderer.generator.size,
+            samples=self._ears.samples.reader(),
+            sample_rate=status.sample_rate,
+            channels=status.channels,
+        )
+        recorder.start()
+        self.recorder = recorder
+        self._renderer.listeners = [recorder.offer]
+        self._board.set("/record", True)
+
+    def stop_recording(self) -> None:
+        """Finish the recording, if one is open."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None:
+            self._renderer.listeners = []
+            recorder.stop()
+            self._board.set("/record", False)
+            self.notice(f"recorded {recorder.path}")

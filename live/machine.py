@@ -1,0 +1,165 @@
+"""What this machine has: displays, sound, graphics devices, MIDI; and what to do about what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+from dataclasses import dataclass
+
+from bentlight.errors import BentlightError
+
+__all__ = [
+    "Check",
+    "checks",
+    "describe_displays",
+    "describe_graphics",
+    "describe_midi",
+    "describe_sound",
+    "display_problem",
+    "machine_name",
+    "sound_problem",
+]
+
+Rows = list[tuple[str, str]]
+
+
+def display_problem() -> str | None:
+    """Return a sentence saying why no window can be opened and what to do, or None when one can."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if os.environ.get("SDL_VIDEODRIVER") in ("dummy", "offscreen"):
+            return None
+        return "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set); start from a desktop to get a window."
+    return None
+
+
+def sound_problem() -> str | None:
+    """Return a sentence saying why no sound can be heard and what to do, or None when an input is there."""
+    from live.capture.devices import inputs
+
+    try:
+        found = inputs()
+    except BentlightError as error:
+        return str(error)
+    if not found:
+        return "There is no sound input; plug in a microphone or an audio interface, or start the sound server."
+    return None
+
+
+def describe_sound() -> Rows:
+    """Return the sound inputs as (name, details)."""
+    from live.capture.devices import inputs
+
+    try:
+        return [
+            (("* " if device.default else "") + device.name, f"{device.channels} channels, {device.sample_rate:g} Hz")
+            for device in inputs()
+        ]
+    except BentlightError as error:
+        return [("none", str(error))]
+
+
+def describe_displays() -> Rows:
+    """Return the displays as (number, size)."""
+    problem = display_problem()
+    if problem:
+        return [("none", problem)]
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    import pygame
+
+    try:
+        pygame.display.init()
+        sizes = pygame.display.get_desktop_sizes()
+    except pygame.error as error:
+        return [("none", f"{error}; start from a desktop.")]
+    finally:
+        pygame.display.quit()
+    return [(str(i), f"{width} x {height}") for i, (width, height) in enumerate(sizes)]
+
+
+def describe_graphics() -> Rows:
+    """Return the devices that torch can use as (name, details)."""
+    if importlib.util.find_spec("torch") is None:
+        return [("none", "torch is not installed; run `make run`, or pip install torch.")]
+    import torch
+
+    rows = [
+        (f"cuda:{i} {torch.cuda.get_device_name(i)}", f"{torch.cuda.get_device_properties(i).total_memory >> 30} GiB")
+        for i in range(torch.cuda.device_count())
+    ]
+    if torch.backends.mps.is_available():
+        rows.append(("mps", "Apple graphics"))
+    return [*rows, ("cpu", machine_name())]
+
+
+def describe_midi() -> Rows:
+    """Return the MIDI ports; MIDI is not played yet."""
+    return [("none", "MIDI is not there yet; play with OSC and the keyboard.")]
+
+
+def machine_name() -> str:
+    """Return this machine's processor and number of cores, for tables of figures."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as info:
+            name = next(line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that playing needs.
+
+    Attributes
+    ----------
+    mark : str
+        ✓ there, ✗ needed and missing, – missing, and the show goes on without.
+    what, finding, remedy : str
+    """
+
+    mark: str
+    what: str
+    finding: str
+    remedy: str = ""
+
+
+def checks() -> list[Check]:
+    """Look at everything that playing needs."""
+    found = [Check("✓", "Python", platform.python_version())]
+    for module, package in (
+        ("torch", "torch"),
+        ("diffusers", "diffusers"),
+        ("aubio", "aubio-ledfx"),
+        ("pygame", "pygame"),
+        ("av", "av"),
+    ):
+        there = importlib.util.find_spec(module) is not None
+        remedy = "" if there else f"pip install {package}"
+        found.append(Check("✓" if there else "✗", module, "installed" if there else "missing", remedy))
+    from engine.builtin import WEIGHTS
+
+    there = (WEIGHTS / "unet").is_dir()
+    found.append(
+        Check(
+            "✓" if there else "✗",
+            "built-in model",
+            str(WEIGHTS) if there else "missing",
+            "" if there else "install anew",
+        )
+    )
+    sound = sound_problem()
+    found.append(
+        Check(
+            "–" if sound else "✓",
+            "sound input",
+            sound or "there",
+            "sudo apt install libportaudio2" * bool(sound and "portaudio" in sound.lower()),
+        )
+    )
+    display = display_problem()
+    found.append(Check("–" if display else "✓", "display", display or "there"))
+    return found

@@ -1,0 +1,253 @@
+"""The performance: ears, render thread, control, stage and recording put together and kept going."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bentlight.clock import now_s
+from bentlight.errors import BadInput, BentlightError
+from bentlight.parameter import Value
+from engine.spec import Picture
+from live.bank import SceneBank
+from live.capture.ears import Ears
+from live.control.addresses import declare_performance
+from live.control.board import ControlBoard
+from live.control.osc import OscReceiver
+from live.director import Director
+from live.mailbox import Mailbox
+from live.render import Renderer
+from live.report import report
+from live.supervise import Supervised
+
+if TYPE_CHECKING:
+    from engine.generator import Generator
+
+    from live.stage.state import HudState
+
+__all__ = ["Performance", "PlaySettings"]
+
+log = logging.getLogger(__name__)
+
+SMALLEST_SIDE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySettings:
+    """What `bentlight play` was asked for.
+
+    Attributes
+    ----------
+    input : str
+        ``default``, a device name or index, ``file:PATH``, ``demo`` or ``silence``.
+    channels : tuple of int or None
+        Input channels to listen to, counted from 1; None for the first two.
+    gain : float or "auto"
+        Gain in dB.
+    scene : str
+        Name or path; empty for the first built-in scene.
+    model : str or None
+        Overrides the scenes' model.
+    size : tuple of int or None
+        (width, height) of the pictures; None for the model's own.
+    steps, seed : int or None
+        Override the scenes'.
+    display : int
+    fullscreen, headless, mute : bool
+    record, report : Path or None
+    osc : tuple of (str, int) or None
+        Where to listen; None for no OSC.
+    seconds : float or None
+        How long to play, counted from the first picture; None until told to stop.
+    """
+
+    input: str = "default"
+    channels: tuple[int, ...] | None = None
+    gain: float | Literal["auto"] = "auto"
+    scene: str = ""
+    model: str | None = None
+    size: tuple[int, int] | None = None
+    steps: int | None = None
+    seed: int | None = None
+    display: int = 0
+    fullscreen: bool = False
+    headless: bool = False
+    record: Path | None = None
+    osc: tuple[str, int] | None = ("127.0.0.1", 9000)
+    seconds: float | None = None
+    mute: bool = False
+    report: Path | None = None
+
+
+class Performance:
+    """One show.
+
+    Parameters
+    ----------
+    settings : PlaySettings
+
+    Raises
+    ------
+    BadInput, BadScene
+        If the settings cannot be played.
+    """
+
+    def __init__(self, settings: PlaySettings) -> None:
+        if settings.record is not None and settings.record.suffix not in (".mkv", ".mp4"):
+            raise BadInput(f"--record {settings.record}: give a name that ends in .mkv or .mp4.")
+        self.settings = settings
+        self.bank = SceneBank(settings.scene)
+        self.board = ControlBoard()
+        declare_performance(self.board)
+        self.pictures: Mailbox[Picture] = Mailbox()
+        self.ears = Ears(settings.input, channels=settings.channels, gain=settings.gain, mute=settings.mute)
+        self.renderer = Renderer(self.ears.features.reader(), self._controls, self.pictures)
+        self.renderer.on_out_of_memory = self._smaller
+        self.director = Director(self.board, self.renderer, self.ears, self.bank, settings.seed)
+        self.osc = OscReceiver(*settings.osc, self.board) if settings.osc else None
+        self.failure: Exception | None = None
+        self._newest = self.ears.features.reader()
+        self._loader = threading.Thread(target=self._load, name="model loader", daemon=True)
+        self._threads = [Supervised("render thread", self._render), Supervised("director", self.director.run)]
+        self._ended = threading.Event()
+        self._started_s = now_s()
+
+    # The show ----------------------------------------------------------------------------------------
+
+    def run(self) -> dict[str, Any]:
+        """Play until told to stop, and return the report.
+
+        Raises
+        ------
+        BentlightError
+            If the show cannot begin: no model, no display, no such device at all.
+        """
+        stage = self._stage()
+        try:
+            if self.osc is not None:
+                self.osc.start()
+            if self._live_input:
+                self.ears.start()
+            self._loader.start()
+            for thread in self._threads:
+                thread.start()
+            stage.run(self._should_stop)
+        finally:
+            self._close()
+        if self.failure is not None:
+            raise self.failure
+        made = report(self)
+        if self.settings.report is not None:
+            write_json(self.settings.report, made)
+        return made
+
+    def _controls(self) -> Mapping[str, Value]:
+        return self.director.controls()
+
+    @property
+    def _live_input(self) -> bool:
+        # A file or the demo starts with the pictures, so that nothing of it is missed.
+        return not (self.settings.input == "demo" or self.settings.input.startswith("file:"))
+
+    def _stage(self) -> Any:
+        if self.settings.headless:
+            from live.stage.headless import HeadlessStage
+
+            return HeadlessStage(self.pictures)
+        from live.stage.window import Stage, StageSettings
+
+        settings = StageSettings(display=self.settings.display, fullscreen=self.settings.fullscreen)
+        return Stage(settings, self.pictures, self.board, self.hud)
+
+    def _should_stop(self) -> bool:
+        if self.director.quit.is_set() or self.failure is not None or self._ended.is_set():
+            return True
+        first = self.renderer.stats.first_s
+        if self.settings.seconds is not None and first is not None and now_s() - first >= self.settings.seconds:
+            return True
+        return self.settings.headless and self.ears.status().state == "ended"
+
+    def _load(self) -> None:
+        try:
+            from engine.generator import Generator
+
+            model = self.settings.model or self.bank.scene(self.bank.current).model
+            generator = Generator.load(model, size=self.settings.size, threads=render_threads())
+            self.director.open(generator)
+            if not self._live_input:
+                self.ears.start()
+            if self.settings.record is not None:
+                self._record_when_heard()
+            self.renderer.generator = generator
+        except BentlightError as error:
+            self.failure = error
+        except Exception as error:
+            log.exception("the model could not be loaded")
+            self.failure = error
+
+    def _record_when_heard(self) -> None:
+        """Begin the recording once the sample rate is known; give up waiting when sound does not come."""
+        deadline = now_s() + 5.0
+        while self.ears.status().sample_rate == 0 and now_s() < deadline:
+            self._ended.wait(0.02)
+        self.director.record(self.settings.record)
+
+    def _render(self, stop: threading.Event) -> None:
+        self.renderer.run(stop)
+
+    def _smaller(self, generator: Generator) -> None:
+        width, height = (max(SMALLEST_SIDE, int(side * 0.75) // 64 * 64) for side in generator.size)
+        if (width, height) == generator.size:
+            raise BadInput("The device has no memory left even for small pictures; close other programs that use it.")
+        generator.resize(width, height)
+        self.director.notice(f"out of memory: pictures are now {width} x {height}")
+
+    def _close(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.stop()
+        self.director.close()
+        if self.osc is not None:
+            self.osc.stop()
+        self.ears.stop()
+
+    # What the HUD shows --------------------------------------------------------------------------------
+
+    def hud(self) -> HudState:
+        """Return what the HUD shows now."""
+        from live.hud import hud_state
+
+        return hud_state(self)
+
+    def warnings(self) -> list[str]:
+        """Return every warning of the moment, in plain words."""
+        found = [thread.fault for thread in self._threads if thread.fault]
+        return found + self.director.warnings()
+
+
+def render_threads() -> int:
+    """Return how many threads the model may use: all cores but one on larger machines, both on two."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(1, cores - 1) if cores > 2 else cores
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write JSON through a temporary file, so that no half file is left.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be written.
+    """
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_text(json.dumps(data, indent=2) + "\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}); choose another place.") from None

@@ -1,0 +1,66 @@
+"""The report of a show: what was heard, made and shown, as plain numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from live.performance import Performance
+    from live.render import BendTrace, RenderStats
+
+__all__ = ["report"]
+
+
+def report(performance: Performance) -> dict[str, Any]:
+    """Return the numbers of a show, as `--report` writes them.
+
+    `pictures` counts new outputs of the generator; `distinct` those that differ from the one before. `seconds` runs
+    from the first picture to the last. Ages are render start minus publication of the newest feature.
+    """
+    stats = performance.renderer.stats
+    generator = performance.renderer.generator
+    width, height = generator.size if generator is not None else (0, 0)
+    seconds = max(stats.last_s - (stats.first_s or stats.last_s), 0.0)
+    osc = performance.osc.stats() if performance.osc is not None else None
+    patch = performance.renderer.patch
+    return {
+        "seconds": round(seconds, 3),
+        "pictures": stats.pictures,
+        "distinct": stats.distinct,
+        "pictures_per_s": round((stats.pictures - 1) / seconds, 2) if seconds else 0.0,
+        "width": width,
+        "height": height,
+        "steps": patch.steps if patch is not None else 0,
+        "scene": performance.bank.current,
+        "model": generator.model if generator is not None else None,
+        "onsets_heard": stats.onsets_heard,
+        "onsets_shown": stats.onsets_shown,
+        "feature_age_ms": stats.feature_age.summary_ms(),
+        "picture_ms": stats.picture.summary_ms(),
+        "hops_lost": performance.renderer.hearing.hops_lost,
+        "osc_received": osc.received if osc else 0,
+        "osc_dropped": osc.dropped if osc else 0,
+        "restarts": sum(thread.restarts for thread in performance._threads),
+        "bends": bends(stats),
+    }
+
+
+def bends(stats: RenderStats) -> dict[str, dict[str, Any]]:
+    """Return, for each bend, the range and the number of changes of its most moved parameter, and of each one."""
+    grouped: dict[str, dict[str, BendTrace]] = {}
+    for address, trace in stats.bends.items():
+        name, parameter = address.split("/")
+        grouped.setdefault(name, {})[parameter] = trace
+    made = {}
+    for name, parameters in grouped.items():
+        most = max(parameters.values(), key=lambda trace: trace.changes)
+        made[name] = {
+            "min": most.low,
+            "max": most.high,
+            "changes": most.changes,
+            "parameters": {
+                key: {"min": trace.low, "max": trace.high, "changes": trace.changes}
+                for key, trace in parameters.items()
+            },
+        }
+    return made

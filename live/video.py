@@ -1,0 +1,269 @@
+"""`VideoWriter`: pictures and sound into a video file that stays playable whatever happens to the writer.
+
+``.mkv`` holds H.264 and FLAC (the sound as it was heard, sample for sample), ``.mp4`` H.264 and AAC (for players that
+know nothing else).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+
+from bentlight.errors import BadInput
+
+__all__ = ["FORMATS", "VideoWriter"]
+
+FORMATS = (".mkv", ".mp4")
+
+_GROUP_S = 0.25
+_CLUSTER_MS = 200
+_BT709 = 1
+_TV_RANGE = 1
+_THREADS_ABOVE = 640 * 640
+
+
+class VideoWriter:
+    """Writes one file, picture by picture and block by block.
+
+    A live file (`live`) is written so that little is lost when the writer is killed: groups of pictures of a quarter
+    of a second, no look-ahead, no B-frames, every packet handed to the system at once, fragments in ``.mp4``. A file
+    that is not live is compressed better and comes out byte for byte the same when the same is written again.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.mkv`` or ``.mp4``. An existing file is replaced.
+    width, height : int
+        Size of the pictures in pixels, from 16. An odd size is made even by repeating the last row or column.
+    fps : float or Fraction
+        Pictures per second.
+    sample_rate : int or None
+        Samples per second of the sound; None for no sound.
+    channels : int
+        1 to 8; more than 2 are refused by some players.
+    live : bool
+    crf : int
+        Constant rate factor of x264, 0 (lossless) to 51; 18 looks like the original.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be written or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        width: int,
+        height: int,
+        fps: float | Fraction,
+        sample_rate: int | None = None,
+        channels: int = 2,
+        *,
+        live: bool = True,
+        crf: int = 18,
+    ) -> None:
+        self.path = Path(path)
+        if self.path.suffix.lower() not in FORMATS:
+            raise BadInput(f"{self.path} is no name for a video; let it end in {' or '.join(FORMATS)}.")
+        if min(width, height) < 16 or fps <= 0 or not 1 <= channels <= 8:
+            raise BadInput(
+                f"{self.path}: {width} x {height} pixels, {float(fps):g} pictures/s and {channels} channels make no "
+                "video; take at least 16 x 16, more than 0 and 1 to 8."
+            )
+        self.width, self.height = width, height
+        self.fps = Fraction(fps).limit_denominator(1001)
+        self.sample_rate, self.channels = sample_rate, channels
+        self.error: str | None = None
+        self._reformatter = VideoReformatter()
+        self._closed = False
+        mp4 = self.path.suffix.lower() == ".mp4"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(self.path), "w", container_options=_container_options(mp4, live))
+        except (OSError, av.FFmpegError) as error:
+            raise BadInput(f"{self.path} cannot be written ({_plain(error)}); choose another place.") from None
+        try:
+            self._video = self._add_video(live, crf)
+            self._audio = self._add_audio("aac" if mp4 else "flac", live) if sample_rate else None
+            self._container.start_encoding()
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._closed = True
+            self._give_up()
+            raise BadInput(f"{self.path} cannot be written ({_plain(error)}); choose another place or size.") from None
+
+    def _add_video(self, live: bool, crf: int) -> Any:
+        group_s = _GROUP_S if live else 2.0
+        small = self.width * self.height <= _THREADS_ABOVE
+        options = {
+            "crf": str(crf),
+            "preset": "veryfast" if live else "medium",
+            # The number of threads changes what x264 writes, so a file that must come out the same has one.
+            "threads": "1" if small or not live else "4",
+        }
+        if live:
+            options["tune"] = "zerolatency"
+        else:
+            options["x264-params"] = "rc-lookahead=20"
+        stream: Any = self._container.add_stream("libx264", rate=self.fps, options=options)
+        stream.width, stream.height = self.width + self.width % 2, self.height + self.height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = 1 / self.fps
+        context = stream.codec_context
+        context.time_base = 1 / self.fps
+        context.gop_size = max(1, round(float(self.fps) * group_s))
+        context.max_b_frames = 0
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = _TV_RANGE
+        return stream
+
+    def _add_audio(self, codec: str, live: bool) -> Any:
+        layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels}c")
+        stream: Any = self._container.add_stream(codec, rate=self.sample_rate, layout=layout)
+        stream.time_base = Fraction(1, self.sample_rate or 1)
+        if codec == "flac":
+            stream.codec_context.format = "s16"
+            if live:
+                # Blocks of 1024 samples: a block is only on disk when it is full.
+                stream.codec_context.options = {"frame_size": "1024"}
+        else:
+            stream.codec_context.bit_rate = 192_000
+        return stream
+
+    def write_picture(self, pixels: np.ndarray, index: int) -> None:
+        """Encode one picture.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (height, width, 3)
+            Red, green, blue. Another size than the video's is scaled to it.
+        index : int
+            Number of the frame, growing from call to call; it is shown from ``index / fps`` on.
+
+        Raises
+        ------
+        BadInput
+            If the file can no longer be written, as on a full disk. What was written before stays playable.
+        """
+        self._check_open()
+        height, width = pixels.shape[:2]
+        if (width, height) == (self.width, self.height) and (width % 2 or height % 2):
+            pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame = self._reformatter.reformat(
+            frame,
+            self._video.width,
+            self._video.height,
+            "yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            interpolation=Interpolation.BICUBIC,
+        )
+        frame.pts = index
+        frame.time_base = 1 / self.fps
+        self._mux(self._video, frame)
+
+    def write_sound(self, samples: np.ndarray, start: int) -> None:
+        """Encode a block of sound that follows the one before.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (n, channels)
+            Full scale is 1; what is beyond is clipped, what is not finite becomes 0.
+        start : int
+            Number of the first sample, counted from the beginning of the file.
+
+        Raises
+        ------
+        BadInput
+            If the file can no longer be written, or was opened without sound.
+        """
+        self._check_open()
+        if self._audio is None:
+            raise BadInput(f"{self.path} was opened without sound; give a sample rate.")
+        if len(samples) == 0:
+            return
+        clean = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
+        if self._audio.codec_context.format.name == "s16":
+            block = np.round(clean * 32767.0).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout=self._audio.codec_context.layout)
+        else:
+            planes = np.ascontiguousarray(clean.T)
+            frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._audio.codec_context.layout)
+        frame.sample_rate = self.sample_rate
+        frame.pts = start
+        frame.time_base = Fraction(1, self.sample_rate or 1)
+        self._mux(self._audio, frame)
+
+    def close(self) -> None:
+        """Write what is still inside the encoders and finish the file. Calling it again does nothing.
+
+        Raises
+        ------
+        BadInput
+            If the end of the file cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self.error is not None:
+            self._give_up()
+            return
+        try:
+            for stream in (self._video, self._audio):
+                if stream is not None:
+                    self._container.mux(stream.encode(None))
+            self._container.close()
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._fail(error)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _mux(self, stream: Any, frame: Any) -> None:
+        try:
+            for packet in stream.encode(frame):
+                self._container.mux_one(packet)
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._fail(error)
+
+    def _check_open(self) -> None:
+        if self.error is not None:
+            raise BadInput(self.error)
+        if self._closed:
+            raise BadInput(f"{self.path} is finished; open another file.")
+
+    def _fail(self, error: Exception) -> None:
+        self.error = f"{self.path} can no longer be written ({_plain(error)}); what is in it stays playable."
+        raise BadInput(self.error) from None
+
+    def _give_up(self) -> None:
+        try:
+            self._container.close()
+        except (OSError, ValueError, av.FFmpegError):
+            pass  # the error was told when it came
+
+
+def _container_options(mp4: bool, live: bool) -> dict[str, str]:
+    options = {"fflags": "+bitexact"}
+    if live:
+        # Packets of one stream never wait long for the other's, and none waits in a buffer of the writer.
+        options |= {"flush_packets": "1", "max_interleave_delta": "300000"}
+        if mp4:
+            options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
+        else:
+            options["cluster_time_limit"] = str(_CLUSTER_MS)
+    elif mp4:
+        options["movflags"] = "faststart"
+    return options
+
+
+def _plain(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).rstrip(".")

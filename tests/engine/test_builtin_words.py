@@ -1,0 +1,70 @@
+"""The vocabulary: captions mean what they say, and importing it is cheap."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from engine.builtin.vocabulary import (
+    COLOURS,
+    COMPANION,
+    DEFAULT_COLOURS,
+    FORMS,
+    Meaning,
+    caption_for,
+    random_caption,
+    understand,
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_word_of_a_form_means_it(form):
+    for word in FORMS[form]:
+        assert understand(f"neon cyan and orange {word}") == Meaning(form, "cyan", "orange", "neon")
+
+
+def test_defaults_cover_every_form_and_colour():
+    assert set(DEFAULT_COLOURS) == set(FORMS)
+    assert set(COMPANION) == set(COLOURS)
+
+
+def test_captions_of_the_grammar_mean_what_they_were_made_from():
+    rng = random.Random(0)
+    for _ in range(500):
+        names = list(COLOURS)
+        meaning = Meaning(
+            rng.choice(list(FORMS)),
+            rng.choice(names),
+            rng.choice(names),
+            rng.choice(["plain", "neon", "pastel", "dark"]),
+        )
+        assert understand(caption_for(meaning, rng)) == meaning
+
+
+@pytest.mark.parametrize("caption", ["", "zzz", "a photograph of an astronaut"])
+def test_unknown_words_fall_back_to_a_whole_meaning(caption):
+    assert understand(caption) == understand("nebula")
+
+
+def test_one_colour_gets_a_companion_and_grey_has_two_spellings():
+    assert understand("red ocean") == Meaning("ocean", "red", "orange", "plain")
+    assert understand("gray and red smoke") == understand("grey and red smoke")
+
+
+def test_training_captions_are_repeatable_and_sometimes_empty():
+    first, again = ([random_caption(random.Random(5)) for _ in range(3)] for _ in range(2))
+    assert first == again
+    rng = random.Random(1)
+    many = [random_caption(rng) for _ in range(1000)]
+    assert 20 < sum(c == "" for c in many) < 120
+
+
+def test_importing_the_package_and_its_words_loads_neither_torch_nor_the_painter():
+    code = (
+        "import sys, engine.builtin, engine.builtin.vocabulary\n"
+        "heavy = {'torch', 'diffusers', 'engine.builtin.painter'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert engine.builtin.WEIGHTS.name == 'weights'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

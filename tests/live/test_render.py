@@ -1,0 +1,165 @@
+"""The render thread's work: nothing heard is lost, and the show goes on without sound."""
+
+import numpy as np
+import pytest
+
+from analysis.frame import FEATURE_FRAME
+from engine.bends import Bend, BendPlan
+from engine.errors import OutOfMemory
+from engine.spec import FrameSpec, Picture
+from live.mailbox import Mailbox
+from live.render import HOP_S, LOST_AFTER_S, Hearing, Renderer
+
+PLAN = BendPlan((Bend("zoom", "zoom", "unet.mid"),))
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Reader:
+    def __init__(self):
+        self.waiting = []
+        self.lost = 0
+
+    def hear(self, count, onsets=(), start=0.0):
+        frames = np.zeros(count, FEATURE_FRAME)
+        frames["time_s"] = start + HOP_S * np.arange(1, count + 1)
+        frames["published_s"] = 99.99
+        frames["onset"][list(onsets)] = 1
+        self.waiting.append(frames)
+
+    def read(self):
+        lost, self.lost = self.lost, 0
+        frames = np.concatenate([np.zeros(0, FEATURE_FRAME), *self.waiting])
+        self.waiting = []
+        return frames, lost
+
+
+class FakePatch:
+    steps = 1
+
+    def __init__(self):
+        self.visits = []
+
+    def advance(self, frames, control, time_s):
+        self.visits.append((len(frames), time_s))
+        return FrameSpec(time_s=time_s, plan=PLAN, values=(1.0 + 0.01 * len(self.visits), 1.0))
+
+
+class FakeGenerator:
+    model, size = "fake", (8, 8)
+
+    def __init__(self):
+        self.failures = []
+
+    def render(self, spec, previous=None):
+        if self.failures:
+            raise self.failures.pop()
+        pixels = np.full((8, 8, 3), int(spec.values[0] * 100) % 256, np.uint8)
+        return Picture(pixels, spec.time_s, spec)
+
+
+@pytest.fixture
+def show():
+    clock, reader = Clock(), Reader()
+    controls = {}
+    renderer = Renderer(reader, lambda: controls, Mailbox(), clock)
+    renderer.patch, renderer.generator = FakePatch(), FakeGenerator()
+    return renderer, reader, clock, controls
+
+
+def test_every_hop_since_the_last_picture_reaches_the_patch(show):
+    renderer, reader, _, _ = show
+    reader.hear(7)
+    assert renderer.step()
+    reader.hear(3, start=7 * HOP_S)
+    assert renderer.step()
+    assert renderer.patch.visits == [(7, pytest.approx(7 * HOP_S)), (3, pytest.approx(10 * HOP_S))]
+
+
+def test_there_is_no_picture_without_new_sound(show):
+    renderer, _, _, _ = show
+    assert not renderer.step()
+    assert renderer.stats.pictures == 0
+
+
+def test_onsets_between_two_pictures_are_all_counted_as_shown(show):
+    renderer, reader, _, _ = show
+    traces = []
+    renderer.onset_listener = traces.append
+    reader.hear(10, onsets=(2, 5))
+    renderer.step()
+    assert (renderer.stats.onsets_heard, renderer.stats.onsets_shown) == (2, 2)
+    assert [t.time_s for t in traces] == [pytest.approx(3 * HOP_S), pytest.approx(6 * HOP_S)]
+
+
+def test_a_frozen_picture_stays_while_the_patch_goes_on(show):
+    renderer, reader, _, controls = show
+    controls["/freeze"] = True
+    reader.hear(4, onsets=(1,))
+    assert not renderer.step()
+    assert renderer.stats.pictures == 0
+    assert renderer.stats.onsets_heard == 1
+    assert len(renderer.patch.visits) == 1
+
+
+def test_lost_hops_are_counted(show):
+    renderer, reader, _, _ = show
+    reader.lost = 5
+    reader.hear(1)
+    renderer.step()
+    assert renderer.hearing.hops_lost == 5
+
+
+def test_pictures_are_counted_distinct_only_when_they_differ_from_the_one_before(show):
+    renderer, reader, _, _ = show
+    for i in range(3):
+        reader.hear(1, start=i * HOP_S)
+        renderer.step()
+    renderer.patch.advance = lambda *_: FrameSpec(plan=PLAN, values=(1.0, 1.0))
+    for i in range(3, 5):
+        reader.hear(1, start=i * HOP_S)
+        renderer.step()
+    assert renderer.stats.pictures == 5
+    assert renderer.stats.distinct == 4
+    assert renderer.stats.bends["zoom/factor"].changes == 3
+    assert renderer.stats.bends["zoom/mix"].changes == 0
+
+
+def test_running_out_of_memory_asks_for_a_smaller_size_and_goes_on(show):
+    renderer, reader, _, _ = show
+    asked = []
+    renderer.on_out_of_memory = asked.append
+    renderer.generator.failures = [OutOfMemory("full")]
+    reader.hear(1)
+    assert not renderer.step()
+    assert asked == [renderer.generator]
+    reader.hear(1)
+    assert renderer.step()
+
+
+def test_without_sound_resting_hops_go_on_at_hop_rate():
+    clock, reader = Clock(), Reader()
+    hearing = Hearing(reader, clock)
+    reader.hear(10, onsets=(9,))
+    assert len(hearing.visit()) == 10
+    clock.now += LOST_AFTER_S / 2
+    assert not len(hearing.visit()), "a short pause is no loss"
+    clock.now += 1.0
+    made = hearing.visit()
+    assert hearing.resting
+    assert len(made) == pytest.approx((1.0 + LOST_AFTER_S / 2) / HOP_S, abs=1.5)
+    assert np.all(made["rms"] == 0)
+    assert np.all(made["onset"] == 0)
+    assert np.all(np.diff(made["time_s"]) > 0)
+    assert made["time_s"][0] > 10 * HOP_S
+    clock.now += 0.1
+    assert len(hearing.visit()) == pytest.approx(0.1 / HOP_S, abs=1.5)
+    reader.hear(2, start=2.0)
+    assert len(hearing.visit()) == 2
+    assert not hearing.resting

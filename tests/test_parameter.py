@@ -1,0 +1,51 @@
+"""A parameter lets in what it declares and nothing else."""
+
+import math
+
+import pytest
+
+from bentlight.errors import BadInput
+from bentlight.parameter import Parameter
+
+LEVEL = Parameter("level", 0.5, 0.0, 2.0, "site sd")
+STEPS = Parameter("steps", 1, 1, 8, kind="int")
+CURVE = Parameter("curve", "linear", kind="choice", choices=("linear", "square"))
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 2, 1.25])
+def test_a_number_in_range_passes(value):
+    assert LEVEL.parse(value) == float(value)
+
+
+@pytest.mark.parametrize("value", [-0.01, 2.01, math.nan, math.inf, "1", None, True, [1]])
+def test_anything_else_is_refused_with_the_name_in_the_sentence(value):
+    with pytest.raises(BadInput, match="level"):
+        LEVEL.parse(value)
+
+
+def test_the_sentence_tells_the_range_and_the_unit():
+    with pytest.raises(BadInput, match=r"from 0 to 2 site sd"):
+        LEVEL.parse(3)
+
+
+def test_a_whole_number_may_come_as_a_float_but_a_fraction_may_not():
+    assert STEPS.parse(2.0) == 2
+    assert isinstance(STEPS.parse(2.0), int)
+    with pytest.raises(BadInput, match="whole"):
+        STEPS.parse(2.5)
+
+
+def test_a_choice_names_its_choices():
+    assert CURVE.parse("square") == "square"
+    with pytest.raises(BadInput, match="linear, square"):
+        CURVE.parse("cubic")
+
+
+def test_a_text_that_is_too_long_is_refused():
+    with pytest.raises(BadInput, match="characters"):
+        Parameter("prompt", "", kind="text").parse("x" * 501)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(-1, 0.0), (5, 2.0), (1.5, 1.5), (math.nan, 0.5), (math.inf, 0.5)])
+def test_clamping_always_gives_a_finite_value_in_range(value, expected):
+    assert LEVEL.clamp(value) == expected
