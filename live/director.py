@@ -21,7 +21,6 @@ from scenes.schema import Scene
 
 if TYPE_CHECKING:
     from engine.generator import Generator
-
     from live.capture.ears import Ears
     from live.record import Recorder
 
@@ -43,12 +42,19 @@ class Director:
     renderer : Renderer
     ears : Ears
     bank : SceneBank
-    seed : int or None
-        Overrides the scenes' seeds.
+    seed, steps : int or None
+        Override the scenes'.
     """
 
     def __init__(
-        self, board: ControlBoard, renderer: Renderer, ears: Ears, bank: SceneBank, seed: int | None = None
+        self,
+        board: ControlBoard,
+        renderer: Renderer,
+        ears: Ears,
+        bank: SceneBank,
+        *,
+        seed: int | None = None,
+        steps: int | None = None,
     ) -> None:
         self.bank = bank
         self.recorder: Recorder | None = None
@@ -57,7 +63,7 @@ class Director:
         self._renderer = renderer
         self._ears = ears
         self._seed = seed
-        self._seed_set = False
+        self._steps = steps
         self._overrides: dict[str, Value] = {"/prompt": "", "/prompt/index": 0}
         self._notices: dict[str, float] = {}
         self._scene_fault: str | None = None
@@ -70,7 +76,6 @@ class Director:
             "/scene/previous": lambda _: self._play(bank.step(-1)),
             "/prompt": self._set_prompt,
             "/prompt/next": lambda _: self._next_prompt(),
-            "/seed": lambda _: self._set_seed(),
             "/record": lambda value: self.record() if value else self.stop_recording(),
             "/tap": lambda _: ears.tap(),
             "/gain": lambda value: ears.set_gain(float(value)),
@@ -84,10 +89,7 @@ class Director:
 
     def controls(self) -> Mapping[str, Value]:
         """Return control values for the patch: the board's, with prompts only once they are prepared."""
-        values = {**self._board.values(), **self._overrides}
-        if not self._seed_set:
-            del values["/seed"]  # its default is the scene's own seed, not zero
-        return values
+        return {**self._board.values(), **self._overrides}
 
     def warnings(self) -> list[str]:
         """Return what the HUD should say now, most lasting first."""
@@ -141,15 +143,25 @@ class Director:
 
     # Scenes and prompts ------------------------------------------------------------------------------
 
-    def _play(self, scene: Scene, generator: Generator | None = None) -> None:
+    def _patch(self, scene: Scene) -> Patch:
+        if self._steps is not None:
+            scene = scene.model_copy(update={"steps": self._steps})
+        return Patch(scene, seed=self._seed)
+
+    def _play(self, scene: Scene, generator: Generator | None = None, *, edited: bool = False) -> None:
         generator = generator or self._renderer.generator
         if generator is None:
             return  # the model is still loading; `open` plays the bank's current scene
-        patch = Patch(scene, seed=self._seed)
+        patch = self._patch(scene)
         generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
-        self._overrides = {"/prompt": "", "/prompt/index": 0}
-        self._board.replace("/bend", {a: p for a, p in patch.parameters.items() if a.startswith("/bend/")})
-        self._board.replace("/route", {a: p for a, p in patch.parameters.items() if a.startswith("/route/")})
+        playing = self._renderer.patch
+        if edited and playing is not None:
+            patch.carry_over(playing)
+        else:
+            self._overrides = {"/prompt": "", "/prompt/index": 0}
+        for prefix in ("/bend", "/route"):
+            below = {a: p for a, p in patch.parameters.items() if a.startswith(prefix + "/")}
+            self._board.replace(prefix, below, keep=edited)
         self._renderer.patch = patch
         self._scene_fault = None
 
@@ -157,7 +169,7 @@ class Director:
         try:
             scene = self.bank.reload()
             if scene is not None:
-                self._play(scene)
+                self._play(scene, edited=True)
                 self.notice(f"{self.bank.current} was read again")
         except BentlightError as error:
             self._scene_fault = f"kept the running scene: {error}"
@@ -167,7 +179,7 @@ class Director:
             if stop.is_set():
                 return
             try:
-                patch = Patch(self.bank.scene(name))
+                patch = self._patch(self.bank.scene(name))
                 generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
             except BentlightError as error:
                 log.warning("scene %s cannot be prepared: %s", name, error)
@@ -177,9 +189,6 @@ class Director:
         if text and self._renderer.generator is not None:
             self._renderer.generator.prepare(prompts=(text,))
         self._overrides = {**self._overrides, "/prompt": text}
-
-    def _set_seed(self) -> None:
-        self._seed_set = True
 
     def _next_prompt(self) -> None:
         index = int(self._overrides["/prompt/index"]) + 1

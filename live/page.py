@@ -54,7 +54,13 @@ def plot_page(track: Track, path: Path) -> None:
     axes[0].legend(loc="upper right")
     end = float(time[-1]) if len(time) else 1.0
     axes[1].imshow(
-        frames["bands"].T, aspect="auto", origin="lower", extent=(0, end, 0.5, BANDS + 0.5), vmin=0, vmax=1, cmap="magma"
+        frames["bands"].T,
+        aspect="auto",
+        origin="lower",
+        extent=(0, end, 0.5, BANDS + 0.5),
+        vmin=0,
+        vmax=1,
+        cmap="magma",
     )
     axes[1].set(ylabel="band")
     axes[2].plot(time, frames["brightness"], color="#e0a030", linewidth=0.8, label="brightness")

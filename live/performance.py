@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from analysis.frame import rest_frame
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, BentlightError
 from bentlight.parameter import Value
@@ -28,7 +31,6 @@ from live.supervise import Supervised
 
 if TYPE_CHECKING:
     from engine.generator import Generator
-
     from live.stage.state import HudState
 
 __all__ = ["Performance", "PlaySettings"]
@@ -109,7 +111,9 @@ class Performance:
         self.ears = Ears(settings.input, channels=settings.channels, gain=settings.gain, mute=settings.mute)
         self.renderer = Renderer(self.ears.features.reader(), self._controls, self.pictures)
         self.renderer.on_out_of_memory = self._smaller
-        self.director = Director(self.board, self.renderer, self.ears, self.bank, settings.seed)
+        self.director = Director(
+            self.board, self.renderer, self.ears, self.bank, seed=settings.seed, steps=settings.steps
+        )
         self.osc = OscReceiver(*settings.osc, self.board) if settings.osc else None
         self.failure: Exception | None = None
         self._newest = self.ears.features.reader()
@@ -218,6 +222,11 @@ class Performance:
         self.ears.stop()
 
     # What the HUD shows --------------------------------------------------------------------------------
+
+    def newest_frame(self) -> np.void:
+        """Return the newest frame heard, or the resting one."""
+        frame = self._newest.newest()
+        return rest_frame()[()] if frame is None else frame
 
     def hud(self) -> HudState:
         """Return what the HUD shows now."""

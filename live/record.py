@@ -13,6 +13,7 @@ import numpy as np
 
 from bentlight.clock import now_s
 from bentlight.errors import BadInput
+from live.one_rate import OneRate
 from live.timeline import HasPixels, Timeline
 from live.video import VideoWriter
 
@@ -23,7 +24,11 @@ _POLL_S = 0.01
 
 
 class SampleReader(Protocol):
-    """A reader's own place in the ring of samples."""
+    """A reader's own place in the ring of samples (`live.capture.sample_ring` has it)."""
+
+    @property
+    def sample_rate(self) -> float:
+        """Rate of the block read last, in Hz; it may change when another input is chosen."""
 
     def read(self) -> tuple[np.ndarray, float, int]:
         """Return what is new: samples float32 (n, channels), stream time of the first in s, samples lost before it."""
@@ -71,6 +76,7 @@ class Recorder:
     samples : SampleReader
         Where the sound is read. Recording begins with its first sample.
     sample_rate, channels : int
+        Of the sound in the file; sound that comes at another rate later is resampled.
     clock : callable
         Host clock in seconds.
 
@@ -104,6 +110,7 @@ class Recorder:
         self._writer = VideoWriter(self.path, width, height, fps, sample_rate, channels)
         backlog = max(4, min(64, _BACKLOG_BYTES // (width * height * 3)))
         self._timeline = Timeline(fps, sample_rate, channels, backlog)
+        self._one_rate = OneRate(sample_rate)
         self._offered: deque[HasPixels] = deque(maxlen=backlog)
         self._black = np.zeros((height, width, 3), np.uint8)
         self._stopping = threading.Event()
@@ -160,23 +167,24 @@ class Recorder:
             If the file can no longer be written.
         """
         now = self._clock()
-        samples, start_s, lost = self._samples.read()
+        block, start_s, lost = self._samples.read()
         self._lost += lost
-        if len(samples):
-            blocks = self._timeline.add_sound(samples, start_s, now)
-        else:
-            blocks = self._timeline.wait_for_sound(now)
-        for block, start in blocks:
-            self._writer.write_sound(block, start)
+        samples = block
+        if len(block):
+            samples, start_s = self._one_rate.convert(block, start_s, self._samples.sample_rate)
+        timeline = self._timeline
+        blocks = timeline.add_sound(samples, start_s, now) if len(block) else timeline.wait_for_sound(now)
+        for part, start in blocks:
+            self._writer.write_sound(part, start)
         # Popped one by one: the render thread goes on appending meanwhile.
         for _ in range(len(self._offered)):
-            self._timeline.add_picture(self._offered.popleft())
+            timeline.add_picture(self._offered.popleft())
         written = 0
-        for pixels, index in self._timeline.due_frames(final=final):
+        for pixels, index in timeline.due_frames(final=final):
             self._writer.write_picture(self._black if pixels is None else pixels, index)
             written += 1
         self._frames += written
-        return bool(len(samples) or written)
+        return bool(len(block) or written)
 
     def _loop(self) -> None:
         try:

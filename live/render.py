@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -19,10 +20,11 @@ from live.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from engine.generator import Generator
-
     from scenes.patch import Patch
 
 __all__ = ["BendTrace", "Hearing", "OnsetTrace", "RenderStats", "Renderer"]
+
+log = logging.getLogger(__name__)
 
 LOST_AFTER_S = 0.25
 HOP_S = 256 / 48000
@@ -202,6 +204,7 @@ class Renderer:
         stats, spec = self.stats, picture.spec
         if stats.first_s is None:
             stats.first_s = done
+            log.info("first picture")
         else:
             interval = done - stats.last_s
             stats.rate_hz += 0.1 * (1 / max(interval, 1e-4) - stats.rate_hz)

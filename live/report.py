@@ -30,7 +30,7 @@ def report(performance: Performance) -> dict[str, Any]:
         "pictures_per_s": round((stats.pictures - 1) / seconds, 2) if seconds else 0.0,
         "width": width,
         "height": height,
-        "steps": patch.steps if patch is not None else 0,
+        "steps": patch.scene.steps if patch is not None else 0,
         "scene": performance.bank.current,
         "model": generator.model if generator is not None else None,
         "onsets_heard": stats.onsets_heard,
@@ -39,7 +39,7 @@ def report(performance: Performance) -> dict[str, Any]:
         "picture_ms": stats.picture.summary_ms(),
         "hops_lost": performance.renderer.hearing.hops_lost,
         "osc_received": osc.received if osc else 0,
-        "osc_dropped": osc.dropped if osc else 0,
+        "osc_dropped": osc.dropped_total if osc else 0,
         "restarts": sum(thread.restarts for thread in performance._threads),
         "bends": bends(stats),
     }

@@ -1,4 +1,4 @@
-"""`Timeline`: where sound and pictures fall in a recording. Arithmetic only: no thread, no file, no clock of its own."""
+"""`Timeline`: where sound and pictures fall in a recording. Arithmetic only: no thread, no file, no clock."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ know nothing else).
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ class VideoWriter:
         else:
             planes = np.ascontiguousarray(clean.T)
             frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._audio.codec_context.layout)
-        frame.sample_rate = self.sample_rate
+        frame.sample_rate = self._audio.codec_context.sample_rate
         frame.pts = start
         frame.time_base = Fraction(1, self.sample_rate or 1)
         self._mux(self._audio, frame)
@@ -245,10 +246,9 @@ class VideoWriter:
         raise BadInput(self.error) from None
 
     def _give_up(self) -> None:
-        try:
+        # The error was told when it came.
+        with contextlib.suppress(OSError, ValueError, av.FFmpegError):
             self._container.close()
-        except (OSError, ValueError, av.FFmpegError):
-            pass  # the error was told when it came
 
 
 def _container_options(mp4: bool, live: bool) -> dict[str, str]:

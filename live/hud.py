@@ -1,0 +1,50 @@
+"""What the HUD says at a moment of the performance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from live.stage.state import HudState
+
+if TYPE_CHECKING:
+    from live.performance import Performance
+
+__all__ = ["hud_state"]
+
+SILENCE = "only digital silence arrives: is the input muted, or the microphone not allowed for this program?"
+
+
+def hud_state(performance: Performance) -> HudState:
+    """Return the HUD's state now; called by the stage, once per frame."""
+    frame = performance.newest_frame()
+    ears = performance.ears.status()
+    stats = performance.renderer.stats
+    patch = performance.renderer.patch
+    recorder = performance.director.recorder
+    osc = performance.osc.stats() if performance.osc is not None else None
+    listening = ears.state == "running"
+    warnings = performance.warnings()
+    if listening and frame["silent"]:
+        warnings = [SILENCE, *warnings]
+    if ears.state in ("lost", "failed"):
+        warnings = [ears.message, *warnings]
+    return HudState(
+        rms=float(frame["rms"]) if listening else 0.0,
+        peak=float(frame["peak"]) if listening else 0.0,
+        bands=tuple(frame["bands"].tolist()) if listening else (0.0,) * 8,
+        onset_count=int(frame["onset_count"]),
+        tempo=float(frame["tempo"]),
+        beat_phase=float(frame["beat_phase"]),
+        pictures_per_s=stats.rate_hz,
+        sound_age_ms=1e3 * stats.newest_age_s if stats.pictures else None,
+        scene=performance.bank.current,
+        prompt=patch.prompt if patch is not None else "",
+        input_name=ears.name,
+        input_state=ears.state,
+        input_ok=listening,
+        osc_accepted=osc.accepted if osc else 0,
+        osc_dropped=osc.dropped_total if osc else 0,
+        recording_s=recorder.status().seconds if recorder is not None else None,
+        loading="" if stats.pictures else "loading the model",
+        warnings=tuple(warnings),
+    )

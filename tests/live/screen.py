@@ -1,0 +1,73 @@
+"""A virtual display of a test's own, and what it shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import numpy as np
+
+from tests.waiting import cannot_run, wait_until
+
+__all__ = ["Screen", "need_screen"]
+
+
+def need_screen() -> None:
+    """Leave the test where there is no Xvfb."""
+    if shutil.which("Xvfb") is None:
+        cannot_run("Xvfb is not installed (sudo apt install xvfb)")
+
+
+class Screen:
+    """Xvfb on a free display number.
+
+    Attributes
+    ----------
+    environment : dict
+        What a program needs to open its window here.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._geometry = f"{width}x{height}x24"
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> Screen:
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(writing), "-screen", "0", self._geometry, "-nolisten", "tcp"],
+            pass_fds=(writing,),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        with os.fdopen(reading) as answers:
+            number = answers.readline().strip()
+        assert number, "Xvfb did not start"
+        self.name = f":{number}"
+        # Drawing through SDL's GL path costs 18 ms a frame on a software renderer.
+        self.environment = {"DISPLAY": self.name, "SDL_FRAMEBUFFER_ACCELERATION": "0", "SDL_VIDEODRIVER": "x11"}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+    def look(self) -> np.ndarray:
+        """Return what the display shows: uint8, shape (height, width, 3)."""
+        import mss
+
+        with mss.mss(display=self.name) as camera:
+            shot = camera.grab(camera.monitors[0])
+        return np.frombuffer(shot.rgb, np.uint8).reshape(shot.height, shot.width, 3)
+
+    def settled(self, different_from: np.ndarray | None = None, ceiling_s: float = 30.0) -> np.ndarray:
+        """Return what the display shows once it is not black and twice the same, and not `different_from`."""
+        shots = [self.look()]
+
+        def still() -> bool:
+            shots.append(self.look())
+            same = np.array_equal(shots[-1], shots[-2]) and shots[-1].max() > 40
+            return same and (different_from is None or not np.array_equal(shots[-1], different_from))
+
+        wait_until(still, ceiling_s, "a display that stands still")
+        return shots[-1]
