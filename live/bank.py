@@ -92,6 +92,8 @@ class SceneBank:
         BadScene
             Once for each change that is refused.
         """
+        if self.current not in self._seen:
+            return None  # not read for the first time yet
         path = self._paths[self.current]
         try:
             stamp = os.stat(path).st_mtime_ns

@@ -143,16 +143,22 @@ class Director:
 
     # Scenes and prompts ------------------------------------------------------------------------------
 
-    def _patch(self, scene: Scene) -> Patch:
+    def _patch(self, scene: Scene, generator: Generator, *, tell: bool = True) -> Patch:
         if self._steps is not None:
             scene = scene.model_copy(update={"steps": self._steps})
+        sites = {site.address for site in generator.sites()}
+        missing = [bend.name for bend in scene.bends if bend.site not in sites]
+        if missing:
+            if tell:
+                self.notice(f"{generator.model} lacks the sites of these bends, they rest: {', '.join(missing)}")
+            scene = scene.without_bends(missing)
         return Patch(scene, seed=self._seed)
 
     def _play(self, scene: Scene, generator: Generator | None = None, *, edited: bool = False) -> None:
         generator = generator or self._renderer.generator
         if generator is None:
             return  # the model is still loading; `open` plays the bank's current scene
-        patch = self._patch(scene)
+        patch = self._patch(scene, generator)
         generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
         playing = self._renderer.patch
         if edited and playing is not None:
@@ -179,7 +185,7 @@ class Director:
             if stop.is_set():
                 return
             try:
-                patch = self._patch(self.bank.scene(name))
+                patch = self._patch(self.bank.scene(name), generator, tell=False)
                 generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
             except BentlightError as error:
                 log.warning("scene %s cannot be prepared: %s", name, error)
@@ -208,7 +214,7 @@ class Director:
             path,
             size=self._renderer.generator.size,
             samples=self._ears.samples.reader(),
-            sample_rate=status.sample_rate,
+            sample_rate=round(status.sample_rate),
             channels=status.channels,
         )
         recorder.start()

@@ -39,7 +39,7 @@ def hud_state(performance: Performance) -> HudState:
         sound_age_ms=1e3 * stats.newest_age_s if stats.pictures else None,
         scene=performance.bank.current,
         prompt=patch.prompt if patch is not None else "",
-        input_name=ears.name,
+        input_name=ears.device,
         input_state=ears.state,
         input_ok=listening,
         osc_accepted=osc.accepted if osc else 0,

@@ -56,6 +56,8 @@ class PlaySettings:
         Name or path; empty for the first built-in scene.
     model : str or None
         Overrides the scenes' model.
+    lora, tiny_autoencoder : str or None
+        An LCM-LoRA, and a tiny autoencoder, for a Stable Diffusion model.
     size : tuple of int or None
         (width, height) of the pictures; None for the model's own.
     steps, seed : int or None
@@ -74,6 +76,8 @@ class PlaySettings:
     gain: float | Literal["auto"] = "auto"
     scene: str = ""
     model: str | None = None
+    lora: str | None = None
+    tiny_autoencoder: str | None = None
     size: tuple[int, int] | None = None
     steps: int | None = None
     seed: int | None = None
@@ -182,7 +186,13 @@ class Performance:
             from engine.generator import Generator
 
             model = self.settings.model or self.bank.scene(self.bank.current).model
-            generator = Generator.load(model, size=self.settings.size, threads=render_threads())
+            generator = Generator.load(
+                model,
+                size=self.settings.size,
+                threads=render_threads(),
+                lora=self.settings.lora,
+                tiny_autoencoder=self.settings.tiny_autoencoder,
+            )
             self.director.open(generator)
             if not self._live_input:
                 self.ears.start()

@@ -21,7 +21,7 @@ import soxr
 
 from tests.live.pulse import PulseServer, need_pulse
 from tests.live.screen import Screen, need_screen
-from tests.pictures import decode
+from tests.pictures import change_ratio, decode, lag_s
 from tests.waiting import free_port, wait_until
 
 RATE = 44100

@@ -27,6 +27,8 @@ class Wishes:
     gain: str = "auto"
     scene: str = ""
     model: str | None = None
+    lora: str | None = None
+    tiny_autoencoder: str | None = None
     size: str | None = None
     steps: int | None = None
     seed: int | None = None
@@ -40,7 +42,8 @@ class Wishes:
     report: Path | None = None
 
 
-def play(
+def play(  # the options are read from the context: their names are those of `Wishes`
+    context: typer.Context,
     input: Annotated[
         str | None,
         typer.Option(help="default, a device's NAME or INDEX (see `bentlight devices`), file:PATH, demo or silence."),
@@ -50,6 +53,10 @@ def play(
     scene: Annotated[str, typer.Option(help="A scene's name (see `bentlight scenes`) or a scene file.")] = "",
     model: Annotated[
         str | None, typer.Option(help="builtin, painter, a hub id, a model folder or a .safetensors file.")
+    ] = None,
+    lora: Annotated[str | None, typer.Option(help="An LCM-LoRA: a hub id or a .safetensors file.")] = None,
+    tiny_autoencoder: Annotated[
+        str | None, typer.Option(help="A tiny autoencoder (TAESD) to decode with: a hub id or a folder.")
     ] = None,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 256x256 or 384x256.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps; the scene's when not said.")] = None,
@@ -67,12 +74,7 @@ def play(
 
     Without a sound card the demo track plays instead; without a display the demo goes into recordings/demo.mkv.
     """
-    perform(
-        Wishes(
-            input, channels, gain, scene, model, size, steps, seed, display, fullscreen, headless, record, osc,
-            seconds, mute, report,
-        )
-    )  # fmt: skip
+    perform(Wishes(**context.params))
 
 
 def perform(wishes: Wishes) -> None:
@@ -95,6 +97,8 @@ def perform(wishes: Wishes) -> None:
             gain=parse_gain(wishes.gain),
             scene=wishes.scene,
             model=wishes.model,
+            lora=wishes.lora,
+            tiny_autoencoder=wishes.tiny_autoencoder,
             size=parse_size(wishes.size),
             steps=wishes.steps,
             seed=wishes.seed,

@@ -7,7 +7,6 @@ pytest.importorskip("diffusers")
 from engine.builtin.train.__main__ import main
 
 
-@pytest.mark.slow
 def test_stages_run_resume_and_export(tmp_path):
     """Two tiny steps of each stage in an empty folder, then a pipeline from the result."""
     import torch
@@ -16,7 +15,7 @@ def test_stages_run_resume_and_export(tmp_path):
     from engine.builtin.train.export import export
 
     folder = str(tmp_path / "train")
-    small = ["--folder", folder, "--steps", "2", "--pictures", "8", "--batch", "4"]
+    small = ["--folder", folder, "--steps", "2", "--pictures", "8", "--batch", "4", "--held-out", "1"]
     for stage in ("vae", "unet", "pixels"):
         main(["--stage", stage, *small])
         main(["--stage", stage, *small, "--resume"])

@@ -56,7 +56,7 @@ class Screen:
         """Return what the display shows: uint8, shape (height, width, 3)."""
         import mss
 
-        with mss.mss(display=self.name) as camera:
+        with mss.MSS(display=self.name) as camera:
             shot = camera.grab(camera.monitors[0])
         return np.frombuffer(shot.rgb, np.uint8).reshape(shot.height, shot.width, 3)
 

@@ -270,3 +270,17 @@ def test_importing_scenes_brings_in_neither_torch_nor_aubio():
         "import sys, scenes; sys.exit(any(m in sys.modules for m in ('torch', 'diffusers', 'aubio', 'pygame', 'av')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_motion_and_envelopes_go_on_when_the_stream_clock_begins_again():
+    scene = load("pulse")
+    patch = Patch(scene)
+    late = np.zeros(200, FEATURE_FRAME)
+    late["time_s"] = 50 + HOP_S * np.arange(1, 201)
+    before = patch.advance(late, {}, float(late["time_s"][-1]))
+    again = np.zeros(200, FEATURE_FRAME)
+    again["time_s"] = HOP_S * np.arange(1, 201)
+    again["onset_strength"][199] = 1
+    after = patch.advance(again, {}, float(again["time_s"][-1]))
+    assert 0 < after.angle - before.angle < 0.1, "it moves, and does not jump"
+    assert after.values != before.values, "a hit is felt"

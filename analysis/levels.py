@@ -1,0 +1,120 @@
+"""Levels and spectral shape of one hop: loudness, bands, centroid, flux."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import aubio
+import numpy as np
+
+from analysis.frame import BANDS
+
+__all__ = ["Levels", "Spectral", "band_weights", "scaled_level"]
+
+FLOOR_DB = -60.0
+_WINDOW_AT_48K = 1024
+_LOWEST_HZ, _HIGHEST_HZ = 40.0, 16_000.0
+_WIDE_HZ = ((20.0, 200.0), (200.0, 2_000.0), (2_000.0, 16_000.0))
+_BRIGHT_HZ = (100.0, 8_000.0)
+_REST_DB = -75.0
+"""Broadband level at which the centroid has sunk half-way to its rest."""
+
+
+def scaled_level(mean_square: float) -> float:
+    """Return 10 log10 of a mean square with -60 dB as 0 and 0 dB as 1, clipped to that range."""
+    if mean_square <= 1e-6:
+        return 0.0
+    return min(1.0, 1.0 - 10.0 * math.log10(mean_square) / FLOOR_DB)
+
+
+def band_weights(edges_hz: list[tuple[float, float]], n_fft: int, sample_rate: int) -> np.ndarray:
+    """Return the share of each FFT bin that lies in each band, shape (bands, n_fft // 2 + 1).
+
+    A bin that straddles an edge is divided, so that band levels agree between sample rates.
+    """
+    width = sample_rate / n_fft
+    centres = np.arange(n_fft // 2 + 1) * width
+    weights = np.zeros((len(edges_hz), len(centres)))
+    for row, (low, high) in zip(weights, edges_hz, strict=True):
+        row[:] = np.minimum(centres + width / 2, high) - np.maximum(centres - width / 2, low)
+    return np.clip(weights / width, 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Spectral:
+    """Levels and shape of one hop; fields as in `analysis.frame.FEATURES`."""
+
+    rms: float
+    loudness: float
+    bands: np.ndarray
+    low: float
+    mid: float
+    high: float
+    centroid: float
+    brightness: float
+    flux: float
+
+
+class Levels:
+    """Level meter over the last 21.3 ms (Hann window), whatever the sample rate.
+
+    The window lasts the same time at every rate and is padded with zeros to a power of two for aubio's FFT.
+
+    Parameters
+    ----------
+    sample_rate : int
+    hop : int
+        Samples handed to each `process`.
+    """
+
+    def __init__(self, sample_rate: int, hop: int) -> None:
+        length = max(hop, round(_WINDOW_AT_48K * sample_rate / 48_000))
+        n_fft = 1 << math.ceil(math.log2(1.5 * length))
+        self._length, self._hop = length, hop
+        self._history = np.zeros(length, np.float32)
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+        self._padded = np.zeros(n_fft, np.float32)
+        self._fft = aubio.fft(n_fft)
+        edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, BANDS + 1)
+        pairs = [*itertools.pairwise(edges), *_WIDE_HZ]
+        window_energy = float(np.sum(self._window.astype(float) ** 2))
+        self._to_mean_square = 2.0 / (n_fft * window_energy)
+        self._bands = band_weights(pairs, n_fft, sample_rate)
+        self._frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
+        in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0]
+        self._in_range = in_range
+        self._magnitude = np.zeros(len(in_range), np.float32)
+        self._rest_sum = float(in_range.sum()) * 10 ** (_REST_DB / 20) * math.sqrt(window_energy)
+
+    def process(self, samples: np.ndarray) -> Spectral:
+        """Take one hop, shape (hop,), float32 within ±1, and return what the window now holds."""
+        history, hop = self._history, self._hop
+        history[:-hop] = history[hop:]
+        history[-hop:] = samples
+        mean_square = float(np.dot(history, history)) / self._length
+        np.multiply(history, self._window, out=self._padded[: self._length])
+        magnitude = self._fft(self._padded).norm * self._in_range
+        levels = self._bands @ np.square(magnitude)
+        levels *= self._to_mean_square
+        scaled = np.clip(1.0 - 10.0 * np.log10(np.maximum(levels, 1e-12)) / FLOOR_DB, 0.0, 1.0)
+
+        total = float(magnitude.sum()) + self._rest_sum
+        centroid = float(np.dot(magnitude, self._frequencies)) / total
+        low_hz, high_hz = _BRIGHT_HZ
+        bright = math.log(max(centroid, low_hz) / low_hz) / math.log(high_hz / low_hz)
+        rise = magnitude - self._magnitude
+        flux = float(np.maximum(rise, 0.0, out=rise).sum()) / total
+        self._magnitude = magnitude
+        return Spectral(
+            rms=min(1.0, math.sqrt(mean_square)),
+            loudness=scaled_level(mean_square),
+            bands=scaled[:BANDS],
+            low=float(scaled[BANDS]),
+            mid=float(scaled[BANDS + 1]),
+            high=float(scaled[BANDS + 2]),
+            centroid=min(centroid, 24_000.0),
+            brightness=min(1.0, bright),
+            flux=min(1.0, flux),
+        )

@@ -1,0 +1,205 @@
+"""`LiveAnalyzer`: samples in, `FeatureFrame`s out; causal, and without a clock or any input or output."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from analysis.beats import BeatClock
+from analysis.frame import FEATURE_FRAME
+from analysis.gain import AutoGain
+from analysis.levels import Levels
+from analysis.onsets import OnsetDetector
+from analysis.timing import check_rate, detector_hop, hop_size
+from bentlight.errors import BadInput
+
+__all__ = ["LiveAnalyzer"]
+
+_OVERS = 8.0
+_GAIN_RANGE_DB = (-60.0, 60.0)
+_GAIN_SLEW_DB = 0.5
+"""Most a gain set by hand moves in one hop: no click, and full range within half a second."""
+_AUDIBLE = 10 ** (-55 / 20)
+_SILENT_S = 5.0
+
+
+class LiveAnalyzer:
+    """Hears a stream of samples hop by hop.
+
+    A hop is 5.3 ms (`analysis.timing.hop_size`). What comes out depends on the samples alone, never on how they were
+    cut into blocks. Samples that are not finite count as 0; after gain everything is held within full scale.
+
+    Parameters
+    ----------
+    sample_rate : float
+        In Hz, 8000 to 384000.
+    gain_db : float or "auto", optional
+        Gain before everything else, -60 to 60 dB. ``"auto"`` follows the loudest passage of the last seconds.
+    start_index : int, optional
+        Index of the first frame.
+    start_s : float, optional
+        Stream time of the first sample in seconds.
+    onset_count, beat_count : int, optional
+        Counts so far, so that a restarted stream goes on counting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frames = LiveAnalyzer(48000).process(np.zeros(1024, np.float32))
+    >>> frames.shape, float(frames["rms"].max())
+    ((4,), 0.0)
+    """
+
+    def __init__(
+        self,
+        sample_rate: float,
+        *,
+        gain_db: float | str = 0.0,
+        start_index: int = 0,
+        start_s: float = 0.0,
+        onset_count: int = 0,
+        beat_count: int = 0,
+    ) -> None:
+        self.sample_rate = check_rate(sample_rate)
+        self.hop = hop_size(self.sample_rate)
+        self._look = detector_hop(self.sample_rate)
+        self._index, self._start_s = start_index, start_s
+        self._onset_count, self._beat_count = onset_count, beat_count
+        self._heard = 0
+        self._zeros = 0
+        self._pending = np.zeros(0, np.float32)
+        self._levels = Levels(self.sample_rate, self.hop)
+        self._onsets = OnsetDetector(self.sample_rate, self._look)
+        self._beats = BeatClock(self.sample_rate, self.hop)
+        self._peak, self._peak_keep = 0.1, math.exp(-self.hop_s / 6.0)
+        self._auto: AutoGain | None = None
+        self._gain_db = self._wanted_db = 0.0
+        self.set_gain(gain_db)
+        self._gain_db = self._wanted_db
+
+    @property
+    def hop_s(self) -> float:
+        """Length of a hop in seconds."""
+        return self.hop / self.sample_rate
+
+    @property
+    def time_s(self) -> float:
+        """Stream time at the end of the last hop."""
+        return self._start_s + self._heard / self.sample_rate
+
+    @property
+    def pending(self) -> int:
+        """Samples that wait for their hop to fill."""
+        return len(self._pending)
+
+    @property
+    def gain_db(self) -> float:
+        """Gain in dB as it is now, automatic or not."""
+        return self._gain_db
+
+    def set_gain(self, gain_db: float | str) -> None:
+        """Set the gain in dB, or ``"auto"``, from the next hop on.
+
+        Raises
+        ------
+        BadInput
+            If it is neither ``"auto"`` nor a finite number.
+        """
+        if gain_db == "auto":
+            if self._auto is None:
+                self._auto = AutoGain(self.hop_s, self._gain_db)
+                self._wanted_db = self._auto.gain_db
+            return
+        if isinstance(gain_db, str) or not math.isfinite(gain_db):
+            raise BadInput(f"A gain of {gain_db!r} cannot be used; give a number of decibels or 'auto'.")
+        self._auto = None
+        self._wanted_db = min(max(float(gain_db), _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1])
+
+    def tap(self, ago_s: float = 0.0) -> None:
+        """Say that a beat was `ago_s` seconds before the end of the last hop."""
+        self._beats.tap(ago_s)
+
+    def skip(self, samples: int) -> None:
+        """Move stream time on by samples that were lost before they could be heard."""
+        self._start_s += samples / self.sample_rate
+
+    def process(self, block: np.ndarray) -> np.ndarray:
+        """Take samples and return the frames of the hops they complete.
+
+        Parameters
+        ----------
+        block : ndarray, shape (n,) or (n, channels)
+            Any length. Floats of full scale 1, or integers of their type's full scale. Channels are averaged.
+
+        Returns
+        -------
+        ndarray of FEATURE_FRAME, shape (hops,)
+            ``captured_s``, ``published_s`` and ``generation`` are left at 0 for whoever owns the clock.
+        """
+        self._pending = np.concatenate([self._pending, _mono(block)])
+        hops = len(self._pending) // self.hop
+        frames = np.zeros(hops, FEATURE_FRAME)
+        for number in range(hops):
+            self._fill(frames[number : number + 1], self._pending[number * self.hop : (number + 1) * self.hop])
+        self._pending = self._pending[hops * self.hop :]
+        return frames
+
+    def _fill(self, frame: np.ndarray, raw: np.ndarray) -> None:
+        samples = self._amplify(raw)
+        first, second = np.ascontiguousarray(samples[: self._look]), np.ascontiguousarray(samples[self._look :])
+        early, early_novelty = self._onsets.process(first)
+        late, late_novelty = self._onsets.process(second)
+        hit, novelty = early or late, max(early_novelty, late_novelty)
+        heard = self._levels.process(samples)
+        peak = float(np.max(np.abs(samples)))
+        beats = self._beats.process(samples, low=heard.low, hit=hit, audible=heard.rms > _AUDIBLE)
+        self._peak = max(peak, self._peak * self._peak_keep, 0.02)
+
+        self._heard += self.hop
+        self._onset_count += hit
+        self._beat_count += beats
+        frame["index"] = self._index
+        self._index += 1
+        frame["time_s"] = self.time_s
+        frame["onset_count"] = self._onset_count
+        frame["beat_count"] = self._beat_count
+        frame["rms"], frame["peak"], frame["loudness"] = heard.rms, peak, heard.loudness
+        frame["bands"] = heard.bands
+        frame["low"], frame["mid"], frame["high"] = heard.low, heard.mid, heard.high
+        frame["onset"] = hit
+        if hit:
+            # Half how new the sound is, half how loud beside the loudest of late.
+            frame["onset_strength"] = 0.5 * (novelty + min(1.0, peak / self._peak))
+        frame["novelty"] = novelty
+        frame["centroid"], frame["brightness"], frame["flux"] = heard.centroid, heard.brightness, heard.flux
+        frame["tempo"], frame["beat_phase"] = self._beats.tempo, self._beats.phase
+        frame["silent"] = self._zeros >= _SILENT_S * self.sample_rate
+
+    def _amplify(self, raw: np.ndarray) -> np.ndarray:
+        mean_square = float(np.dot(raw, raw)) / len(raw)
+        if mean_square > 0.0 or raw.any():
+            # Trailing zeros of a hop with sound in it are forgotten: a hop is fine enough for five seconds.
+            self._zeros = 0
+        else:
+            self._zeros += len(raw)
+        if self._auto is not None:
+            self._wanted_db = self._auto.advance(mean_square)
+        step = self._wanted_db - self._gain_db
+        self._gain_db += min(max(step, -_GAIN_SLEW_DB), _GAIN_SLEW_DB)
+        return np.clip(raw * np.float32(10 ** (self._gain_db / 20)), -1.0, 1.0)
+
+
+def _mono(block: np.ndarray) -> np.ndarray:
+    """Return the finite mean of the channels as contiguous float32, shape (n,)."""
+    block = np.asarray(block)
+    if block.ndim not in (1, 2) or (block.ndim == 2 and block.shape[1] == 0):
+        raise BadInput(f"A block of shape {block.shape} cannot be heard; give (n,) or (n, channels).")
+    if block.dtype.kind in "iu":
+        block = block / float(np.iinfo(block.dtype).max)
+    with np.errstate(over="ignore", invalid="ignore"):
+        samples = np.nan_to_num(block.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    np.clip(samples, -_OVERS, _OVERS, out=samples)
+    if samples.ndim == 2:
+        samples = samples.mean(axis=1, dtype=np.float32)
+    return np.ascontiguousarray(samples)

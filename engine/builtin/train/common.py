@@ -1,0 +1,162 @@
+"""What the stages share: checkpoints, log, pace, averaging, losses."""
+
+import dataclasses
+import math
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+
+@dataclass
+class Run:
+    """One call of a training stage."""
+
+    folder: Path
+    device: str = "cpu"
+    minutes: float = 5.0
+    resume: bool = False
+    seed: int = 0
+    batch: int = 16
+    rate: float = 1e-3
+    max_steps: int | None = None
+    log_every: int = 50
+    pictures: int = 2000
+    """How many painted pictures to hold in memory."""
+    adversarial: float = 1.0
+    """Weight of the discriminator in stage ``pixels``; 0 is plain regression."""
+    per_form: int = 6
+    """Held-out pictures per form."""
+    started: float = field(default_factory=time.monotonic)
+
+    rank: int = 0
+    workers: int = 1
+    """Processes that share the batch, one thread each; see `spread`."""
+
+    def __post_init__(self):
+        if self.workers > 1 and self.batch % self.workers:
+            raise ValueError(f"batch {self.batch} does not divide among {self.workers} workers")
+
+    @property
+    def share(self) -> int:
+        """This worker's part of the batch."""
+        return self.batch // self.workers
+
+    def progress(self) -> float:
+        """Share of the time that has passed, 0..1, the same on every worker."""
+        now = torch.tensor([self.elapsed()])
+        if self.workers > 1:
+            dist.broadcast(now, 0)
+        return now.item()
+
+    def elapsed(self) -> float:
+        """Share of the time (or steps) this run may use that has passed, 0..1; uses the clock."""
+        return min(1.0, (time.monotonic() - self.started) / (60 * self.minutes))
+
+    def log(self, line: str) -> None:
+        """Print a line and append it to ``train.log``."""
+        if self.rank:
+            return
+        stamp = time.strftime("%H:%M:%S")
+        print(f"{stamp} {line}", flush=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "train.log").open("a") as file:
+            file.write(f"{stamp} {line}\n")
+
+
+def spread(stage, run: Run) -> None:
+    """Run ``stage(run)``, in ``run.workers`` processes if more than one.
+
+    On a shared machine one thread per process loses far less time than two threads in step at every operation.
+    """
+    if run.workers == 1:
+        stage(run)
+        return
+    with tempfile.TemporaryDirectory() as meeting:
+        torch.multiprocessing.spawn(_work, (stage, run, f"file://{meeting}/meet"), nprocs=run.workers)
+
+
+def _work(rank: int, stage, run: Run, address: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=run.workers)
+    stage(dataclasses.replace(run, rank=rank, started=time.monotonic()))
+    dist.destroy_process_group()
+
+
+@torch.no_grad()
+def share_gradients(run: Run, module: torch.nn.Module) -> None:
+    """Average gradients over the workers."""
+    if run.workers == 1:
+        return
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    flat /= run.workers
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def autocast(device: str):
+    """bfloat16 where multiplication allows it."""
+    return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+
+def schedule(step: int, progress: float, warm_steps: int = 100, floor: float = 0.03) -> float:
+    """Learning-rate factor: linear warm-up by steps, then a cosine over the run's time."""
+    return min(1.0, (step + 1) / warm_steps) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def save(module: torch.nn.Module, path: Path) -> None:
+    """Write a module's weights as safetensors, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file({k: v.detach().float().cpu().contiguous() for k, v in module.state_dict().items()}, temporary)
+    temporary.replace(path)
+
+
+def load(module: torch.nn.Module, path: Path) -> None:
+    """Read weights that ``save`` wrote."""
+    module.load_state_dict(load_file(path))
+
+
+class Average:
+    """Exponential moving average of a module's weights."""
+
+    def __init__(self, module: torch.nn.Module, decay: float = 0.999):
+        self.module, self.decay, self.steps = module, decay, 0
+        self.shadow = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        self.steps += 1
+        # Early on the average must forget quickly, or it stays near the random start.
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for key, value in self.module.state_dict().items():
+            if value.is_floating_point():
+                self.shadow[key].lerp_(value, 1 - decay)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the module's weights with the average; call twice to undo."""
+        for key, value in self.module.state_dict().items():
+            kept = value.clone()
+            value.copy_(self.shadow[key])
+            self.shadow[key].copy_(kept)
+
+
+def edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences between neighbours along x and y."""
+    return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
+
+
+def picture_loss(got: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
+    """L1 on pixels, on their differences (sharpness) and on 4x means (colour); pictures ``(batch, 3, h, w)``."""
+    loss = F.l1_loss(got, want) + 0.5 * F.l1_loss(F.avg_pool2d(got, 4), F.avg_pool2d(want, 4))
+    for a, b in zip(edges(got), edges(want), strict=True):
+        loss = loss + 1.0 * F.l1_loss(a, b)
+    return loss

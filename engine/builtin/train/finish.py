@@ -1,0 +1,174 @@
+"""Stage ``pixels``: UNet, text encoder and decoder together, judged on pictures instead of latents.
+
+Regression alone answers what it cannot tell with a blur. Here the error is taken on the decoded picture, and a small
+discriminator, which sees the noise and the caption's form and colours too, asks for plausible detail. Because every
+picture has its painted answer, matching the discriminator's features is a learnt measure of likeness as well.
+"""
+
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from engine.builtin.train.common import Average, Run, autocast, load, picture_loss, save, schedule, share_gradients
+from engine.builtin.train.data import draw
+from engine.builtin.train.models import LATENT_SCALE, build_scheduler
+from engine.builtin.train.network import Model, get_tokenizer, load_autoencoder, tokenize
+from engine.builtin.vocabulary import COLOURS, FORMS, understand
+
+
+class Painting(nn.Module):
+    """From noise and words to pixels: the network and the decoder."""
+
+    def __init__(self, model: Model, decoder: nn.Module):
+        super().__init__()
+        self.model, self.decoder = model, decoder
+
+    def forward(self, sample, timestep, token_ids):
+        """Latents ``(batch, 4, h, w)`` and pictures ``(batch, 3, 8h, 8w)`` in -1..1."""
+        latents = self.model(sample, timestep, token_ids)
+        return latents, self.decoder(latents / LATENT_SCALE)
+
+
+class Discriminator(nn.Module):
+    """Patch discriminator on 256-pixel pictures; joins the noise at 32 x 32 and the caption's labels at the end."""
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+
+        def conv(a, b, kernel, stride):
+            return spectral_norm(nn.Conv2d(a, b, kernel, stride, kernel // 2))
+
+        self.outer = nn.ModuleList([conv(3, width, 5, 2), conv(width, 2 * width, 3, 2), conv(2 * width, 3 * width, 3, 2)])
+        self.inner = nn.ModuleList([conv(3 * width + 4, 4 * width, 3, 1), conv(4 * width, 4 * width, 3, 2)])
+        self.verdict = spectral_norm(nn.Conv2d(4 * width, 1, 1))
+        self.labels = nn.Embedding(len(FORMS) + 2 * len(COLOURS), 4 * width)
+        nn.init.normal_(self.labels.weight, 0, 0.05)
+
+    def forward(self, picture, noise, labels):
+        """Patch logits ``(batch, 16 * 16)`` and the features on the way; labels ``(batch, 3)`` from `label`."""
+        x, features = picture, []
+        for layer in self.outer:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        x = torch.cat([x, noise], 1)
+        for layer in self.inner:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        wanted = self.labels(labels).sum(1)[:, :, None, None]
+        return (self.verdict(x) + (x * wanted).sum(1, keepdim=True)).flatten(1), features
+
+
+def label(captions: list[str]) -> torch.Tensor:
+    """Form, first and second colour as numbers ``(batch, 3)``."""
+    forms, colours = list(FORMS), list(COLOURS)
+    rows = []
+    for meaning in map(understand, captions):
+        first = len(forms) + colours.index(meaning.first)
+        rows.append([forms.index(meaning.form), first, len(forms) + len(colours) + colours.index(meaning.second)])
+    return torch.tensor(rows)
+
+
+def train_finish(run: Run) -> dict:
+    """Finish on pixels; rewrites ``network.safetensors``, writes ``decoder.safetensors`` and ``finish-raw.pt``."""
+    from engine.builtin.train.judge import held_out, judge, sheet
+
+    torch.manual_seed(run.seed)
+    tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
+    tests = held_out(vae, tokenizer, run.device, run.per_form)
+    model = Model(len(tokenizer)).to(run.device)
+    load(model, run.folder / "network.safetensors")
+    if (run.folder / "decoder.safetensors").exists():
+        load(vae.decoder, run.folder / "decoder.safetensors")
+    painting = Painting(model, vae.decoder.requires_grad_(True))
+    judge_net = Discriminator().to(run.device).to(memory_format=torch.channels_last)
+    average = Average(painting, 0.998)
+    optimiser = torch.optim.AdamW(painting.parameters(), lr=run.rate, betas=(0.8, 0.98), weight_decay=1e-3)
+    judging = torch.optim.AdamW(judge_net.parameters(), lr=4e-4, betas=(0.0, 0.98), weight_decay=0.0)
+    step, raw_path = 0, run.folder / "finish-raw.pt"
+    if run.resume and raw_path.exists():
+        kept = torch.load(raw_path, weights_only=True, map_location=run.device)
+        painting.load_state_dict(kept["painting"])
+        judge_net.load_state_dict(kept["judge"])
+        optimiser.load_state_dict(kept["optimiser"])
+        judging.load_state_dict(kept["judging"])
+        average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
+    first_step = step
+    rng, generator = random.Random(run.seed + step + 7919 * run.rank), torch.Generator().manual_seed(run.seed + step + 7919 * run.rank)
+    alphas = build_scheduler().alphas_cumprod.to(run.device)
+    hardness = dict.fromkeys(FORMS, 0.1)
+
+    def keep() -> dict:
+        average.swap()
+        painting.eval()
+        metrics = judge(model, vae, tests)
+        sheet(model, vae, tests, run.folder / "sheet.png")
+        save(model, run.folder / "network.safetensors")
+        save(vae.decoder, run.folder / "decoder.safetensors")
+        painting.train()
+        average.swap()
+        kept = {
+            "painting": painting.state_dict(), "judge": judge_net.state_dict(), "average": average.shadow, "step": step,
+            "optimiser": optimiser.state_dict(), "judging": judging.state_dict(),
+        }  # fmt: skip
+        torch.save(kept, raw_path.with_suffix(".tmp"))
+        raw_path.with_suffix(".tmp").replace(raw_path)
+        return metrics
+
+    means, metrics = dict.fromkeys(("pixel", "likeness", "fooled", "verdict"), 0.0), {}
+    while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
+        pace = schedule(step - first_step, progress, warm_steps=50)
+        for group in optimiser.param_groups:
+            group["lr"] = run.rate * pace
+        forms = rng.choices(list(hardness), list(hardness.values()), k=max(1, run.share // 4))
+        drawn = [draw(-(-run.share // len(forms)), generator, rng, run.device, [form]) for form in forms]
+        noise = torch.cat([d[0] for d in drawn])
+        captions = [c for d in drawn for c in d[1]]
+        want = (torch.cat([d[2] for d in drawn]) * 2 - 1).to(memory_format=torch.channels_last)
+        ids, labels = tokenize(tokenizer, captions).to(run.device), label(captions).to(run.device)
+        timestep = torch.full((len(noise),), 999, device=run.device)
+        sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
+        with autocast(run.device):
+            latents, got = painting(sample, timestep, ids)
+            real, real_features = judge_net(want, noise, labels)
+            fake, _ = judge_net(got.detach(), noise, labels)
+            verdict = (F.relu(1 - real.float()) + F.relu(1 + fake.float())).mean()
+        judging.zero_grad(set_to_none=True)
+        verdict.backward()
+        share_gradients(run, judge_net)
+        judging.step()
+        judge_net.requires_grad_(False)
+        with autocast(run.device):
+            fake, features = judge_net(got, noise, labels)
+            likeness = sum(F.l1_loss(a.float(), b.detach().float()) for a, b in zip(features, real_features, strict=True))
+        judge_net.requires_grad_(True)
+        pixel = picture_loss(got.float(), want)
+        # The adversary joins slowly: at first it only learns what painted pictures look like.
+        weight = run.adversarial * min(1.0, (step + 1) / 300)
+        loss = pixel + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        share_gradients(run, painting)
+        torch.nn.utils.clip_grad_norm_(painting.parameters(), 1.0)
+        optimiser.step()
+        average.update()
+        step += 1
+        with torch.no_grad():
+            error = (got.float() - want).abs().mean(dim=(1, 2, 3))
+        for caption, value in zip(captions, error.tolist(), strict=True):
+            form = understand(caption).form
+            hardness[form] += 0.02 * (min(max(value, 0.05), 0.4) - hardness[form])
+        for key, value in (("pixel", pixel), ("likeness", likeness), ("fooled", -fake.float().mean()), ("verdict", verdict)):
+            means[key] += (value.item() - means[key]) / min(step - first_step, 100)
+        if step % run.log_every == 0:
+            run.log(f"pixels step {step} {progress:.0%} " + " ".join(f"{k} {v:.4f}" for k, v in means.items()))
+        if step % (6 * run.log_every) == 0 and not run.rank:
+            metrics = keep()
+            run.log("pixels " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
+    if run.rank:
+        return metrics
+    metrics = keep() | {"steps": step}
+    run.log("pixels done " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
+    return metrics

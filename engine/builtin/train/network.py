@@ -1,0 +1,209 @@
+"""Stage ``unet``: the UNet and text encoder, by regression of the painter's latents.
+
+The painter is a function of (noise, caption), so the one-step network can be taught by showing it the answer; no
+second model and no simulation of a sampler is needed. Some batches are noised less, so that more steps, and starting
+from a picture, work too.
+"""
+
+import random
+
+import torch
+import torch.nn.functional as F
+from diffusers.models.attention_processor import AttnProcessor
+from torch import nn
+
+from engine.builtin.train.common import Average, Run, autocast, load, save, schedule, share_gradients
+from engine.builtin.train.data import LATENT_SIZE, draw
+from engine.builtin.train.models import (
+    LATENT_SCALE,
+    TOKENS,
+    build_autoencoder,
+    build_scheduler,
+    build_text_encoder,
+    build_tokenizer,
+    build_unet,
+)
+from engine.builtin.vocabulary import FORMS, random_caption, understand
+
+
+class Model(nn.Module):
+    """Text encoder and UNet together: what stage ``unet`` trains."""
+
+    def __init__(self, vocabulary_size: int):
+        super().__init__()
+        self.text_encoder = build_text_encoder(vocabulary_size)
+        self.unet = build_unet().to(memory_format=torch.channels_last)
+        # Plain matrix products: for 16 or 64 tokens the fused kernel's backward pass costs a third of a step.
+        self.unet.set_attn_processor(AttnProcessor())
+
+    def forward(self, sample, timestep, token_ids):
+        """Predicted clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
+        words = self.text_encoder(token_ids)[0]
+        return self.unet(sample, timestep, words, return_dict=False)[0]
+
+
+class Pool:
+    """Painted and encoded examples, kept in half precision; old ones give way once it is full."""
+
+    def __init__(self, capacity: int, vae, tokenizer, device: str, seed: int):
+        self.vae, self.tokenizer, self.device, self.capacity = vae, tokenizer, device, capacity
+        self.rng, self.generator = random.Random(seed), torch.Generator().manual_seed(seed)
+        cells = (capacity, 4, LATENT_SIZE, LATENT_SIZE)
+        self.noise = torch.empty(cells, dtype=torch.float16)
+        self.latents = torch.empty(cells, dtype=torch.float16)
+        self.ids = torch.empty(capacity, TOKENS, dtype=torch.int64)
+        self.form = torch.empty(capacity, dtype=torch.int64)
+        self.filled = self.next = 0
+        self.hardness = dict.fromkeys(FORMS, 1.0)
+
+    def grow(self, count: int) -> None:
+        """Paint and encode ``count`` more, harder forms more often."""
+        form = self.rng.choices(list(FORMS), [self.hardness[f] for f in FORMS])
+        noise, captions, pictures = draw(count, self.generator, self.rng, self.device, form)
+        latents = encode(self.vae, pictures)
+        for k in range(count):
+            at = self.next
+            self.noise[at], self.latents[at] = noise[k].half().cpu(), latents[k].half().cpu()
+            self.ids[at] = tokenize(self.tokenizer, [captions[k]])[0]
+            self.form[at] = list(FORMS).index(understand(captions[k]).form)
+            self.next = (at + 1) % self.capacity
+            self.filled = max(self.filled, at + 1)
+
+    def batch(self, count: int):
+        """Noise, clean latents, token ids and form numbers of ``count`` examples."""
+        pick = torch.randint(self.filled, (count,), generator=self.generator)
+        to = {"device": self.device, "non_blocking": True}
+        return (
+            self.noise[pick].float().to(**to),
+            self.latents[pick].float().to(**to),
+            self.ids[pick].to(**to),
+            self.form[pick],
+        )
+
+
+@torch.no_grad()
+def encode(vae, pictures: torch.Tensor) -> torch.Tensor:
+    """Normalised latents of pictures in 0..1."""
+    device = pictures.device.type
+    with autocast(device):
+        raw = vae.encoder((pictures * 2 - 1).to(memory_format=torch.channels_last))
+    return raw.float() * LATENT_SCALE
+
+
+def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
+    """Token ids ``(batch, TOKENS)``, padded and cut as the standard pipeline does."""
+    ids = tokenizer(captions, padding="max_length", truncation=True, max_length=TOKENS)["input_ids"]
+    return torch.tensor(ids)
+
+
+def noised(noise, latents, generator, alphas):
+    """Network inputs and timesteps: pure noise for most rows, partly noised latents for the rest.
+
+    Half of the partly noised rows mix the latents with *other* noise than they were painted from, as starting from a
+    given picture does.
+    """
+    batch = len(noise)
+    timestep = torch.full((batch,), 999, device=noise.device)
+    sample = noise * (1 - alphas[999]) ** 0.5
+    some = max(1, round(0.15 * batch)) if batch > 4 else 0
+    if some:
+        rows = torch.arange(some)
+        timestep[:some] = torch.randint(40, 960, (some,), generator=generator).to(noise.device)
+        stranger = noise[-some:] if some * 2 <= batch else noise[:some]
+        keep = (rows % 2 == 0).to(noise.device)[:, None, None, None]
+        other = torch.where(keep, noise[:some], stranger)
+        a = alphas[timestep[:some]][:, None, None, None]
+        sample[:some] = a.sqrt() * latents[:some] + (1 - a).sqrt() * other
+    return sample.to(memory_format=torch.channels_last), timestep
+
+
+def get_tokenizer(run: Run):
+    """The run's tokenizer, trained once."""
+    from transformers import CLIPTokenizer
+
+    folder = run.folder / "tokenizer"
+    if (folder / "vocab.json").exists():
+        return CLIPTokenizer.from_pretrained(folder)
+    rng = random.Random(0)
+    return build_tokenizer(folder, [random_caption(rng) for _ in range(20000)])
+
+
+def load_autoencoder(run: Run):
+    """The run's autoencoder, frozen."""
+    vae = build_autoencoder()
+    load(vae, run.folder / "vae.safetensors")
+    return vae.to(run.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def train_network(run: Run) -> dict:
+    """Train UNet and text encoder; writes ``network.safetensors`` (averaged) and ``network-raw.pt`` (to resume)."""
+    from engine.builtin.train.judge import held_out, judge, sheet
+
+    torch.manual_seed(run.seed)
+    tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
+    model = Model(len(tokenizer)).to(run.device)
+    average = Average(model, 0.999)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=1e-3)
+    step, raw_path = 0, run.folder / "network-raw.pt"
+    if run.resume and raw_path.exists():
+        kept = torch.load(raw_path, weights_only=True, map_location=run.device)
+        model.load_state_dict(kept["model"])
+        optimiser.load_state_dict(kept["optimiser"])
+        average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
+    first_step = step
+    alphas = build_scheduler().alphas_cumprod.to(run.device)
+    pool = Pool(max(run.pictures // run.workers, 2 * run.batch), vae, tokenizer, run.device, run.seed + step + 7919 * run.rank)
+    while pool.filled < max(2 * run.batch, run.pictures // 10 // run.workers):
+        pool.grow(8)
+    tests = held_out(vae, tokenizer, run.device, run.per_form)
+    run.log(f"unet: {pool.filled} examples to begin with, step {step}")
+
+    def keep() -> dict:
+        average.swap()
+        model.eval()
+        metrics = judge(model, vae, tests)
+        sheet(model, vae, tests, run.folder / "sheet.png")
+        save(model, run.folder / "network.safetensors")
+        model.train()
+        average.swap()
+        torch.save(
+            {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.shadow, "step": step},
+            raw_path.with_suffix(".tmp"),
+        )
+        raw_path.with_suffix(".tmp").replace(raw_path)
+        return metrics
+
+    recent, metrics = 0.0, {}
+    while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
+        for group in optimiser.param_groups:
+            group["lr"] = run.rate * schedule(step - first_step, progress, warm_steps=150)
+        pool.grow(max(1, run.share // 4))
+        noise, latents, ids, form = pool.batch(run.share)
+        sample, timestep = noised(noise, latents, pool.generator, alphas)
+        with autocast(run.device):
+            got = model(sample, timestep, ids)
+        got = got.float()
+        error = (got - latents).abs().mean(dim=(1, 2, 3))
+        coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))
+        loss = (error + coarse).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        share_gradients(run, model)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        average.update()
+        step += 1
+        for number, value in zip(form.tolist(), error.tolist(), strict=True):
+            name = list(FORMS)[number]
+            pool.hardness[name] += 0.02 * (min(max(value, 0.1), 1.0) - pool.hardness[name])
+        recent += (error.mean().item() - recent) / min(step - first_step, 200)
+        if step % run.log_every == 0:
+            run.log(f"unet step {step} {progress:.0%} l1 {recent:.4f} pool {pool.filled}")
+        if step % (10 * run.log_every) == 0 and not run.rank:
+            metrics = keep()
+            run.log("unet " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
+    if run.rank:
+        return metrics
+    metrics = keep() | {"steps": step, "train_l1": recent}
+    run.log("unet done " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
+    return metrics

@@ -1,0 +1,90 @@
+"""Models on the Hugging Face hub: what is on this machine, and fetching the rest. Safetensors only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bentlight.errors import ModelMissing
+
+__all__ = ["fetch", "is_hub_id", "local_copy"]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FOLDERS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+_PLAIN = ("*.json", "*.txt")
+
+
+def is_hub_id(name: str) -> bool:
+    """Tell whether `name` has the form of a hub id, ``owner/name``."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
+def local_copy(model_id: str) -> Path | None:
+    """Return the folder of a hub model that is wholly on this machine already, or None."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(model_id, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+    pipeline = (folder / "model_index.json").is_file() or (folder / "unet").is_dir()
+    needed = [folder / part for part in ("unet", "vae", "text_encoder")] if pipeline else [folder]
+    return folder if all(any(part.glob("*.safetensors")) for part in needed) else None
+
+
+def fetch(model_id: str) -> Path:
+    """Download a model from the hub, or what is missing of it, with a progress bar; returns its folder.
+
+    Of each component only one safetensors file is fetched: half precision where there is one.
+
+    Raises
+    ------
+    ModelMissing
+        If the hub cannot be reached, has no such model, or has it only in formats that can run code.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        names = HfApi().list_repo_files(model_id)
+        wanted = files_to_fetch(names)
+        if not any(name.endswith(".safetensors") for name in wanted):
+            raise ModelMissing(f"{model_id} has no safetensors weights on the hub; only those are loaded.")
+        return Path(snapshot_download(model_id, allow_patterns=wanted))
+    except ModelMissing:
+        raise
+    except GatedRepoError:
+        raise ModelMissing(
+            f"{model_id} asks you to accept its licence on huggingface.co first; do that, run `hf auth login`, try again."
+        ) from None
+    except RepositoryNotFoundError:
+        raise ModelMissing(f"the hub has no model {model_id}, or it is private; check its name.") from None
+    except (OSError, HfHubHTTPError, RuntimeError) as error:
+        raise unreachable(model_id, error) from error
+
+
+def unreachable(model_id: str, error: object = "") -> ModelMissing:
+    """Return the error that says what to fetch and where to put it."""
+    reason = str(error).strip().splitlines()
+    return ModelMissing(
+        f"{model_id} is not on this machine and the hub cannot be reached"
+        f"{f' ({reason[0][:120]})' if reason else ''}; run `bentlight models fetch {model_id}` where there is a network, "
+        f"or copy its folder (model_index.json, {', '.join(_FOLDERS)}) here and give that folder's path as the model."
+    )
+
+
+def files_to_fetch(names: list[str]) -> list[str]:
+    """Choose from a repository's file names: configuration, tokenizer, and one safetensors set per component."""
+    wanted = [n for n in names if n in ("model_index.json", "config.json")]
+    folders = {n.split("/")[0] for n in names if n.count("/") == 1} & set(_FOLDERS)
+    for folder in ("", *sorted(folders)):
+        prefix = f"{folder}/" if folder else ""
+        inside = [n for n in names if n.startswith(prefix) and "/" not in n.removeprefix(prefix)]
+        if folder:
+            wanted += [n for n in inside if n.endswith(tuple(p.removeprefix("*") for p in _PLAIN))]
+        elif folders:
+            continue
+        weights = [n for n in inside if n.endswith(".safetensors") and "non_ema" not in n]
+        half = [n for n in weights if ".fp16." in n]
+        wanted += half or weights
+    return sorted(set(wanted))

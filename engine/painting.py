@@ -1,0 +1,69 @@
+"""The painter behind the `Generator` interface: the procedure that taught the built-in model, for comparison only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from bentlight.errors import BadInput
+from engine.bends.hooks import BendRuntime, CompiledPlan
+from engine.bends.plan import BendPlan
+from engine.generator import Generator
+from engine.noise import NoiseBank
+from engine.sites import Measure, Meter, SiteInfo
+from engine.spec import FrameSpec, Picture
+
+__all__ = ["PaintedGenerator"]
+
+
+class PaintedGenerator(Generator):
+    """Paints pictures from noise and a caption, without any network.
+
+    It can be bent only before and after: at ``latent.0`` and ``picture``. Captions cannot be blended, so the one of the
+    greatest weight is painted. Steps, guidance and feedback have no effect.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        from engine.builtin.painter import paint
+
+        self.model, self.device, self.dtype = "painter", device, torch.float32
+        self.size = (256, 256)
+        self._paint = paint
+        self._factor, self._channels = 8, 4
+        self._noises = NoiseBank()
+        self._lock = threading.RLock()
+        self._measures: dict[str, Measure] | None = None
+        self._runtime = BendRuntime({}, self._known_measures, device)
+
+    def sites(self) -> tuple[SiteInfo, ...]:
+        width, height = self.size
+        shapes = {"latent.0": self._latent_shape()[1:], "picture": (3, height, width)}
+        return tuple(
+            SiteInfo(address, address.split(".", maxsplit=1)[0], shapes[address], measure.sd)
+            for address, measure in self._known_measures().items()
+        )
+
+    def prepare(self, prompts: Iterable[str] = (), plans: Iterable[BendPlan] = ()) -> None:
+        for plan in plans:
+            self._runtime.compile(plan)
+
+    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> Tensor:
+        if not spec.prompts:
+            raise BadInput("a picture needs at least one prompt.")
+        caption = max(spec.prompts, key=lambda prompt: prompt[1])[0]
+        noise = self._noises.start(spec, self._latent_shape()).to(self.device)
+        width, height = self.size
+        picture = self._paint(plan.touch("latent.0", noise), [caption], (height, width)) * 2 - 1
+        return plan.touch("picture", picture)
+
+    def _known_measures(self) -> dict[str, Measure]:
+        with self._lock:
+            if self._measures is None:
+                meter = Meter()
+                with torch.inference_mode():
+                    meter(self._run(FrameSpec(), None, CompiledPlan(BendPlan(), {}, self.device)))
+                self._measures = {"latent.0": Measure(self._channels, 1.0), "picture": meter.measure}
+            return self._measures

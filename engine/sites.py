@@ -1,0 +1,226 @@
+"""Sites: the places in a model where activations can be bent, under the same words for every model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "Measure",
+    "ModuleSite",
+    "SiteInfo",
+    "fingerprint",
+    "load_measures",
+    "measures_path",
+    "module_sites",
+    "save_measures",
+]
+
+_CANCELLED = "a group norm reads this: adding to or scaling all channels alike has no effect; choose some channels"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """A site as people see it.
+
+    Attributes
+    ----------
+    address : str
+    kind : str
+        "text", "latent", "unet", "decoder" or "picture".
+    shape : tuple of int
+        (channel, height, width) of one activation at the generator's present size; (width of embedding, tokens, 1)
+        at ``text``.
+    sd : float
+        Standard deviation of the unbent activation; the unit of additive and threshold amounts.
+    note : str
+        What the layers behind the site do to a bend.
+    """
+
+    address: str
+    kind: str
+    shape: tuple[int, ...]
+    sd: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a bend must know of a site before it can be compiled."""
+
+    channels: int
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSite:
+    """A site inside a network: a module and which of its activations is meant.
+
+    Attributes
+    ----------
+    address, kind, note : str
+    module : nn.Module
+    skip : int or None
+        None: the module's output. Else the site is the `skip`-th of the skip activations that the up block receives.
+    """
+
+    address: str
+    kind: str
+    module: nn.Module
+    skip: int | None = None
+    note: str = ""
+
+    def attach(self, touch: Callable[[Tensor], Tensor]) -> Any:
+        """Pass this activation through `touch` from now on; returns a handle whose ``remove()`` ends it."""
+        if self.skip is None:
+
+            def after(module: nn.Module, args: Any, output: Any) -> Any:
+                if isinstance(output, tuple):
+                    return (touch(output[0]), *output[1:])
+                return touch(output)
+
+            return self.module.register_forward_hook(after)
+
+        index = self.skip
+
+        def before(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
+            skips = list(kwargs["res_hidden_states_tuple"])
+            skips[index] = touch(skips[index])
+            return args, {**kwargs, "res_hidden_states_tuple": tuple(skips)}
+
+        return self.module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def module_sites(unet: Any, vae: Any) -> dict[str, ModuleSite]:
+    """Return every site inside a UNet and a decoder, by address, in the order in which a picture passes them.
+
+    ``unet.skip.<i>`` counts the skip connections from the first (full size) on; bending one alters what the up path
+    receives and nothing else. ``decoder.<i>`` is the i-th stage of the decoder, ending before the next enlargement.
+
+    Parameters
+    ----------
+    unet : diffusers.UNet2DConditionModel
+    vae : diffusers.AutoencoderTiny or diffusers.AutoencoderKL
+    """
+    sites = [ModuleSite("unet.in", "unet", unet.conv_in)]
+    for index, block in enumerate(unet.down_blocks):
+        sites += _block_sites(f"unet.down.{index}", block)
+    if unet.mid_block is not None:
+        sites += _block_sites("unet.mid", unet.mid_block)
+    sites += _skip_sites(unet)
+    last = len(unet.up_blocks) - 1
+    for index, block in enumerate(unet.up_blocks):
+        sites += _block_sites(f"unet.up.{index}", block, _CANCELLED if index == last else "")
+    sites.append(ModuleSite("unet.out", "unet", unet.conv_out))
+    sites += _decoder_sites(vae.decoder)
+    return {site.address: site for site in sites}
+
+
+def _block_sites(address: str, block: nn.Module, note: str = "") -> list[ModuleSite]:
+    inner = [getattr(block, name, None) or () for name in ("resnets", "attentions")]
+    final = (inner[1] or inner[0])[-1]
+    found = [
+        ModuleSite(f"{address}.{word}.{index}", "unet", module, note=note if module is final else "")
+        for word, modules in zip(("resnet", "attention"), inner, strict=True)
+        for index, module in enumerate(modules)
+    ]
+    return [*found, ModuleSite(address, "unet", block, note=note)]
+
+
+def _skip_sites(unet: Any) -> list[ModuleSite]:
+    """Up blocks take their skips from the end of the list: the first block the deepest ones."""
+    counts = [len(block.resnets) for block in unet.up_blocks]
+    sites: list[ModuleSite] = []
+    for index in reversed(range(len(counts))):
+        block = unet.up_blocks[index]
+        for place in range(counts[index]):
+            sites.append(ModuleSite(f"unet.skip.{len(sites)}", "unet", block, skip=place))
+    return sites
+
+
+def _decoder_sites(decoder: Any) -> list[ModuleSite]:
+    if hasattr(decoder, "up_blocks"):
+        stages = [decoder.mid_block, *decoder.up_blocks]
+        notes = [""] * (len(stages) - 1) + [_CANCELLED]
+    else:
+        layers = list(decoder.layers)
+        ends = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Upsample)] + [len(layers) - 1]
+        stages = [layers[end - 1] for end in ends]
+        notes = [""] * len(stages)
+    return [
+        ModuleSite(f"decoder.{index}", "decoder", stage, note=note)
+        for index, (stage, note) in enumerate(zip(stages, notes, strict=True))
+    ]
+
+
+def fingerprint(*modules: nn.Module) -> str:
+    """Return a short name for the weights of networks: changes when any tensor's name, shape, type or sampled values do.
+
+    Sixteen values of each tensor are read, so that it takes no longer for gigabytes than for megabytes.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        for name, tensor in module.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            # reshape, not flatten of the storage: the memory format must not matter.
+            flat = tensor.detach().reshape(-1)
+            digest.update(flat[:: max(1, flat.numel() // 16)][:16].double().cpu().numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+def measures_path(key: str) -> Path:
+    """Return where the measures of the model called `key` are kept between runs."""
+    return Path(platformdirs.user_cache_dir("bentlight", appauthor=False)) / "sites" / f"{key}.json"
+
+
+def load_measures(path: Path, key: str) -> dict[str, Measure] | None:
+    """Read measures written by `save_measures`; None when there are none, or they belong to other weights."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["model"] != key:
+            return None
+        return {a: Measure(int(m["channels"]), float(m["sd"])) for a, m in content["sites"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def save_measures(path: Path, key: str, measures: Mapping[str, Measure]) -> None:
+    """Write measures, whole or not at all; a folder that cannot be written to costs only measuring again."""
+    sites = {a: {"channels": m.channels, "sd": m.sd} for a, m in measures.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"model": key, "sites": sites}, file, indent=1)
+        os.replace(name, path)
+    except OSError:
+        return
+
+
+class Meter:
+    """Sums up what is seen at one site, over as many activations as pass."""
+
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] = ()
+        self._variances: list[float] = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.shape = tuple(x.shape[1:])
+        self._variances.append(float(torch.var(x.float(), correction=0)))
+        return x
+
+    @property
+    def measure(self) -> Measure:
+        """Channels, and the root of the mean variance; a site that never moves counts as 1 so that amounts still act."""
+        variance = sum(self._variances) / len(self._variances)
+        return Measure(self.shape[0], variance**0.5 or 1.0)

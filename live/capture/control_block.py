@@ -1,0 +1,196 @@
+"""`ControlBlock`: what the ears are asked for, and how they say they are; the latest value wins both ways."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from live.capture.shared import RecordRing, Segment
+
+__all__ = ["Command", "ControlBlock", "Report"]
+
+_SLOTS = 4
+_MOST_CHANNELS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the parent asks of the ears.
+
+    Attributes
+    ----------
+    source : str
+        As `live.capture.sources.parse_source` reads it.
+    serial : int
+        Changes when the source is to be opened anew.
+    channels : tuple of int
+        Input channels counted from 1; empty for the first two.
+    gain_db : float
+        NaN means automatic.
+    mute, loop : bool
+        Of a file: not to be heard; begins again at its end.
+    position_s : float
+        Where in a file to begin.
+    taps : int
+        Taps so far.
+    tap_s : float
+        Host clock of the last.
+    stop : bool
+    """
+
+    source: str = "silence"
+    serial: int = 0
+    channels: tuple[int, ...] = ()
+    gain_db: float = math.nan
+    mute: bool = False
+    loop: bool = False
+    position_s: float = 0.0
+    taps: int = 0
+    tap_s: float = 0.0
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the ears say they are, about twenty times a second.
+
+    Attributes
+    ----------
+    state : str
+        ``starting``, ``running``, ``lost``, ``ended`` or ``failed``.
+    message : str
+        One sentence, or empty.
+    device : str
+        What is listened to, for people.
+    source : str
+        The source as resolved: a device by its name, never by its index.
+    serial : int
+        Serial of the command this is about.
+    inputs : str
+        Names of all sound inputs, one per line, as last listed.
+    sample_rate : float
+    channels : int
+        Channels in the sample ring.
+    generation : int
+    loop_s : float
+        Host clock of this report: the heartbeat.
+    sound_s : float
+        Host clock of the last block of sound, or of the opening before the first.
+    position_s : float
+        Place in the file played.
+    gain_db : float
+    xruns : int
+        Blocks that arrived damaged or too late to be kept.
+    silent : bool
+        Only exact zeros have come for five seconds.
+    """
+
+    state: str = "starting"
+    message: str = ""
+    device: str = ""
+    source: str = ""
+    serial: int = 0
+    inputs: str = ""
+    sample_rate: float = 0.0
+    channels: int = 0
+    generation: int = 0
+    loop_s: float = 0.0
+    sound_s: float = 0.0
+    position_s: float = 0.0
+    gain_db: float = 0.0
+    xruns: int = 0
+    silent: bool = False
+
+
+_SIZES = {"source": 1024, "message": 512, "device": 256, "inputs": 4096, "state": 16}
+_TYPES = {"int": "i8", "float": "f8", "bool": "?"}
+
+
+def _dtype(kind: type) -> np.dtype:
+    columns: list[tuple] = []
+    for field in fields(kind):
+        if field.type == "str":
+            columns.append((field.name, f"S{_SIZES[field.name]}"))
+        elif field.name == "channels" and kind is Command:
+            columns.append((field.name, "u1", (_MOST_CHANNELS,)))
+        else:
+            columns.append((field.name, _TYPES[str(field.type)]))
+    return np.dtype(columns, align=True)
+
+
+def _pack(value: Command | Report, dtype: np.dtype) -> np.ndarray:
+    record = np.zeros((), dtype)
+    for field in fields(value):
+        content = getattr(value, field.name)
+        if isinstance(content, str):
+            content = content.encode()[: _SIZES[field.name]]
+        elif isinstance(content, tuple):
+            content = (*content[:_MOST_CHANNELS], *(0,) * (_MOST_CHANNELS - len(content)))
+        record[field.name] = content
+    return record
+
+
+def _unpack(record: np.ndarray, kind: type) -> dict:
+    values: dict = {}
+    for field in fields(kind):
+        content = record[field.name]
+        if field.type == "str":
+            values[field.name] = bytes(content).decode(errors="ignore")
+        elif content.ndim:
+            values[field.name] = tuple(int(channel) for channel in content if channel)
+        else:
+            values[field.name] = content.item()
+    return values
+
+
+_COMMAND, _REPORT = _dtype(Command), _dtype(Report)
+
+
+class ControlBlock:
+    """Shared memory with the newest `Command` (written by the parent) and `Report` (written by the ears)."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self.name = segment.name
+        self._commands = RecordRing(segment.buf, 0, _COMMAND, _SLOTS)
+        self._reports = RecordRing(segment.buf, RecordRing.size(_COMMAND, _SLOTS), _REPORT, _SLOTS)
+
+    @classmethod
+    def create(cls, name: str | None = None) -> ControlBlock:
+        """Create the shared memory."""
+        size = RecordRing.size(_COMMAND, _SLOTS) + RecordRing.size(_REPORT, _SLOTS)
+        return cls(Segment(name, size))
+
+    @classmethod
+    def attach(cls, name: str) -> ControlBlock:
+        """Attach to a block that another process created."""
+        return cls(Segment(name))
+
+    def command(self) -> Command | None:
+        """Return the newest command; None before the first."""
+        record = self._commands.newest()
+        return None if record is None else Command(**_unpack(record, Command))
+
+    def send(self, command: Command) -> None:
+        """Make `command` the newest one."""
+        self._commands.write(_pack(command, _COMMAND))
+
+    def report(self) -> Report | None:
+        """Return the newest report; None before the first."""
+        record = self._reports.newest()
+        return None if record is None else Report(**_unpack(record, Report))
+
+    def publish(self, report: Report) -> None:
+        """Make `report` the newest one."""
+        self._reports.write(_pack(report, _REPORT))
+
+    @property
+    def commands_sent(self) -> int:
+        """Number of commands so far; tells cheaply whether there is a new one."""
+        return self._commands.head
+
+    def unlink(self) -> None:
+        """Remove the name; whoever is attached stays so. Only the creator calls this."""
+        self._segment.unlink()

@@ -1,0 +1,349 @@
+"""`Ears`: the parent's side. Starts the listening process, watches it, and starts it again when it must."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import math
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bentlight.clock import now_s
+from bentlight.errors import BadInput, BentlightError
+from live.capture.control_block import Command, ControlBlock, Report
+from live.capture.feature_ring import FeatureRing
+from live.capture.sample_ring import SampleRing
+from live.capture.watch import judge
+
+__all__ = ["Ears", "EarsStatus"]
+
+log = logging.getLogger(__name__)
+
+_WATCH_S = 0.05
+_STOP_S = 1.5
+_PAUSE_S = (0.0, 0.3, 0.6, 1.0)
+_WELL_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class EarsStatus:
+    """How the ears are.
+
+    Attributes
+    ----------
+    state : str
+        ``starting``, ``running``, ``lost`` (comes back by itself), ``ended`` (a file is over) or ``failed`` (does not
+        come back until another source is chosen).
+    message : str
+        One sentence for the performer, or empty.
+    device : str
+        What is listened to.
+    source : str
+        The source as a string that finds it again.
+    sample_rate : float
+        In Hz; 0 before the first sound.
+    channels : int
+        Channels in the sample ring, 1 or 2; 0 before the first sound.
+    generation : int
+        How many times the listening process has been started, less one.
+    heartbeat_age_s, sound_age_s : float
+        Time since the process last reported, and since sound last arrived; infinite before.
+    gain_db : float
+        Gain as it is now, automatic or not.
+    xruns : int
+        Blocks of sound that arrived damaged or late.
+    silent : bool
+        Only exact zeros have come for five seconds.
+    """
+
+    state: str
+    message: str
+    device: str
+    source: str
+    sample_rate: float
+    channels: int
+    generation: int
+    heartbeat_age_s: float
+    sound_age_s: float
+    gain_db: float
+    xruns: int
+    silent: bool
+
+
+class Ears:
+    """Ears in a process of their own.
+
+    Parameters
+    ----------
+    source : str, optional
+        ``default | NAME | INDEX | file:PATH | demo | silence``; a name may be part of one.
+    channels : sequence of int, optional
+        Channels to listen to, counted from 1; None for the first two.
+    gain : float or "auto", optional
+        Gain in dB.
+    mute : bool, optional
+        Do not let a file be heard.
+    loop : bool, optional
+        Let a file begin again at its end. The demo always does.
+
+    Attributes
+    ----------
+    features : FeatureRing
+    samples : SampleRing
+
+    Raises
+    ------
+    BadInput
+        If the source cannot be meant: an empty name, a file that is not there, channels that do not exist.
+    """
+
+    def __init__(
+        self,
+        source: str = "default",
+        *,
+        channels: tuple[int, ...] | list[int] | None = None,
+        gain: float | str = "auto",
+        mute: bool = False,
+        loop: bool = False,
+        clock: Callable[[], float] = now_s,
+    ) -> None:
+        from live.capture.sources import parse_source
+
+        parse_source(source)
+        chosen = tuple(channels or ())
+        if any(not 1 <= channel <= 255 for channel in chosen) or len(chosen) > 16:
+            raise BadInput(f"Channels {chosen} cannot be used; give up to 16 numbers from 1 on.")
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._command = Command(
+            source=source, serial=1, channels=chosen, gain_db=_gain_number(gain), mute=mute, loop=loop
+        )
+        self.features = FeatureRing.create()
+        self.samples = SampleRing.create()
+        self._control = ControlBlock.create()
+        self._unlink = weakref.finalize(self, _unlink_all, self.features, self.samples, self._control)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said: collections.deque[str] = collections.deque(maxlen=20)
+        self._generation = -1
+        self._started_s = -math.inf
+        self._pauses = 0
+        self._resume_s = -math.inf
+        self._gone_message = ""
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._control.send(self._command)
+
+    def start(self) -> None:
+        """Begin to listen. Once only."""
+        self._spawn()
+        self._watcher = threading.Thread(target=self._watch, name="ears watch", daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the process and give the shared memory back; rings can still be read by whoever holds them."""
+        self._stopping.set()
+        if self._watcher is not None and self._watcher is not threading.current_thread():
+            self._watcher.join()
+        self._send(stop=True)
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_S)
+            self._end()
+        self._unlink()
+
+    @property
+    def pid(self) -> int | None:
+        """Process number of the ears; None before the start."""
+        return self._process.pid if self._process is not None else None
+
+    # What the performer may ask for -------------------------------------------------------------------
+
+    def set_gain(self, gain: float | str) -> None:
+        """Set the gain in dB, or ``"auto"``."""
+        self._send(gain_db=_gain_number(gain))
+
+    def set_source(self, source: str) -> None:
+        """Listen to something else from now on.
+
+        Raises
+        ------
+        BadInput
+            If it cannot be meant; then nothing changes.
+        """
+        from live.capture.sources import parse_source
+
+        parse_source(source)
+        with self._lock:
+            self._command = replace(self._command, source=source, serial=self._command.serial + 1, position_s=0.0)
+            self._control.send(self._command)
+
+    def next_input(self) -> str:
+        """Listen to the next sound input in the list and return its name; empty when there is no other."""
+        report = self._control.report()
+        names = [name for name in (report.inputs if report else "").split("\n") if name]
+        if not names:
+            from live.capture.devices import inputs
+
+            try:
+                names = list(dict.fromkeys(device.name for device in inputs()))
+            except BentlightError:
+                names = []
+        current = report.device if report else ""
+        if not names or names == [current]:
+            return ""
+        name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
+        self.set_source(f"device:{name}")
+        return name
+
+    def tap(self) -> None:
+        """Say that now is a beat; three taps in time set the tempo."""
+        with self._lock:
+            self._command = replace(self._command, taps=self._command.taps + 1, tap_s=self._clock())
+            self._control.send(self._command)
+
+    def status(self) -> EarsStatus:
+        """Return how the ears are now."""
+        now, report = self._clock(), self._control.report()
+        if self._process is None:
+            return _status(Report(state="starting"), "starting", "", 0, now)
+        fresh = report if report is not None and report.generation == self._generation else None
+        alive = self._process.poll() is None
+        verdict = judge(fresh, now_s=now, started_s=self._started_s, alive=alive)
+        state, message = verdict.state, verdict.message
+        if self._stopping.is_set() and state not in ("ended", "failed"):
+            state, message = "ended", ""
+        elif self._gone_message and (state == "starting" or not alive):
+            # Between a loss and the sound's return it stays lost, however often the process starts anew.
+            state, message = "lost", self._gone_message
+        return _status(report or Report(), state, message, self._generation, now)
+
+    def _send(self, **changes: object) -> None:
+        with self._lock:
+            self._command = replace(self._command, **changes)  # type: ignore[arg-type]
+            self._control.send(self._command)
+
+    # Supervision --------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_WATCH_S):
+            try:
+                self._look()
+            except Exception:
+                log.exception("watching the ears failed")
+
+    def _look(self) -> None:
+        process, now = self._process, self._clock()
+        assert process is not None
+        report = self._control.report()
+        fresh = report if report is not None and report.generation == self._generation else None
+        alive = process.poll() is None
+        verdict = judge(fresh, now_s=now, started_s=self._started_s, alive=alive)
+        if fresh is not None and fresh.serial == self._command.serial:
+            self._remember(fresh)
+        if verdict.state == "lost" and (alive or not self._gone_message):
+            self._gone_message = verdict.message
+        elif verdict.state not in ("starting", "lost"):
+            self._gone_message = ""
+        if verdict.state == "running" and now - self._started_s > _WELL_S:
+            self._pauses = 0
+        if not verdict.replace:
+            return
+        if self._resume_s == -math.inf:
+            if not alive:
+                self._gone_message = "The listening process ended by itself and is started again."
+                log.warning("%s Status %s. %s", self._gone_message, process.returncode, "\n".join(self._said))
+            self._end()
+            pause_s = _PAUSE_S[min(self._pauses, len(_PAUSE_S) - 1)]
+            self._pauses += 1
+            self._resume_s = now + pause_s
+        if now >= self._resume_s:
+            self._resume_s = -math.inf
+            self._spawn()
+
+    def _remember(self, report: Report) -> None:
+        """Keep the device's name and the place in the file, for a restart."""
+        with self._lock:
+            if report.serial != self._command.serial:
+                return
+            if report.device and report.source and report.source != self._command.source:
+                self._command = replace(self._command, source=report.source)
+                self._control.send(self._command)
+            if report.position_s != self._command.position_s:
+                self._command = replace(self._command, position_s=report.position_s)
+
+    def _spawn(self) -> None:
+        self._generation += 1
+        self._started_s = self._clock()
+        with self._lock:
+            self._control.send(self._command)
+        root = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        names = (self.features.name, self.samples.name, self._control.name, str(self._generation))
+        self._said = collections.deque(maxlen=20)
+        process = subprocess.Popen(
+            # -P: whatever folder we are started from must not stand in for a module.
+            [sys.executable, "-P", "-m", "live.capture.process", *names],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        threading.Thread(target=_listen, args=(process, self._said), name="ears stderr", daemon=True).start()
+        self._process = process
+
+    def _end(self) -> None:
+        process = self._process
+        assert process is not None
+        if process.poll() is None:
+            process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5.0)
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def _listen(process: subprocess.Popen[bytes], said: collections.deque[str]) -> None:
+    """Keep the last lines of standard error: PortAudio and ALSA write there, and a crash its reason."""
+    assert process.stderr is not None
+    with process.stderr as stream:
+        for line in stream:
+            said.append(line.decode(errors="replace").rstrip())
+
+
+def _gain_number(gain: float | str) -> float:
+    if gain == "auto":
+        return math.nan
+    if isinstance(gain, str) or not math.isfinite(gain):
+        raise BadInput(f"A gain of {gain!r} cannot be used; give a number of decibels or 'auto'.")
+    return float(gain)
+
+
+def _unlink_all(*rings: FeatureRing | SampleRing | ControlBlock) -> None:
+    for ring in rings:
+        with contextlib.suppress(FileNotFoundError):
+            ring.unlink()
+
+
+def _status(report: Report, state: str, message: str, generation: int, now: float) -> EarsStatus:
+    return EarsStatus(
+        state=state,
+        message=message,
+        device=report.device,
+        source=report.source,
+        sample_rate=report.sample_rate if report.channels else 0.0,
+        channels=report.channels,
+        generation=max(0, generation),
+        heartbeat_age_s=now - report.loop_s if report.loop_s else math.inf,
+        sound_age_s=now - report.sound_s if report.sound_s else math.inf,
+        gain_db=report.gain_db,
+        xruns=report.xruns,
+        silent=report.silent and state == "running",
+    )

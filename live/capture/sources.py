@@ -1,0 +1,210 @@
+"""What the ears can listen to: a sound device, a file, the demo track, silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from bentlight.clock import now_s
+from bentlight.errors import BadInput, DeviceMissing
+from live.capture.closing import close_stream
+from live.capture.control_block import Command
+from live.capture.demo import demo_path
+from live.capture.devices import Device, find_input, inputs, portaudio
+from live.capture.intake import Intake
+from live.capture.playback import FileSource, SilenceSource
+
+__all__ = ["DeviceSource", "Source", "Wanted", "make_source", "parse_source"]
+
+_BLOCK = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A source as asked for.
+
+    Attributes
+    ----------
+    kind : {"device", "file", "demo", "silence"}
+    what : str
+        Path of the file, or the device as `live.capture.devices.find_input` reads it.
+    """
+
+    kind: str
+    what: str = ""
+
+
+def parse_source(text: str) -> Wanted:
+    """Read ``default | NAME | INDEX | device:NAME | file:PATH | demo | silence``.
+
+    Raises
+    ------
+    BadInput
+        If it is empty, or the file is not there.
+    """
+    text = text.strip()
+    if not text:
+        raise BadInput("No sound input is named; use default, a name, an index, file:PATH, demo or silence.")
+    if text in ("demo", "silence"):
+        return Wanted(text)
+    if text.startswith("file:"):
+        path = Path(text.removeprefix("file:")).expanduser()
+        if not path.is_file():
+            raise BadInput(f"{path} is not a file; give the path of a sound file after 'file:'.")
+        return Wanted("file", str(path.absolute()))
+    return Wanted("device", text)
+
+
+class Source(Protocol):
+    """Something that puts sound into an `Intake`.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    resolved : str
+        The source as a string which finds the same thing again, a device by its name.
+    intake : Intake
+        Where the sound arrives, once opened.
+    sample_rate : float
+    note : str
+        Something the performer should know though sound is running, in one sentence; or empty.
+    gone : bool
+        The device ended by itself.
+    ended : bool
+        The file is over.
+    """
+
+    name: str
+    resolved: str
+    intake: Intake
+    sample_rate: float
+    note: str
+    gone: bool
+    ended: bool
+
+    def open(self) -> None:
+        """Begin. Raises a BentlightError when that is not possible."""
+        ...
+
+    def poll(self) -> None:
+        """Called often by the loop that takes the sound; for what must not be done in a callback."""
+        ...
+
+    def position_s(self) -> float:
+        """Place in a file in seconds, 0 for anything else."""
+        ...
+
+    def close(self) -> None:
+        """End. Must return within about a second, whatever the sound server does."""
+        ...
+
+
+def make_source(command: Command) -> Source:
+    """Return the source a command asks for, not opened yet. Raises BadInput as `parse_source`."""
+    wanted = parse_source(command.source)
+    if wanted.kind == "silence":
+        return SilenceSource()
+    if wanted.kind == "demo":
+        return FileSource(demo_path(), "demo", loop=True, mute=command.mute, position_s=command.position_s)
+    if wanted.kind == "file":
+        path = Path(wanted.what)
+        resolved = f"file:{path}"
+        return FileSource(path, resolved, loop=command.loop, mute=command.mute, position_s=command.position_s)
+    return DeviceSource(wanted.what, command.channels)
+
+
+class DeviceSource:
+    """A microphone, line input or virtual cable through PortAudio, at the device's native rate.
+
+    Parameters
+    ----------
+    wanted : str
+        As `live.capture.devices.find_input` reads it.
+    channels : tuple of int
+        Channels that will be listened to, counted from 1; empty for the first two.
+    clock : callable, optional
+    """
+
+    def __init__(self, wanted: str, channels: tuple[int, ...], clock: Callable[[], float] = now_s) -> None:
+        self._wanted, self._channels, self._clock = wanted, channels, clock
+        self._stream: Any = None
+        self._closing = False
+        self.name, self.resolved = wanted, wanted
+        self.sample_rate = 0.0
+        self.note = ""
+        self.gone = self.ended = False
+
+    def open(self) -> None:
+        """Look the device up anew and begin to listen.
+
+        Raises
+        ------
+        BentlightError
+            If it is not there, cannot be opened, or has too few channels.
+        """
+        # A refresh, because PortAudio otherwise knows only the devices of its first look.
+        device = find_input(self._wanted, inputs(refresh=True))
+        sounddevice = portaudio()
+        self.name, self.resolved = device.name, f"device:{device.name}"
+        count = self._count(device)
+        self.sample_rate = device.sample_rate
+        block = _BLOCK if self.sample_rate <= 64_000 else 2 * _BLOCK
+        self.intake = Intake(self.sample_rate, count, block)
+        try:
+            self._stream = sounddevice.InputStream(
+                device=device.index,
+                channels=count,
+                samplerate=self.sample_rate,
+                blocksize=block,
+                dtype="float32",
+                latency="low",
+                callback=self._callback,
+                finished_callback=self._finished,
+            )
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            reason = str(error.args[0]) if error.args else str(error)
+            raise DeviceMissing(
+                f"The sound input '{device.name}' cannot be opened ({reason}); is another program using it?"
+            ) from error
+
+    def _count(self, device: Device) -> int:
+        if not self._channels:
+            return min(2, device.channels)
+        if max(self._channels) > device.channels:
+            raise BadInput(
+                f"'{device.name}' has {device.channels} channels and no channel {max(self._channels)}; "
+                f"use --channels with numbers from 1 to {device.channels}."
+            )
+        return max(self._channels)
+
+    def _callback(self, indata: np.ndarray, frames: int, time: Any, status: Any) -> None:
+        # An exception would end the stream, so nothing may leave here.
+        try:
+            self.intake.put(indata, self._clock())
+            if status:
+                self.intake.xruns += 1
+        except Exception:
+            self.intake.xruns += 1
+
+    def _finished(self) -> None:
+        self.gone = not self._closing
+
+    def poll(self) -> None:
+        """Nothing to do."""
+
+    def position_s(self) -> float:
+        """Return 0."""
+        return 0.0
+
+    def close(self) -> None:
+        """Close the stream; when the sound server hangs, leave that to a thread of its own after a second."""
+        self._closing = True
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            close_stream(stream)

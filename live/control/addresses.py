@@ -1,0 +1,49 @@
+"""The performance's own control addresses, one table. A scene adds ``/bend/...`` and ``/route/...`` of its own."""
+
+from __future__ import annotations
+
+from bentlight.parameter import Parameter
+from live.control.board import ControlBoard
+
+__all__ = ["ADDRESSES", "declare_performance"]
+
+
+def _switch(name: str, default: bool, description: str) -> Parameter:
+    return Parameter(name, default, kind="bool", description=description)
+
+
+def _trigger(name: str, description: str) -> Parameter:
+    return Parameter(name, False, kind="trigger", description=description)
+
+
+ADDRESSES: dict[str, Parameter] = {
+    "/scene": Parameter("scene", "", kind="text", description="plays the scene of this name"),
+    "/scene/number": Parameter("number", 1, 1, 99, kind="int", description="plays the scene at this place of the list"),
+    "/scene/next": _trigger("next", "plays the next scene"),
+    "/scene/previous": _trigger("previous", "plays the scene before"),
+    "/prompt": Parameter("prompt", "", kind="text", description="draws this text instead of the scene's prompts"),
+    "/prompt/next": _trigger("next", "goes on to the scene's next prompt"),
+    "/intensity": Parameter("intensity", 1.0, 0.0, 2.0, description="how strongly sound bends the picture: all routes"),
+    "/motion": Parameter("motion", 1.0, 0.0, 4.0, description="speed of the drift through the noise"),
+    "/seed": Parameter("seed", 0, 0, 2**31 - 1, kind="int", description="seed of the noise, in place of the scene's"),
+    "/tap": _trigger("tap", "a beat, tapped by hand"),
+    "/gain": Parameter("gain", 0.0, -40.0, 60.0, "dB", "gain of the sound input, while not automatic"),
+    "/gain/auto": _switch("auto", False, "the gain of the input follows the level by itself"),
+    "/input/next": _trigger("next", "listens to the next sound input"),
+    "/input/demo": _trigger("demo", "listens to the demo track"),
+    "/record": _switch("record", False, "records pictures and sound"),
+    "/blackout": _switch("blackout", False, "shows black"),
+    "/freeze": _switch("freeze", False, "holds the picture"),
+    "/hud": _switch("hud", True, "shows levels, rates and warnings over the picture"),
+    "/help": _switch("help", False, "shows the keys"),
+    "/fullscreen": _switch("fullscreen", False, "fills the display"),
+    "/fill": _switch("fill", False, "crops the picture to fill the window, instead of fitting all of it in"),
+    "/quit": _trigger("quit", "ends the performance"),
+}
+"""Every address of the performance with its `Parameter`."""
+
+
+def declare_performance(board: ControlBoard) -> None:
+    """Declare every address of the performance on `board`."""
+    for address, parameter in ADDRESSES.items():
+        board.declare(address, parameter)

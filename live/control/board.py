@@ -1,0 +1,223 @@
+"""`ControlBoard`: the latest-wins store of everything that can be played."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from bentlight.clock import now_s
+from bentlight.errors import BadInput
+from bentlight.parameter import Parameter, Value
+
+__all__ = ["ControlBoard", "ControlEvent"]
+
+_ADDRESS = re.compile(r"(/[A-Za-z0-9_.\-]+)+")
+_TRIGGERS_KEPT = 32
+
+
+class ControlEvent(NamedTuple):
+    """Something that was done: a value set, a trigger fired.
+
+    Attributes
+    ----------
+    address : str
+    value : float, int, bool or str
+        True for a trigger.
+    time_s : float
+        Host clock (`bentlight.clock.now_s`) at which it was done.
+    """
+
+    address: str
+    value: Value
+    time_s: float
+
+
+class ControlBoard:
+    """Values by address, each checked by its `Parameter`; any thread may set and read.
+
+    `values` is read once per picture. What was set is also an event, handed out once by `take_events`, so that a
+    scene change or a tap between two pictures is not missed. Both are bounded whatever is sent: of pending events of
+    one address only the newest is kept, of a trigger the newest 32; so no flood of one pushes out another.
+
+    Parameters
+    ----------
+    clock : callable, optional
+        Host clock in seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = now_s) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._parameters: dict[str, Parameter] = {}
+        self._values: dict[str, Value] = {}
+        self._events: dict[str, list[tuple[int, ControlEvent]]] = {}
+        self._sequence = 0
+        self._revision = 0
+
+    def declare(self, address: str, parameter: Parameter) -> None:
+        """Add an address, at its default value.
+
+        Raises
+        ------
+        BadInput
+            If the address is not well formed or declared already.
+        """
+        with self._lock:
+            if address in self._parameters:
+                raise BadInput(f"the address {address} is declared twice.")
+            self._add(address, parameter)
+
+    def replace(self, prefix: str, declarations: Mapping[str, Parameter], *, keep: bool = False) -> None:
+        """Swap all addresses below `prefix` for others at once, as a scene change does with ``/bend``.
+
+        Parameters
+        ----------
+        prefix : str
+            ``/bend`` means ``/bend/...``, not ``/bender``.
+        declarations : mapping of str to Parameter
+            The new addresses, all below `prefix`.
+        keep : bool
+            Keep the value of an address whose declaration stays the same (a scene that was edited), instead of
+            going back to the default (another scene).
+
+        Raises
+        ------
+        BadInput
+            If an address is not well formed or not below `prefix`; then nothing is changed.
+        """
+        below = prefix.rstrip("/") + "/"
+        for address in declarations:
+            if not address.startswith(below) or not _ADDRESS.fullmatch(address):
+                raise BadInput(f"{address!r} is no address below {below}; use letters, digits, dots and underscores.")
+        with self._lock:
+            kept = {}
+            if keep:
+                kept = {
+                    a: self._values[a]
+                    for a, p in declarations.items()
+                    if a in self._values and self._parameters[a] == p
+                }
+            for address in [a for a in self._parameters if a.startswith(below)]:
+                del self._parameters[address]
+                self._values.pop(address, None)
+                self._events.pop(address, None)
+            for address, parameter in declarations.items():
+                self._add(address, parameter)
+            self._values.update(kept)
+
+    def _add(self, address: str, parameter: Parameter) -> None:
+        if not _ADDRESS.fullmatch(address):
+            raise BadInput(f"{address!r} is no address; it looks like /word or /word/word.")
+        self._parameters[address] = parameter
+        if parameter.kind != "trigger":
+            self._values[address] = parameter.default
+        self._revision += 1
+
+    def parameter(self, address: str) -> Parameter | None:
+        """Return the declaration at `address`, or None."""
+        return self._parameters.get(address)
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return every address with its declaration."""
+        with self._lock:
+            return dict(self._parameters)
+
+    def set(self, address: str, value: object) -> Value:
+        """Check `value` and put it at `address`; on a trigger it only fires. Return the value as stored.
+
+        Raises
+        ------
+        BadInput
+            If there is no such address, or its declaration refuses the value; the old value stays.
+        """
+        with self._lock:
+            parameter = self._parameters.get(address)
+            if parameter is None:
+                raise BadInput(f"there is no address {address}; `bentlight parameters` lists them.")
+            try:
+                checked = parameter.parse(value)
+            except BadInput as error:
+                raise BadInput(f"{address}: {error}") from None
+            if parameter.kind != "trigger":
+                self._values[address] = checked
+            self._note(address, parameter, checked)
+            self._revision += 1
+            return checked
+
+    def _note(self, address: str, parameter: Parameter, value: Value) -> None:
+        self._sequence += 1
+        pending = self._events.setdefault(address, [])
+        pending.append((self._sequence, ControlEvent(address, value, self._clock())))
+        del pending[: -_TRIGGERS_KEPT if parameter.kind == "trigger" else -1]
+
+    def trigger(self, address: str) -> None:
+        """Fire the trigger at `address`.
+
+        Raises
+        ------
+        BadInput
+            If there is none.
+        """
+        parameter = self._parameters.get(address)
+        if parameter is None or parameter.kind != "trigger":
+            raise BadInput(f"there is no trigger {address}; `bentlight parameters` lists them.")
+        self.set(address, True)
+
+    def toggle(self, address: str) -> bool:
+        """Turn the switch at `address` over and return its new state.
+
+        Raises
+        ------
+        BadInput
+            If there is none.
+        """
+        parameter = self._parameters.get(address)
+        if parameter is None or parameter.kind != "bool":
+            raise BadInput(f"there is no switch {address}; `bentlight parameters` lists them.")
+        return bool(self.set(address, not self.get(address)))
+
+    def nudge(self, address: str, step: float) -> float:
+        """Move the number at `address` by `step`, stopping at the end of its range, and return it.
+
+        Raises
+        ------
+        BadInput
+            If there is none.
+        """
+        parameter = self._parameters.get(address)
+        if parameter is None or parameter.kind not in ("float", "int"):
+            raise BadInput(f"there is no number {address}; `bentlight parameters` lists them.")
+        # Rounded so that steps of 0.1 end exactly on 1.0 again.
+        return float(self.set(address, parameter.clamp(round(float(self.get(address)) + step, 6))))
+
+    def get(self, address: str) -> Value:
+        """Return the value at `address`.
+
+        Raises
+        ------
+        BadInput
+            If there is no such address, or it is a trigger.
+        """
+        with self._lock:
+            try:
+                return self._values[address]
+            except KeyError:
+                raise BadInput(f"there is no value at {address}; `bentlight parameters` lists them.") from None
+
+    def values(self) -> dict[str, Value]:
+        """Return all values by address as they stand at one moment; triggers have none."""
+        with self._lock:
+            return self._values.copy()
+
+    def take_events(self) -> list[ControlEvent]:
+        """Return what was done since the last call, oldest first; meant for one reader."""
+        with self._lock:
+            pending, self._events = self._events, {}
+        return [event for _, event in sorted(item for items in pending.values() for item in items)]
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of a value or a declaration."""
+        return self._revision

@@ -1,0 +1,248 @@
+"""`Patch`: a scene being played. Heard frames and control values in, a `FrameSpec` out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from bentlight.errors import BadInput
+from bentlight.parameter import Parameter, Value
+from engine.spec import FrameSpec
+from scenes.cues import Cues
+from scenes.modulation import Envelope, Follower, Hit, shape, span, sway, to_unit
+from scenes.schema import TARGETS, Route, Scene
+from scenes.sources import SOURCES, SWAY
+
+__all__ = ["Patch"]
+
+_GAP_S = 0.1
+_HOP_S = 256 / 48_000
+
+
+class _Voice:
+    """A route with its envelope."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.source = SOURCES[route.source]
+        self.amount_address = f"/route/{route.name}/amount"
+        self.rest = float(to_unit(np.array([self.source.field.rest]), route.ends)[0])
+        self.envelope: Envelope
+        if route.mode == "hit":
+            self.envelope = Hit(route.attack_s, route.hold_ms / 1000, route.release_s, self.rest)
+        else:
+            self.envelope = Follower(route.attack_s, route.release_s, self.rest)
+
+    def read(self, frames: np.ndarray) -> list[float]:
+        """Source values of every hop, mapped to 0..1."""
+        if self.route.source == SWAY:
+            return [0.0] * len(frames)
+        return to_unit(self.source.read(frames), self.route.ends).tolist()
+
+    def added(self, scene_s: float) -> float:
+        """What the route adds at full amount, from its envelope as it stands."""
+        level = sway(scene_s, self.route.period_s) if self.route.source == SWAY else self.envelope.level
+        return span(shape(level, self.route.curve), self.route.out)
+
+
+class Patch:
+    """A scene being played.
+
+    Its state (envelopes, noise walk, prompt cross-fade) advances hop by hop in stream time, never by picture: the
+    same moments have the same values at 10 and at 60 pictures per second. With equal frames, control values and
+    moments, two patches give equal specs.
+
+    Parameters
+    ----------
+    scene : Scene
+    seed : int, optional
+        Instead of the scene's.
+    start_s : float, optional
+        Stream time at which the scene begins. None: at the first visit's first hop.
+
+    Attributes
+    ----------
+    scene : Scene
+    parameters : dict of str to Parameter
+        Everything a performer can set, by address; defaults are the scene's resting values.
+    plan : BendPlan
+    prompts : tuple of str
+        Every text of the scene, for ``Generator.prepare``.
+    """
+
+    def __init__(self, scene: Scene, *, seed: int | None = None, start_s: float | None = None) -> None:
+        self.scene = scene
+        self.plan = scene.plan
+        self.prompts: tuple[str, ...] = tuple(dict.fromkeys(prompt.text for prompt in scene.prompts))
+        self._seed = scene.seed if seed is None else int(seed)
+        self.parameters = _parameters(scene)
+        self._slots = tuple(
+            (f"/bend/{entry.name}/{name}", f"{entry.name}/{name}", p, entry.resting(name))
+            for entry in scene.bends
+            for name, p in entry.parameters.items()
+        )
+        self._voices = tuple(_Voice(route) for route in scene.routes)
+        self._cues = Cues(scene)
+        self._start_s = start_s
+        self._hop_s = start_s
+        """Stream time of the newest hop that was taken in."""
+        self._turns = 0.0
+        self._seeds = 0.0
+        self._turn_rate = 0.0
+        self._seed_rate = 0.0
+        """Per second, from the newest hop on; motion goes on at this speed until the next."""
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """Each route's envelope (0..1) at the newest hop, for meters."""
+        return {voice.route.name: voice.envelope.level for voice in self._voices}
+
+    @property
+    def prompt(self) -> str:
+        """The text the picture is going to."""
+        return self._cues.text
+
+    def advance(self, frames: np.ndarray, control: Mapping[str, Value], time_s: float) -> FrameSpec:
+        """Take in what was heard since the last visit and say what to draw.
+
+        Parameters
+        ----------
+        frames : ndarray of FEATURE_FRAME, shape (hops,)
+            Every hop since the last visit, in order; may be empty, then envelopes stay and motion goes on.
+        control : mapping of str to Value
+            Control values by address; what is missing rests, what does not fit its parameter is passed over.
+        time_s : float
+            Stream time of the picture.
+
+        Returns
+        -------
+        FrameSpec
+            Every value finite and within its parameter's range.
+        """
+        if self._start_s is None:
+            self._start_s = float(frames["time_s"][0]) if len(frames) else time_s
+        if self._hop_s is None:
+            self._hop_s = self._start_s
+        amounts = [self._number(control, v.amount_address) * self._number(control, "/intensity") for v in self._voices]
+        speed = self._number(control, "/motion")
+        if self._turn_rate == 0.0 and self._seed_rate == 0.0:
+            self._set_rates(amounts, speed)
+        self._hear(frames, amounts, speed)
+        return self._spec(control, amounts, time_s)
+
+    def carry_over(self, previous: Patch) -> None:
+        """Go on from where `previous` stands, as after its file was edited: clock, walk, followers of the same name."""
+        self._start_s, self._hop_s = previous._start_s, previous._hop_s
+        self._turns, self._seeds = previous._turns, previous._seeds
+        self._turn_rate, self._seed_rate = previous._turn_rate, previous._seed_rate
+        standing = {voice.route.name: voice for voice in previous._voices}
+        for voice in self._voices:
+            old = standing.get(voice.route.name)
+            if old is not None and voice.route.mode == "follow":
+                voice.envelope.level = old.envelope.level
+
+    def _hear(self, frames: np.ndarray, amounts: list[float], speed: float) -> None:
+        if not len(frames):
+            return
+        columns = [voice.read(frames) for voice in self._voices]
+        assert self._hop_s is not None
+        first_s = float(frames["time_s"][0])
+        if first_s < self._hop_s - _GAP_S:
+            # The stream's clock began again, as when the first sound comes after pictures went on without any.
+            back_s = self._hop_s - (first_s - _HOP_S)
+            self._hop_s -= back_s
+            self._start_s = (self._start_s or 0.0) - back_s
+        for hop, time_s in enumerate(frames["time_s"].tolist()):
+            dt_s = max(0.0, time_s - self._hop_s) if math.isfinite(time_s) else 0.0
+            self._turns += self._turn_rate * dt_s
+            self._seeds += self._seed_rate * dt_s
+            for voice, column in zip(self._voices, columns, strict=True):
+                if dt_s > _GAP_S:  # nothing was heard in between, so that part counts as rest
+                    voice.envelope.step(voice.rest, dt_s - _HOP_S)
+                    voice.envelope.step(column[hop], _HOP_S)
+                else:
+                    voice.envelope.step(column[hop], dt_s)
+            self._hop_s += dt_s
+            self._set_rates(amounts, speed)
+
+    def _set_rates(self, amounts: list[float], speed: float) -> None:
+        motion = self.scene.motion
+        turns = motion.noise_turns_per_minute + self._added("noise/rate", amounts, self._hop_s or 0.0)
+        seeds = motion.seeds_per_minute + self._added("seed/rate", amounts, self._hop_s or 0.0)
+        self._turn_rate = TARGETS["noise/rate"].clamp(turns) / 60 * speed
+        self._seed_rate = TARGETS["seed/rate"].clamp(seeds) / 60 * speed
+
+    def _added(self, target: str, amounts: list[float], time_s: float) -> float:
+        """Sum of what the routes to `target` add."""
+        total = 0.0
+        for voice, amount in zip(self._voices, amounts, strict=True):
+            if voice.route.to == target:
+                total += amount * voice.added(time_s - (self._start_s or 0.0))
+        return total
+
+    def _spec(self, control: Mapping[str, Value], amounts: list[float], time_s: float) -> FrameSpec:
+        assert self._start_s is not None
+        assert self._hop_s is not None
+        ahead_s = max(0.0, time_s - self._hop_s)
+        turns = self._turns + self._turn_rate * ahead_s
+        seeds = self._seeds + self._seed_rate * ahead_s
+        angle = 2 * math.pi * (turns % 1.0) + self._added("noise/angle", amounts, time_s)
+        seed = (int(self._number(control, "/seed")) or self._seed) + math.floor(seeds)
+        scene_s = max(0.0, time_s - self._start_s)
+        self._cues.advance(scene_s, control)
+        to_next = TARGETS["prompt/blend"].clamp(self._added("prompt/blend", amounts, time_s))
+        feedback = self._number(control, "/feedback") + self._added("feedback/amount", amounts, time_s)
+        sums = dict.fromkeys((target for _, target, _, _ in self._slots), 0.0)
+        for voice, amount in zip(self._voices, amounts, strict=True):
+            if voice.route.to in sums:
+                sums[voice.route.to] += amount * voice.added(time_s - self._start_s)
+        values = tuple(p.clamp(self._number(control, address) + sums[target]) for address, target, p, _ in self._slots)
+        return FrameSpec(
+            time_s=time_s,
+            prompts=self._cues.mix(scene_s, to_next),
+            seed=seed,
+            seed_to=seed + 1,
+            seed_blend=seeds - math.floor(seeds),
+            angle=angle,
+            steps=int(self._number(control, "/steps")),
+            guidance=self._number(control, "/guidance"),
+            feedback=TARGETS["feedback/amount"].clamp(feedback),
+            plan=self.plan,
+            values=values,
+        )
+
+    def _number(self, control: Mapping[str, Value], address: str) -> float:
+        parameter = self.parameters[address]
+        if address in control:
+            try:
+                return float(parameter.parse(control[address]))
+            except (BadInput, ValueError):
+                pass
+        return float(parameter.default)
+
+
+def _parameters(scene: Scene) -> dict[str, Parameter]:
+    found = {
+        "/intensity": Parameter("intensity", 1.0, 0.0, 2.0, "", "strength of all routes: how much the sound bends"),
+        "/motion": Parameter("motion", 1.0, 0.0, 4.0, "", "speed of the noise walk, times the scene's own"),
+        "/seed": Parameter(
+            "seed", 0, 0, 2**31 - 1, "", "which noise the pictures start from; 0 is the scene's own", "int"
+        ),
+        "/steps": Parameter("steps", scene.steps, 1, 8, "", "denoising steps", "int"),
+        "/guidance": Parameter("guidance", scene.guidance, 0.0, 20.0, "", "guidance scale; 1 or less means none"),
+        "/feedback": Parameter("feedback", scene.feedback, 0.0, 0.95, "", "share of the last picture in the next"),
+        "/prompt": Parameter("prompt", "", description="draw this text; empty returns to the scene's", kind="text"),
+        "/prompt/index": Parameter("index", 0, 0, 9999, "", "cue this prompt, round the scene's list", "int"),
+        "/prompt/next": Parameter("next", 0, description="cue the next prompt", kind="trigger"),
+    }
+    for route in scene.routes:
+        found[f"/route/{route.name}/amount"] = Parameter(
+            "amount", 1.0, 0.0, 2.0, "", f"how much {route.source} moves {route.to}"
+        )
+    for entry in scene.bends:
+        for name, parameter in entry.parameters.items():
+            found[f"/bend/{entry.name}/{name}"] = replace(parameter, default=entry.resting(name))
+    return found

@@ -1,0 +1,324 @@
+"""`Scene`: what a scene file may say. Plain frozen data; nothing in it is evaluated or used as a path."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from bentlight.errors import BadInput
+from bentlight.parameter import Parameter
+from engine.bends import OPERATORS, Bend, BendPlan, site_kind
+from scenes.sources import SOURCES, SWAY, did_you_mean
+
+__all__ = ["CURVES", "TARGETS", "BendEntry", "Motion", "Prompt", "Route", "Scene"]
+
+CURVES = ("linear", "square", "sqrt", "log", "exp")
+
+TARGETS: dict[str, Parameter] = {
+    "noise/rate": Parameter(
+        "rate", 0.0, -60.0, 60.0, "turns/min", "added to the speed of the noise walk; it is summed up, never jumps"
+    ),
+    "noise/angle": Parameter(
+        "angle", 0.0, -2 * math.pi, 2 * math.pi, "rad", "added to the place on the noise walk: the form itself moves"
+    ),
+    "seed/rate": Parameter("rate", 0.0, 0.0, 60.0, "seeds/min", "added to the speed of the walk from seed to seed"),
+    "prompt/blend": Parameter("blend", 0.0, 0.0, 1.0, "", "share of the next prompt in the picture"),
+    "feedback/amount": Parameter("amount", 0.0, 0.0, 0.95, "", "added to the share of the last picture"),
+}
+"""What a route can move beside the bends' parameters."""
+
+_RESERVED = frozenset(address.split("/")[0] for address in TARGETS)
+_SITES = (
+    "text", "latent.0", "latent.end", "unet.in", "unet.mid", "unet.out", "picture",
+    *(f"unet.{part}.{i}" for part in ("down", "up", "skip") for i in range(4)),
+    *(f"decoder.{i}" for i in range(10)),
+)  # fmt: skip
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d(?:\.\d{1,3})?)")
+_NAME = r"^[a-z][a-z0-9_]{0,31}$"
+# A hub id or builtin; never something that could be read as a path out of the current folder.
+_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$"
+
+_LIMITS = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, strict=False)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError(f"{repr(value)[:40]} is no number")
+    return value
+
+
+def _clock(value: object) -> object:
+    """``m:ss`` as people write places in a track, or seconds."""
+    if isinstance(value, str) and (match := _CLOCK.fullmatch(value)):
+        return int(match[1]) * 60 + float(match[2])
+    return _number(value)
+
+
+def _curve(value: object) -> object:
+    if isinstance(value, str):
+        if value not in CURVES:
+            raise ValueError(f"there is no curve {value[:40]!r}{did_you_mean(value, CURVES)}")
+    elif isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 10:
+        raise ValueError(f"{value!r} is no curve; give {', '.join(CURVES)} or a gamma from 0.1 to 10")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
+Name = Annotated[str, Field(strict=True, pattern=_NAME)]
+Milliseconds = Annotated[Number, Field(ge=0, le=20_000)]
+Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+Range = tuple[Annotated[Number, Field(ge=-24_000, le=24_000)], Annotated[Number, Field(ge=-24_000, le=24_000)]]
+
+
+class _Part(BaseModel):
+    model_config = _LIMITS
+
+
+class Prompt(_Part):
+    """A text to draw; with `at` it comes by itself at that many seconds of the scene, else on cue (Tab)."""
+
+    text: Text
+    at: Annotated[float | None, BeforeValidator(lambda v: v if v is None else _clock(v)), Field(ge=0, le=86_400)] = None
+
+
+class Motion(_Part):
+    """The drift that never stops.
+
+    Attributes
+    ----------
+    noise_turns_per_minute : float
+        Speed of the circular noise walk [0.05 to 30]; one turn returns to the same noise.
+    seeds_per_minute : float
+        Speed of the walk from the noise of one seed to that of the next [0 to 60].
+    """
+
+    noise_turns_per_minute: Annotated[Number, Field(ge=0.05, le=30)] = 0.5
+    seeds_per_minute: Annotated[Number, Field(ge=0, le=60)] = 0.0
+
+
+class BendEntry(_Part):
+    """A bend and the values at which its parameters rest; those not set rest at neutral."""
+
+    name: Name
+    operator: Annotated[str, Field(strict=True, max_length=40)]
+    site: Annotated[str, Field(strict=True, max_length=60)]
+    channels: Annotated[str, Field(strict=True, max_length=40)] = "all"
+    seed: Seed = 0
+    set_: dict[str, Number] = Field(default_factory=dict, alias="set", max_length=8)
+
+    @field_validator("operator")
+    @classmethod
+    def _known_operator(cls, name: str) -> str:
+        if name not in OPERATORS:
+            raise ValueError(f"there is no operator {name!r}{did_you_mean(name, OPERATORS)}")
+        return name
+
+    @field_validator("site")
+    @classmethod
+    def _known_site(cls, site: str) -> str:
+        try:
+            site_kind(site)
+        except BadInput:
+            raise ValueError(f"there is no site {site!r}{did_you_mean(site, _SITES)}") from None
+        return site
+
+    @property
+    def bend(self) -> Bend:
+        """The engine's form of it."""
+        return Bend(self.name, self.operator, self.site, self.channels, self.seed)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The operator's parameters by name."""
+        return {p.name: p for p in OPERATORS[self.operator].parameters}
+
+    def resting(self, name: str) -> float:
+        """Value of the parameter `name` when no route and no control moves it."""
+        return float(self.set_.get(name, float(self.parameters[name].default)))
+
+
+class Route(_Part):
+    """A heard feature moving a parameter: source → range → envelope → curve → what is added to the target.
+
+    Attributes
+    ----------
+    source : str
+        A feature (``onset_strength``, ``loudness``, ``bands.3`` …) or ``sway``.
+    to : str
+        ``<bend>/<parameter>`` or one of `TARGETS`.
+    mode : {"follow", "hit"}
+        `follow` smooths the feature with attack and release. `hit` takes each peak at once, holds it for `hold_ms` of
+        stream time and lets it fall with `release_ms`; pictures drawn at least every `hold_ms` show each hit whole.
+    attack_ms, release_ms : float
+        Time constants: after one of them 63 % of the way is done. None takes the mode's own (20, 200; 0, 250).
+    hold_ms : float
+        Only for `hit`.
+    curve : str or float
+        One of `CURVES`, or a gamma (the envelope to that power) [0.1 to 10].
+    in_ : (float, float)
+        Feature values taken as 0 and 1, written ``in``; the other way round turns the source about. None is the whole
+        range of the feature.
+    out : (float, float)
+        What is *added* to the target's resting value at 0 and at 1.
+    period_s : float
+        Only for ``sway``: one rise and fall [1 to 3600].
+    """
+
+    name: Name
+    source: Annotated[str, Field(strict=True, max_length=40)]
+    to: Annotated[str, Field(strict=True, max_length=80)]
+    mode: Literal["follow", "hit"] = "follow"
+    attack_ms: Milliseconds | None = None
+    release_ms: Milliseconds | None = None
+    hold_ms: Annotated[Number, Field(ge=0, le=2000)] = 50.0
+    curve: Annotated[str | float, BeforeValidator(_curve)] = "linear"
+    in_: Range | None = Field(default=None, alias="in")
+    out: Range = (0.0, 1.0)
+    period_s: Annotated[Number, Field(ge=1, le=3600)] = 60.0
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, name: str) -> str:
+        if name not in SOURCES:
+            raise ValueError(f"there is no source {name!r}{did_you_mean(name, SOURCES)}")
+        return name
+
+    @field_validator("in_")
+    @classmethod
+    def _some_width(cls, ends: Range | None) -> Range | None:
+        if ends is not None and ends[0] == ends[1]:
+            raise ValueError("the two ends of in are the same; they must differ")
+        return ends
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Feature values taken as 0 and 1."""
+        field = SOURCES[self.source].field
+        return self.in_ if self.in_ is not None else (field.low, field.high)
+
+    @property
+    def attack_s(self) -> float:
+        """Time constant of the rise."""
+        return (self.attack_ms if self.attack_ms is not None else 20.0 if self.mode == "follow" else 0.0) / 1000
+
+    @property
+    def release_s(self) -> float:
+        """Time constant of the fall."""
+        return (self.release_ms if self.release_ms is not None else 200.0 if self.mode == "follow" else 250.0) / 1000
+
+
+class Scene(_Part):
+    """A scene file, checked whole."""
+
+    name: Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    description: Annotated[str, Field(strict=True, max_length=300)] = ""
+    model: Annotated[str, Field(strict=True, pattern=_MODEL)] = "builtin"
+    steps: Annotated[Whole, Field(ge=1, le=8)] = 1
+    guidance: Annotated[Number, Field(ge=0, le=20)] = 1.0
+    seed: Seed = 0
+    feedback: Annotated[Number, Field(ge=0, le=0.95)] = 0.0
+    prompt_blend_s: Annotated[Number, Field(ge=0, le=120)] = 4.0
+    prompts: Annotated[tuple[Prompt, ...], Field(min_length=1, max_length=64)]
+    motion: Motion = Motion()
+    bends: Annotated[tuple[BendEntry, ...], Field(max_length=16)] = ()
+    routes: Annotated[tuple[Route, ...], Field(max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Scene:
+        for place, reason in _faults(self):
+            # The loader reads the place from the context, to find the line in the file.
+            raise PydanticCustomError("scene", "{reason}", {"reason": reason, "place": place})
+        return self
+
+    @property
+    def plan(self) -> BendPlan:
+        """Which operator sits where."""
+        return BendPlan(tuple(entry.bend for entry in self.bends))
+
+    def without_bends(self, names: Collection[str]) -> Scene:
+        """Return the scene without some of its bends and the routes to them, for a model that lacks their sites."""
+        bends = tuple(entry for entry in self.bends if entry.name not in names)
+        routes = tuple(route for route in self.routes if route.to.split("/")[0] not in names)
+        return self.model_copy(update={"bends": bends, "routes": routes})
+
+    def target(self, address: str) -> Parameter:
+        """Return the declaration of what a route's `to` names. Raises KeyError if there is no such thing."""
+        return _targets(self)[address]
+
+
+def _targets(scene: Scene) -> dict[str, Parameter]:
+    return TARGETS | {f"{e.name}/{p.name}": p for e in scene.bends for p in e.parameters.values()}
+
+
+def _faults(scene: Scene) -> Any:
+    """Yield (place, reason) for whatever one part of a scene says that does not fit another."""
+    seen: set[str] = set()
+    for i, entry in enumerate(scene.bends):
+        if entry.name in _RESERVED:
+            yield (
+                ("bends", i, "name"),
+                f"{entry.name!r} is taken by a target of the scene itself; call the bend otherwise.",
+            )
+        if entry.name in seen:
+            yield ("bends", i, "name"), f"there are two bends called {entry.name!r}; give each its own name."
+        seen.add(entry.name)
+        try:
+            _ = entry.bend
+        except BadInput as error:
+            key = "channels" if str(error).startswith("channels") else "site"
+            yield ("bends", i, key), str(error)
+        for key, value in entry.set_.items():
+            if key not in entry.parameters:
+                known = did_you_mean(key, entry.parameters)
+                yield ("bends", i, "set", key), f"{entry.operator} has no parameter {key!r}{known}"
+                continue
+            try:
+                entry.parameters[key].parse(value)
+            except BadInput as error:
+                yield ("bends", i, "set", key), str(error)
+    yield from _prompt_faults(scene)
+    yield from _route_faults(scene)
+
+
+def _prompt_faults(scene: Scene) -> Any:
+    last = -1.0
+    for i, prompt in enumerate(scene.prompts):
+        if prompt.at is not None:
+            if prompt.at <= last:
+                yield (
+                    ("prompts", i, "at"),
+                    f"{prompt.at:g} s is not after the prompt before it; timed prompts must rise.",
+                )
+            last = prompt.at
+
+
+def _route_faults(scene: Scene) -> Any:
+    seen: set[str] = set()
+    targets = _targets(scene)
+    for i, route in enumerate(scene.routes):
+        if route.name in seen:
+            yield ("routes", i, "name"), f"there are two routes called {route.name!r}; give each its own name."
+        seen.add(route.name)
+        if route.to not in targets:
+            yield ("routes", i, "to"), f"there is no target {route.to!r}{did_you_mean(route.to, targets)}"
+            continue
+        if route.to == "prompt/blend" and len(scene.prompts) < 2:
+            yield ("routes", i, "to"), "prompt/blend needs at least two prompts; this scene has one."
+        if route.source == SWAY and route.mode == "hit":
+            yield ("routes", i, "mode"), "sway has no hits; use mode follow."
+        target = targets[route.to]
+        assert target.low is not None
+        assert target.high is not None
+        span = target.high - target.low
+        if max(abs(v) for v in route.out) > span:
+            yield (
+                ("routes", i, "out"),
+                f"out {list(route.out)} goes beyond the whole range of {route.to}, {target.low:g} to {target.high:g}.",
+            )

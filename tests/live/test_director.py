@@ -1,0 +1,214 @@
+"""What is asked for on the board is done; a bad scene never stops the running one; names never become paths."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from analysis.frame import FEATURE_FRAME
+from bentlight.errors import BadInput, BadScene
+from live.bank import SceneBank
+from live.control.addresses import declare_performance
+from live.control.board import ControlBoard
+from live.director import Director
+from live.mailbox import Mailbox
+from live.render import Renderer
+from tests.waiting import wait_until
+
+GOOD = """
+name: {name}
+description: a test
+prompts: [{{text: one}}, {{text: two}}]
+motion: {{noise_turns_per_minute: 1}}
+bends:
+  - {{name: zoom, operator: zoom, site: unet.mid}}
+routes:
+  - {{name: kick, source: onset, to: zoom/factor, mode: hit, out: [0, 1]}}
+"""
+
+
+class Ears:
+    def __init__(self):
+        self.done = []
+
+    def tap(self):
+        self.done.append("tap")
+
+    def set_gain(self, gain):
+        self.done.append(("gain", gain))
+
+    def set_source(self, source):
+        self.done.append(("source", source))
+
+    def next_input(self):
+        self.done.append("next")
+        return "line in"
+
+
+class Generator:
+    size, model = (64, 64), "fake"
+
+    def sites(self):
+        return [SimpleNamespace(address=a) for a in ("latent.0", "unet.mid")]
+
+    def __init__(self):
+        self.prepared = set()
+        self.plans = []
+
+    def prepare(self, prompts=(), plans=()):
+        self.prepared |= set(prompts)
+        self.plans += plans
+
+
+class Reader:
+    def read(self):
+        import numpy as np
+
+        return np.zeros(0, FEATURE_FRAME), 0
+
+
+@pytest.fixture
+def scene_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.format(name="mine"))
+    return path
+
+
+@pytest.fixture
+def directed(scene_file):
+    board, ears = ControlBoard(), Ears()
+    declare_performance(board)
+    renderer = Renderer(Reader(), dict, Mailbox())
+    director = Director(board, renderer, ears, SceneBank(str(scene_file)))
+    generator = Generator()
+    director.open(generator)
+    renderer.generator = generator
+    yield director, board, renderer, ears, generator
+    director.close()
+
+
+def test_the_given_file_is_the_first_scene_and_the_built_in_ones_follow(scene_file):
+    bank = SceneBank(str(scene_file))
+    assert bank.names[0] == bank.current == "mine"
+    assert len(bank.names) >= 5
+
+
+def test_a_name_from_outside_is_never_used_as_a_path(scene_file, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(GOOD.format(name="other"))
+    bank = SceneBank(str(scene_file))
+    with pytest.raises(BadInput, match="no scene"):
+        bank.choose(str(other))
+    assert bank.current == "mine"
+
+
+def test_opening_plays_the_first_scene_and_prepares_all_of_them(directed):
+    director, _, renderer, _, generator = directed
+    assert renderer.patch.scene.name == "mine"
+    assert {"one", "two"} <= generator.prepared
+    wait_until(lambda: len(generator.plans) > len(director.bank.names), 30, "every scene to be prepared")
+
+
+def test_scene_controls_change_the_patch_and_the_bends_that_can_be_played(directed):
+    director, board, renderer, _, _ = directed
+    assert "/bend/zoom/factor" in board.values()
+    board.trigger("/scene/next")
+    director.step()
+    assert director.bank.current == director.bank.names[1]
+    assert renderer.patch.scene.name != "mine"
+    assert all(f"/bend/{slot}" in board.values() for slot, _ in renderer.patch.plan.slots)
+    board.set("/scene/number", 1)
+    director.step()
+    assert renderer.patch.scene.name == "mine"
+    board.set("/scene", "no such scene")
+    director.step()
+    assert renderer.patch.scene.name == "mine"
+    assert any("no such scene" in warning for warning in director.warnings())
+
+
+def test_a_text_is_prepared_before_the_render_thread_sees_it(directed):
+    director, board, _, _, generator = directed
+    board.set("/prompt", "a golden wave")
+    assert director.controls()["/prompt"] == ""
+    director.step()
+    assert director.controls()["/prompt"] == "a golden wave"
+    assert "a golden wave" in generator.prepared
+
+
+def test_the_next_prompt_goes_on_through_the_cues(directed):
+    director, board, _, _, _ = directed
+    board.trigger("/prompt/next")
+    board.trigger("/prompt/next")
+    director.step()
+    assert director.controls()["/prompt/index"] == 2
+
+
+def test_the_ears_are_told(directed):
+    director, board, _, ears, _ = directed
+    board.set("/gain", 6.0)
+    board.set("/gain/auto", True)
+    board.trigger("/tap")
+    board.trigger("/input/next")
+    board.trigger("/input/demo")
+    director.step()
+    assert ("gain", 6.0) in ears.done
+    assert ("gain", "auto") in ears.done
+    assert {"tap", "next", ("source", "demo")} <= set(ears.done)
+
+
+def test_an_edited_scene_is_read_again_and_a_bad_edit_is_refused_while_the_show_goes_on(directed, scene_file):
+    director, _, renderer, _, _ = directed
+    before = renderer.patch
+    director._next_watch_s = 0
+    director.step()
+    assert renderer.patch is before, "nothing changed"
+    rewrite(scene_file, GOOD.format(name="mine").replace("one", "three"))
+    director._next_watch_s = 0
+    director.step()
+    assert renderer.patch is not before
+    assert "three" in renderer.patch.prompts
+    good = renderer.patch
+    rewrite(scene_file, GOOD.format(name="mine").replace("zoom, operator: zoom", "zoom, operator: zoooom"))
+    director._next_watch_s = 0
+    director.step()
+    assert renderer.patch is good
+    assert any("mine.yaml:" in warning for warning in director.warnings())
+    rewrite(scene_file, GOOD.format(name="mine"))
+    director._next_watch_s = 0
+    director.step()
+    assert renderer.patch is not good
+    assert not any("mine.yaml:" in warning for warning in director.warnings())
+
+
+def test_a_bad_scene_file_is_refused_at_the_start_with_its_line(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: bad\nprompts: 5\n")
+    with pytest.raises(BadScene, match=r"bad\.yaml:2"):
+        SceneBank(str(path))
+
+
+def test_quitting_is_passed_on(directed):
+    director, board, _, _, _ = directed
+    board.trigger("/quit")
+    director.step()
+    assert director.quit.is_set()
+
+
+def test_its_thread_ends_when_told(directed):
+    director = directed[0]
+    stop = threading.Event()
+    thread = threading.Thread(target=director.run, args=(stop,))
+    thread.start()
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Write a file so that its time differs from before, however coarse the file system's clock."""
+    import os
+
+    stamp = path.stat().st_mtime_ns
+    path.write_text(text)
+    os.utime(path, ns=(stamp + 1_000_000_000, stamp + 1_000_000_000))

@@ -1,0 +1,170 @@
+"""Offline rendering: deterministic, in step with its sound, and never half a file in place of a good one."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from bentlight.errors import BadInput, BadScene
+from engine.spec import Picture
+from live.offline import render, specs
+from scenes import Patch, loads
+from tests.pictures import decode, lag_s
+
+RATE = 44_100
+
+SCENE = loads("""\
+name: test
+seed: 4
+prompts: [{text: red fire}]
+motion: {noise_turns_per_minute: 2}
+bends:
+  - {name: hue, operator: channel_rotate, site: latent.end}
+routes:
+  - {name: kick, source: onset, to: hue/angle, mode: hit, out: [0, 1.5]}
+""")
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    from engine.generator import Generator
+    from tests.engine.conftest import make_pipeline
+
+    folder = tmp_path_factory.mktemp("model")
+    make_pipeline(folder).save_pretrained(str(folder / "tiny"))
+    return Generator.load(str(folder / "tiny"), size=(64, 64))
+
+
+@pytest.fixture
+def song(tmp_path):
+    """Two seconds with three clicks, stereo."""
+    rng = np.random.default_rng(2)
+    samples = 0.001 * rng.standard_normal((2 * RATE, 2)).astype(np.float32)
+    for click_s in (0.5, 1.0, 1.6):
+        start = round(click_s * RATE)
+        samples[start : start + 900] += 0.7 * rng.uniform(-1, 1, (900, 2)) * np.exp(-np.arange(900) / 250)[:, None]
+    path = tmp_path / "song.flac"
+    soundfile.write(path, samples, RATE)
+    return path
+
+
+def test_twice_the_same_and_another_seed_another_video(song, tmp_path, generator):
+    files = [
+        render(song, tmp_path / f"{name}.mkv", scene=SCENE, fps=20, seed=seed, generator=generator)
+        for name, seed in (("a", None), ("b", None), ("c", 5))
+    ]
+    _, first, sound, rate = decode(files[0])
+    _, again, _, _ = decode(files[1])
+    _, other, _, _ = decode(files[2])
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert len(first) == 40
+    heard, _ = soundfile.read(song)
+    assert rate == RATE
+    lag, correlation = lag_s(np.pad(sound, (0, 10)), heard.mean(axis=1).astype(np.float32), rate)
+    assert lag == pytest.approx(0, abs=1 / RATE)
+    assert correlation > 0.999
+
+
+def test_a_hit_is_in_the_first_picture_that_could_know_of_it(song):
+    found = [pair for step in specs(song, Patch(SCENE, start_s=0.0), fps=50) for pair in step.pictures]
+    angles = np.array([spec.values[0] for _, spec in found])
+    assert [index for index, _ in found] == list(range(100))
+    for click_s in (0.5, 1.0, 1.6):
+        before, after = round(click_s * 50), round((click_s + 0.06) * 50)
+        assert angles[after] > angles[before] + 0.8
+
+
+def test_every_hop_reaches_the_patch_once(song):
+    class Listening(Patch):
+        heard: list[int] = []  # noqa: RUF012
+
+        def advance(self, frames, control, time_s):
+            self.heard.extend(frames["index"].tolist())
+            assert not len(frames) or frames["time_s"][-1] <= time_s
+            return super().advance(frames, control, time_s)
+
+    list(specs(song, Listening(SCENE), fps=7))
+    assert Listening.heard == list(range(len(Listening.heard)))
+    assert len(Listening.heard) > 300
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.03, 60])
+def test_only_so_much_of_the_file_is_taken(song, tmp_path, generator, seconds):
+    out = tmp_path / "a.mkv"
+    told = []
+    render(
+        song,
+        out,
+        scene=SCENE,
+        fps=10,
+        seconds=seconds,
+        generator=generator,
+        progress=lambda *numbers: told.append(numbers),
+    )
+    length = min(seconds, 2.0)
+    times, pictures, sound, rate = decode(out)
+    assert len(pictures) == int(np.ceil(length * 10))
+    assert np.allclose(np.diff(times), 0.1)
+    assert len(sound) == round(length * rate)
+    assert told == [(i + 1, len(pictures)) for i in range(len(pictures))]
+
+
+def test_a_failure_leaves_the_older_file_and_nothing_else(song, tmp_path, generator):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    out = folder / "a.mkv"
+    out.write_bytes(b"the older file")
+
+    def stop(done, total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        render(song, out, scene=SCENE, generator=generator, progress=stop)
+    assert out.read_bytes() == b"the older file"
+    assert [path.name for path in folder.iterdir()] == ["a.mkv"]
+
+
+def test_feedback_gets_the_picture_before(song, tmp_path, generator, monkeypatch):
+    seen = []
+    plain = generator.render
+
+    def watch(spec, previous=None):
+        seen.append(previous)
+        return plain(spec, previous)
+
+    monkeypatch.setattr(generator, "render", watch)
+    scene = SCENE.model_copy(update={"feedback": 0.3})
+    render(song, tmp_path / "a.mkv", scene=scene, fps=5, generator=generator)
+    assert seen[0] is None
+    assert all(isinstance(previous, Picture) for previous in seen[1:])
+
+
+def test_what_cannot_be_used_is_said_in_one_sentence(song, tmp_path):
+    nothing, empty, words = tmp_path / "none.wav", tmp_path / "empty.wav", tmp_path / "words.wav"
+    soundfile.write(empty, np.zeros((0, 1), np.float32), RATE)
+    words.write_text("not a sound")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: [")
+    cases = [
+        (nothing, tmp_path / "a.mkv", SCENE, BadInput, "is not a file"),
+        (empty, tmp_path / "a.mkv", SCENE, BadInput, "no sound"),
+        (words, tmp_path / "a.mkv", SCENE, BadInput, "cannot be read as sound"),
+        (song, tmp_path / "a.avi", SCENE, BadInput, "is no name for a video"),
+        (song, tmp_path / "a.mkv", "no such scene", BadInput, "there is no scene"),
+        (song, tmp_path / "a.mkv", bad, BadScene, "not valid YAML"),
+    ]
+    for source, out, scene, kind, reason in cases:
+        with pytest.raises(kind, match=reason):
+            render(source, out, scene=scene)
+        assert not out.exists()
+
+
+def test_an_mp4_holds_pictures_and_sound(song, tmp_path, generator):
+    out = render(song, tmp_path / "a.mp4", scene=SCENE, fps=10, seconds=1, generator=generator)
+    with av.open(str(out)) as container:
+        assert {stream.type for stream in container.streams} == {"video", "audio"}

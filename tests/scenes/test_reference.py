@@ -1,0 +1,24 @@
+"""docs/scenes.md says what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scenes import Patch, loads
+from scenes.reference import source_table, target_table
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scenes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("mark", "table"), [("sources", source_table), ("targets", target_table)])
+def test_the_tables_are_those_of_the_declarations(mark, table):
+    shown = re.search(rf"<!-- {mark}:.*?-->\n(.*?)\n<!-- end -->", PAGE, re.DOTALL)
+    assert shown
+    assert shown[1] == table()
+
+
+def test_the_example_loads_and_plays():
+    scene = loads(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1], "docs/scenes.md")
+    assert len(scene.routes) == 5
+    assert len(Patch(scene).plan.slots) == 6
