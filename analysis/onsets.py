@@ -72,6 +72,8 @@ class OnsetDetector:
 
     def process(self, samples: np.ndarray) -> tuple[bool, float]:
         """Take one look, shape (hop,), and return (hit, novelty in 0..1)."""
+        if self._learning is None:
+            self._learning = self._joining if samples.any() else 0
         magnitude = self._vocoder(samples).norm
         power = self._weights @ np.square(magnitude)
         levels = 10.0 * np.log10(power + self._floor)
@@ -90,9 +92,7 @@ class OnsetDetector:
 
     def _function(self, levels: np.ndarray) -> float:
         history = self._history
-        if self._learning is None:
-            self._learning = self._joining if levels.max() > _FLOOR_DB + 3.0 else 0
-        if self._learning > 0:
+        if self._learning:
             self._learning -= 1
             np.maximum(history, levels, out=history)
         rise = np.minimum(np.maximum(levels - history[:-_SKIP].max(0) - _KNEE_DB, 0.0), _CAP_DB)

@@ -229,7 +229,9 @@ class Generator:
         text = self._prompts.blend(spec.prompts)
         text = plan.touch("text", text.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
         embedded = self._unet.config.time_cond_proj_dim
-        condition = None if embedded is None else guidance_embedding(spec.guidance, embedded).to(self.device, self.dtype)
+        condition = None
+        if embedded is not None:
+            condition = guidance_embedding(spec.guidance, embedded).to(self.device, self.dtype)
         guided = spec.guidance > 1 and embedded is None
         if guided:
             text = torch.cat((self._prompts.encode(""), text))
@@ -355,7 +357,8 @@ def _enlargement(vae: Any) -> int:
     """How many pixels wide the decoder makes one latent pixel."""
     if hasattr(vae.decoder, "up_blocks"):
         return 2 ** (len(vae.config.block_out_channels) - 1)
-    return math.prod(int(m.scale_factor) for m in vae.decoder.layers if isinstance(m, torch.nn.Upsample))
+    factors: list[Any] = [m.scale_factor for m in vae.decoder.layers if isinstance(m, torch.nn.Upsample)]
+    return math.prod(int(factor) for factor in factors)
 
 
 def _kind(address: str) -> str:

@@ -55,7 +55,7 @@ def fetch(model_id: str) -> Path:
         raise
     except GatedRepoError:
         raise ModelMissing(
-            f"{model_id} asks you to accept its licence on huggingface.co first; do that, run `hf auth login`, try again."
+            f"{model_id} asks you to accept its licence on huggingface.co first; then run `hf auth login`."
         ) from None
     except RepositoryNotFoundError:
         raise ModelMissing(f"the hub has no model {model_id}, or it is private; check its name.") from None
@@ -68,7 +68,7 @@ def unreachable(model_id: str, error: object = "") -> ModelMissing:
     reason = str(error).strip().splitlines()
     return ModelMissing(
         f"{model_id} is not on this machine and the hub cannot be reached"
-        f"{f' ({reason[0][:120]})' if reason else ''}; run `bentlight models fetch {model_id}` where there is a network, "
+        f"{f' ({reason[0][:120]})' if reason else ''}; run `bentlight models fetch {model_id}` with a network, "
         f"or copy its folder (model_index.json, {', '.join(_FOLDERS)}) here and give that folder's path as the model."
     )
 

@@ -82,7 +82,7 @@ def load_components(
         parts = _from_single_file(Path(model).expanduser(), model, dtype)
     elif Path(model).suffix.lower() == ".safetensors" or not hub.is_hub_id(model):
         raise ModelMissing(
-            f"there is no model {model!r}; give builtin, a folder, a .safetensors file or a hub id such as stabilityai/sd-turbo."
+            f"there is no model {model!r}; give builtin, a folder, a .safetensors file or a hub id (stabilityai/sd-turbo)."
         )
     else:
         parts = _from_folder(hub.local_copy(model) or hub.fetch(model), model, dtype)
@@ -129,7 +129,7 @@ def _network(kind: Any, folder: Path, name: str, dtype: torch.dtype) -> Any:
 
 
 def _text_encoder(folder: Path, name: str, dtype: torch.dtype) -> Any:
-    encoder = transformers.CLIPTextModel.from_pretrained(
+    encoder: Any = transformers.CLIPTextModel.from_pretrained(
         str(folder), use_safetensors=True, local_files_only=True, variant=_variant(folder, name)
     )
     return encoder.to(dtype)
@@ -183,7 +183,9 @@ def _tiny_autoencoder(source: str, dtype: torch.dtype) -> Any:
     folder = Path(source).expanduser()
     if not folder.is_dir():
         if not hub.is_hub_id(source):
-            raise ModelMissing(f"there is no tiny autoencoder {source!r}; give a folder or a hub id like madebyollin/taesd.")
+            raise ModelMissing(
+                f"there is no tiny autoencoder {source!r}; give a folder or a hub id (madebyollin/taesd)."
+            )
         folder = hub.local_copy(source) or hub.fetch(source)
     if not (folder / "config.json").is_file():
         raise ModelMissing(f"{source} has no config.json; a tiny autoencoder is a folder like madebyollin/taesd.")
@@ -210,7 +212,7 @@ def _fuse_lora(parts: Components, lora: str) -> None:
         if len(files) != 1:
             raise BadInput(f"{lora} has {len(files)} .safetensors files; give the path of the one to use.")
         path = files[0]
-    pipe = diffusers.StableDiffusionPipeline(
+    pipe: Any = diffusers.StableDiffusionPipeline(
         vae=parts.vae,
         text_encoder=parts.text_encoder,
         tokenizer=parts.tokenizer,

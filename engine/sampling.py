@@ -66,7 +66,7 @@ class Sampler:
         if name not in tables:
             raise BadInput(f"the scheduler {name} is not supported; it must be EulerDiscreteScheduler or LCMScheduler.")
         if getattr(scheduler.config, "clip_sample", False) or getattr(scheduler.config, "thresholding", False):
-            raise BadInput("a scheduler that clips its samples is not supported; set clip_sample to false in its config.")
+            raise BadInput("a scheduler that clips its samples is not supported; set clip_sample to false in it.")
         self._table = tables[name]
 
     def schedule(self, steps: int) -> Schedule:
@@ -138,7 +138,7 @@ def _euler(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
     for index in range(count):
         sigma, following = sigmas[index], sigmas[index + 1]
         root = math.sqrt(sigma**2 + 1)
-        # In variance-preserving terms x / root = signal * clean + noise * eps, with signal 1 / root and noise sigma / root.
+        # In variance-preserving terms x / root = signal * clean + noise * eps: signal 1 / root, noise sigma / root.
         of_x, of_out = _clean(scheduler.config.prediction_type, 1 / root, sigma / root)
         of_x /= root
         change = following / sigma - 1

@@ -127,7 +127,7 @@ def module_sites(unet: Any, vae: Any) -> dict[str, ModuleSite]:
 
 
 def _block_sites(address: str, block: nn.Module, note: str = "") -> list[ModuleSite]:
-    inner = [getattr(block, name, None) or () for name in ("resnets", "attentions")]
+    inner: list[Any] = [getattr(block, name, None) or () for name in ("resnets", "attentions")]
     final = (inner[1] or inner[0])[-1]
     found = [
         ModuleSite(f"{address}.{word}.{index}", "unet", module, note=note if module is final else "")
@@ -164,9 +164,9 @@ def _decoder_sites(decoder: Any) -> list[ModuleSite]:
 
 
 def fingerprint(*modules: nn.Module) -> str:
-    """Return a short name for the weights of networks: changes when any tensor's name, shape, type or sampled values do.
+    """Return a short name for the weights of networks.
 
-    Sixteen values of each tensor are read, so that it takes no longer for gigabytes than for megabytes.
+    It changes when any tensor's name, shape, type or sampled values do. Sixteen values of each tensor are read, so that it takes no longer for gigabytes than for megabytes.
     """
     digest = hashlib.sha256()
     for module in modules:
@@ -221,6 +221,6 @@ class Meter:
 
     @property
     def measure(self) -> Measure:
-        """Channels, and the root of the mean variance; a site that never moves counts as 1 so that amounts still act."""
+        """Channels, and the root of the mean variance; 1 at a site that never moves, so that amounts still act."""
         variance = sum(self._variances) / len(self._variances)
         return Measure(self.shape[0], variance**0.5 or 1.0)

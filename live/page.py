@@ -48,9 +48,9 @@ def plot_page(track: Track, path: Path) -> None:
     figure, axes = pyplot.subplots(4, 1, figsize=(14, 9), sharex=True, constrained_layout=True)
     axes[0].fill_between(time, frames["peak"], color="#b8c7d9", label="peak")
     axes[0].plot(time, frames["rms"], color="#1f4e79", linewidth=0.8, label="RMS")
-    for onset in track.onset_times:
+    for onset in track.onset_times_s:
         axes[0].axvline(onset, color="#d1495b", linewidth=0.6, alpha=0.7)
-    axes[0].set(ylabel="level", title=f"{len(track.onset_times)} onsets (red), {len(track.beat_times)} beats (grey)")
+    axes[0].set(ylabel="level", title=f"{len(track.onset_times_s)} onsets (red), {len(track.beat_times_s)} beats (grey)")
     axes[0].legend(loc="upper right")
     end = float(time[-1]) if len(time) else 1.0
     axes[1].imshow(
@@ -68,7 +68,7 @@ def plot_page(track: Track, path: Path) -> None:
     axes[2].set(ylabel="0 to 1", ylim=(0, 1))
     axes[2].legend(loc="upper right")
     axes[3].plot(time, frames["tempo"], color="#2a9d8f", label="tempo")
-    for beat in track.beat_times:
+    for beat in track.beat_times_s:
         axes[3].axvline(beat, color="#999999", linewidth=0.5, alpha=0.6)
     axes[3].set(ylabel="BPM", xlabel="seconds")
     temporary = path.with_name(path.name + ".part")

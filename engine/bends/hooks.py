@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -158,9 +159,7 @@ class BendRuntime:
         for handle in self._handles:
             handle.remove()
         self._handles = [
-            self._sites[site].attach(lambda x, site=site: compiled.touch(site, x))
-            for site in compiled.seats
-            if site in self._sites
+            self._sites[site].attach(partial(compiled.touch, site)) for site in compiled.seats if site in self._sites
         ]
         self._active = compiled
         return compiled

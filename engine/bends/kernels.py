@@ -85,12 +85,17 @@ def settle(bend: Bend, shape: Sequence[int], dtype: torch.dtype, device: torch.d
     """Make what a bend needs for activations of a shape (batch, channel, height, width)."""
     channels = shape[1]
     chosen = choose_channels(bend.channels, channels, bend.seed)
-    like = {"dtype": dtype, "device": device}
+
+    def marked(some: Sequence[int], inside: float, outside: float) -> Tensor:
+        row = torch.full((channels,), outside)
+        row[list(some)] = inside
+        return row.to(device=device, dtype=dtype)[None, :, None, None]
+
     mask = noise = partner = turn = sign = None
     if len(chosen) < channels:
-        mask = _per_channel(channels, chosen, 1.0, 0.0, **like)
+        mask = marked(chosen, 1.0, 0.0)
     if bend.operator == "noise":
-        noise = fixed_noise(bend.seed, (1, *shape[1:])).to(**like)
+        noise = fixed_noise(bend.seed, (1, *shape[1:])).to(device=device, dtype=dtype)
     elif bend.operator == "channel_rotate":
         half = len(chosen) // 2
         first, second = chosen[:half], chosen[half : 2 * half]
@@ -98,9 +103,10 @@ def settle(bend: Bend, shape: Sequence[int], dtype: torch.dtype, device: torch.d
         for a, b in zip(first, second, strict=True):
             order[a], order[b] = b, a
         partner = torch.tensor(order, device=device)
-        turn = _per_channel(channels, second, 1.0, 0.0, **like) - _per_channel(channels, first, 1.0, 0.0, **like)
+        turn = marked(second, 1.0, 0.0) - marked(first, 1.0, 0.0)
     elif bend.operator == "channel_reflect":
-        sign = _per_channel(channels, chosen[1::2] or chosen, -1.0, 1.0, **like)
+        # Of a single channel there is no second one; it is turned itself.
+        sign = marked(chosen[1::2] or chosen, -1.0, 1.0)
     return Setting(mask, noise, partner, turn, sign)
 
 
@@ -125,14 +131,6 @@ def choose_channels(choice: str, channels: int, seed: int = 0) -> list[int]:
     count = max(1, round(share * channels))
     order = torch.randperm(channels, generator=torch.Generator().manual_seed(seed))
     return sorted(order[:count].tolist())
-
-
-def _per_channel(
-    channels: int, chosen: Sequence[int], inside: float, outside: float, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    row = torch.full((channels,), outside)
-    row[list(chosen)] = inside
-    return row.to(device=device, dtype=dtype)[None, :, None, None]
 
 
 def _add(x: Tensor, p: Sequence[Tensor], s: Setting, sd: float) -> Tensor:

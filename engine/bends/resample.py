@@ -106,6 +106,6 @@ def _smoothing(size: int, sigma: Tensor, device: torch.device) -> Tensor:
     here, there = place[:, None], place[None, :]
     # The small term makes the kernel at sigma 0 a single one instead of 0 / 0.
     steepness = 1 / (2 * sigma * sigma + 1e-9)
-    distances = (here - there, here + there + 1, 2 * size - 1 - here - there)
-    rows = sum(torch.exp(-(d * d) * steepness) for d in distances)
+    distances = torch.stack((here - there, here + there + 1, 2 * size - 1 - here - there))
+    rows = torch.exp(-distances.square() * steepness).sum(dim=0)
     return rows / rows.sum(dim=1, keepdim=True)

@@ -160,7 +160,9 @@ def random_caption(rng: random.Random, form: str | None = None) -> str:
     if kind < 0.14:
         return " ".join(w for w in (rng.choice(MOOD_WORDS.get(mood, ("",))), rng.choice(FORMS[form])) if w)
     if kind < 0.22:
-        return " ".join(w for w in (rng.choice(MOOD_WORDS.get(mood, ("",))), rng.choice(names), rng.choice(FORMS[form])) if w)
+        return " ".join(
+            w for w in (rng.choice(MOOD_WORDS.get(mood, ("",))), rng.choice(names), rng.choice(FORMS[form])) if w
+        )
     text = caption_for(Meaning(form, rng.choice(names), rng.choice(names), mood), rng)
     return f"{_nonsense(rng)} {text}" if kind < 0.26 else text
 

@@ -154,8 +154,8 @@ class ControlBlock:
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
         self.name = segment.name
-        self._commands = RecordRing(segment.buf, 0, _COMMAND, _SLOTS)
-        self._reports = RecordRing(segment.buf, RecordRing.size(_COMMAND, _SLOTS), _REPORT, _SLOTS)
+        self._commands = RecordRing(segment.memory, 0, _COMMAND, _SLOTS)
+        self._reports = RecordRing(segment.memory, RecordRing.size(_COMMAND, _SLOTS), _REPORT, _SLOTS)
 
     @classmethod
     def create(cls, name: str | None = None) -> ControlBlock:

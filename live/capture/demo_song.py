@@ -142,7 +142,7 @@ def _plucks(
 
 def _bass(mix: _Mix, root: int, at_s: float, beat_s: float, bright: float, pulse: bool) -> None:
     if pulse:
-        steps = [(step / 2, 0, 0.42) for step in range(8)]
+        steps: list[tuple[float, int, float]] = [(step / 2, 0, 0.42) for step in range(8)]
     else:
         steps = [(0, 0, 0.7), (0.75, 0, 0.2), (1.5, 0, 0.42), (2.25, 12, 0.2), (2.5, 0, 0.42), (3.5, 7, 0.42)]
     for beat, semitones, length in steps:
@@ -152,11 +152,11 @@ def _bass(mix: _Mix, root: int, at_s: float, beat_s: float, bright: float, pulse
 def _drums(mix: _Mix, section: Section, bar: int, at_s: float, rng: np.random.Generator) -> None:
     beat_s, players, last = section.beat_s, section.players, bar == section.bars - 1
     if "kick" in players:
-        for beat in range(4):
+        for beat in (0.0, 1.0, 2.0, 3.0):
             mix.kicks.append(int((at_s + beat * beat_s) * RATE))
             mix.add("kick", voices.kick(), at_s + beat * beat_s, 0.8)
     if "snare" in players:
-        for beat in (1, 3, *((3.5, 3.75) if last else ())):
+        for beat in (1.0, 3.0, *((3.5, 3.75) if last else ())):
             mix.add("snare", voices.snare(rng), at_s + beat * beat_s, 0.5 if beat < 3.5 else 0.35, -0.08)
             if "clap" in players and beat < 3.5:
                 mix.add("snare", voices.clap(rng), at_s + beat * beat_s, 0.32, 0.15)

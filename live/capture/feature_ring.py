@@ -32,13 +32,13 @@ class FeatureRing:
     def __init__(self, segment: Segment, slots: int) -> None:
         self._segment = segment
         self.name, self.slots = segment.name, slots
-        self._ring = RecordRing(segment.buf, _HEADER, FEATURE_FRAME, slots)
+        self._ring = RecordRing(segment.memory, _HEADER, FEATURE_FRAME, slots)
 
     @classmethod
     def create(cls, name: str | None = None, slots: int = _SLOTS) -> FeatureRing:
         """Create the shared memory, under `name` or one the system chooses."""
         segment = Segment(name, _HEADER + RecordRing.size(FEATURE_FRAME, slots))
-        header = np.ndarray((3,), np.uint64, segment.buf)
+        header = np.ndarray((3,), np.uint64, segment.memory)
         header[:] = (_MAGIC, slots, FEATURE_FRAME.itemsize)
         return cls(segment, slots)
 
@@ -54,7 +54,7 @@ class FeatureRing:
             If it is not a feature ring, or one of another version.
         """
         segment = Segment(name)
-        magic, slots, size = (int(word) for word in np.ndarray((3,), np.uint64, segment.buf).copy())
+        magic, slots, size = (int(word) for word in np.ndarray((3,), np.uint64, segment.memory).copy())
         if (magic, size) != (_MAGIC, FEATURE_FRAME.itemsize):
             raise ValueError(f"shared memory {name} is not a feature ring of this version")
         return cls(segment, slots)

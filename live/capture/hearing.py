@@ -70,6 +70,7 @@ class Hearing:
         self._gain_db = before.gain_db if before is not None else 0.0
         self._report = Report(generation=generation, state="starting", gain_db=self._gain_db)
         self._reported_at = -math.inf
+        self._sound_s = 0.0
 
     def run(self) -> None:
         """Hear until told to stop."""
@@ -136,7 +137,8 @@ class Hearing:
     # The source --------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._say(sound_s=self._clock())
+        self._sound_s = self._clock()
+        self._say()
         source = None
         try:
             source = self._make(self._command)
@@ -151,11 +153,11 @@ class Hearing:
             self._say(state="failed" if hopeless else "lost", message=str(error))
             return
         self._source, self._analyzer = source, None
+        self._sound_s = self._clock()
         self._say(
             device=source.name,
             source=source.resolved,
             sample_rate=source.sample_rate,
-            sound_s=self._clock(),
             inputs=self._list_inputs(source),
         )
 
@@ -179,7 +181,7 @@ class Hearing:
             self._say(state="ended", message=f"{source.name} is over.")
         elif source.gone:
             self._lose(f"The sound input '{source.name}' is gone; it is taken again as soon as it is back.")
-        elif self._report.state != "running" and self._clock() - self._report.sound_s > _FIRST_SOUND_S:
+        elif self._report.state != "running" and self._clock() - self._sound_s > _FIRST_SOUND_S:
             self._lose(f"No sound comes from '{source.name}'; check that the sound server is well.")
 
     def _lose(self, message: str) -> None:
@@ -199,6 +201,7 @@ class Hearing:
         samples = block.samples if columns == list(range(channels)) else block.samples[:, columns]
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        self._sound_s = block.captured_s
         analyzer = self._analyzer
         if analyzer is None or block.lost or columns != self._columns:
             analyzer = self._join(analyzer, block, columns)
@@ -211,8 +214,7 @@ class Hearing:
         self._gain_db = analyzer.gain_db
         silent = bool(frames["silent"][-1]) if len(frames) else self._report.silent
         if self._report.state != "running" or silent != self._report.silent:
-            self._say(state="running", message=self._silence(silent), silent=silent, sound_s=block.captured_s)
-        self._report = replace(self._report, sound_s=block.captured_s)
+            self._say(state="running", message=self._silence(silent), silent=silent)
 
     def _join(self, analyzer: LiveAnalyzer | None, block: Block, columns: list[int]) -> LiveAnalyzer:
         """Begin a stretch of sound: after opening, after a loss, after a change of channels."""
@@ -265,6 +267,7 @@ class Hearing:
         if source is not None:
             changes.setdefault("position_s", source.position_s())
             changes.setdefault("xruns", source.intake.xruns)
-        self._report = replace(self._report, loop_s=now, gain_db=float(np.float64(self._gain_db)), **changes)  # type: ignore[arg-type]
+        changes |= {"loop_s": now, "sound_s": self._sound_s, "gain_db": self._gain_db}
+        self._report = replace(self._report, **changes)  # type: ignore[arg-type]
         self._control.publish(self._report)
         self._reported_at = now

@@ -48,18 +48,18 @@ class SampleRing:
         self._segment = segment
         self.name, self.capacity = segment.name, capacity
         # Samples announced before they are copied, and samples there.
-        self._announced = np.ndarray((1,), np.uint64, segment.buf, 16)
-        self._written = np.ndarray((1,), np.uint64, segment.buf, 24)
-        self.stretches = RecordRing(segment.buf, _HEADER, _STRETCH, _STRETCHES)
+        self._announced = np.ndarray((1,), np.uint64, segment.memory, 16)
+        self._written = np.ndarray((1,), np.uint64, segment.memory, 24)
+        self.stretches = RecordRing(segment.memory, _HEADER, _STRETCH, _STRETCHES)
         offset = _HEADER + RecordRing.size(_STRETCH, _STRETCHES)
-        self._samples = np.ndarray((capacity, _CHANNELS), np.float32, segment.buf, offset)
+        self._samples = np.ndarray((capacity, _CHANNELS), np.float32, segment.memory, offset)
 
     @classmethod
     def create(cls, name: str | None = None, capacity: int = _SECONDS * _HIGHEST_RATE) -> SampleRing:
         """Create the shared memory for `capacity` samples per channel."""
         size = _HEADER + RecordRing.size(_STRETCH, _STRETCHES) + capacity * _CHANNELS * 4
         segment = Segment(name, size)
-        np.ndarray((2,), np.uint64, segment.buf)[:] = (_MAGIC, capacity)
+        np.ndarray((2,), np.uint64, segment.memory)[:] = (_MAGIC, capacity)
         return cls(segment, capacity)
 
     @classmethod
@@ -74,7 +74,7 @@ class SampleRing:
             If it is not a sample ring.
         """
         segment = Segment(name)
-        magic, capacity = (int(word) for word in np.ndarray((2,), np.uint64, segment.buf).copy())
+        magic, capacity = (int(word) for word in np.ndarray((2,), np.uint64, segment.memory).copy())
         if magic != _MAGIC:
             raise ValueError(f"shared memory {name} is not a sample ring")
         return cls(segment, capacity)

@@ -44,14 +44,21 @@ class Segment(SharedMemory):
                 finally:
                     resource_tracker.register = register
 
+    @property
+    def memory(self) -> memoryview:
+        """The memory itself."""
+        assert self.buf is not None
+        return self.buf
+
     def __del__(self) -> None:
         try:
             super().__del__()  # type: ignore[misc]
         except BufferError:
             # Arrays over the memory are still alive and keep it mapped; only the descriptor is ours to give back.
-            if getattr(self, "_fd", -1) >= 0:
-                os.close(self._fd)
+            descriptor = getattr(self, "_fd", -1)
+            if descriptor >= 0:
                 self._fd = -1
+                os.close(descriptor)
         except AttributeError:
             # It was never opened.
             return
@@ -76,11 +83,13 @@ class RecordRing:
 
     def __init__(self, buffer: memoryview, offset: int, record: np.dtype, slots: int) -> None:
         layout = self._layout(record)
+        fields = layout.fields
+        assert fields is not None
         self._head = np.ndarray((1,), np.uint64, buffer, offset)
         cells = np.ndarray((slots,), layout, buffer, offset + 8)
         self._counts, self._sums = cells["count"], cells["sum"]
         self._bodies = np.ndarray(
-            (slots, record.itemsize), np.uint8, buffer, offset + 8 + layout.fields["body"][1], (layout.itemsize, 1)
+            (slots, record.itemsize), np.uint8, buffer, offset + 8 + fields["body"][1], (layout.itemsize, 1)
         )
         self._record, self.slots = record, slots
 

@@ -52,7 +52,7 @@ def analyze(
         if as_json is None:
             raise BadInput("--what features needs --json PATH to write them to.")
         return
-    times = (track.fire_times if fire else track.onset_times) if what is What.onsets else track.beat_times
+    times = (track.fire_times_s if fire else track.onset_times_s) if what is What.onsets else track.beat_times_s
     print("\n".join(f"{time:.4f}" for time in times))
 
 

@@ -65,7 +65,8 @@ class Painter:
             plain = "".join(c if c.isprintable() and ord(c) < 0x10000 else " " for c in text)
             if width and font.size(plain)[0] > width * _OVERSAMPLED:
                 plain = _cut(font, plain, width * _OVERSAMPLED)
-            large = font.render(plain, True, colour)
+            # Scaling a surface without any width would end the program.
+            large = font.render(plain or " ", True, colour)
             size = max(1, large.get_width() // _OVERSAMPLED), max(1, large.get_height() // _OVERSAMPLED)
             found = pygame.transform.smoothscale(large.convert_alpha(), size)
             self._texts[key] = found

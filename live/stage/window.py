@@ -253,7 +253,15 @@ class Stage:
             size, flags = pygame.display.get_desktop_sizes()[display], pygame.FULLSCREEN
         else:
             size, flags = self._window_size, pygame.RESIZABLE
-        pygame.display.set_mode(size, flags, 32, display)
+        # Without a window manager X11 leaves a window that becomes fullscreen where it was; centred at full size it
+        # lies right before it does.
+        os.environ["SDL_VIDEO_CENTERED"] = "1"
+        if fullscreen and pygame.display.get_surface() is not None and pygame.display.get_driver() == "x11":
+            pygame.display.set_mode(size, pygame.NOFRAME, 32, display)
+        # Leaving fullscreen takes two calls where SDL keeps the size at the first.
+        for _ in range(2):
+            if pygame.display.set_mode(size, flags, 32, display).get_size() == size:
+                break
         pygame.display.set_caption(self._settings.title)
         self._fullscreen = fullscreen
         self._adopt_screen()
@@ -261,10 +269,6 @@ class Stage:
     def _change_mode(self, fullscreen: bool) -> None:
         if fullscreen:
             self._window_size = self._screen.get_size()
-        if pygame.display.get_driver() == "x11":
-            # Without a window manager, X11 leaves a window that becomes fullscreen where it was; a fresh one is right.
-            pygame.display.quit()
-            pygame.display.init()
         try:
             self._set_mode(fullscreen)
         except pygame.error as error:

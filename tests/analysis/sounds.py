@@ -58,9 +58,7 @@ def noise(rate: int, seconds: float, level_db: float, seed: int = 0) -> np.ndarr
     return (10 ** (level_db / 20) * rng.standard_normal(int(seconds * rate))).astype(np.float32)
 
 
-def place(
-    times: np.ndarray, hit: Hit, rate: int, seconds: float, floor_db: float = -80.0, seed: int = 0
-) -> np.ndarray:
+def place(times: np.ndarray, hit: Hit, rate: int, seconds: float, floor_db: float = -80.0, seed: int = 0) -> np.ndarray:
     """Return `seconds` of noise floor with a hit at each time, float32."""
     rng = np.random.default_rng(seed)
     sound = noise(rate, seconds, floor_db, seed).astype(np.float64)

@@ -44,7 +44,9 @@ def _tokenizer(folder: Path) -> None:
     (folder / "special_tokens_map.json").write_text(json.dumps(special))
 
 
-def make_pipeline(folder: Path, autoencoder: str = "tiny", scheduler: str = "euler", prediction: str = "epsilon") -> Any:
+def make_pipeline(
+    folder: Path, autoencoder: str = "tiny", scheduler: str = "euler", prediction: str = "epsilon"
+) -> Any:
     """Build a StableDiffusionPipeline of random weights; deterministic."""
     from diffusers import (
         AutoencoderKL,

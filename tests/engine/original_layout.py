@@ -1,4 +1,4 @@
-"""A pipeline's weights under the names of the original Stable Diffusion checkpoints (the inverse of diffusers' reading)."""
+"""A pipeline's weights under the names of the original checkpoints: the inverse of diffusers' reading."""
 
 from __future__ import annotations
 

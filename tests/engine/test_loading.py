@@ -87,7 +87,7 @@ def test_a_single_file_in_the_original_layout_loads(tmp_path) -> None:
 
 def test_a_single_file_without_its_configuration_says_where_to_put_it(tmp_path) -> None:
     save_original(make_pipeline(tmp_path / "words", "kl"), tmp_path / "alone.safetensors")
-    with pytest.raises((BadInput, ModelMissing), match="configuration.*alone"):
+    with pytest.raises((BadInput, ModelMissing), match=r"configuration.*alone"):
         load(tmp_path / "alone.safetensors")
 
 

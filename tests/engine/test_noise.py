@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -51,7 +52,7 @@ def test_slerp_keeps_the_norm_and_moves_at_an_even_pace() -> None:
     path = [slerp(a, b, t / 10) for t in range(11)]
     for point in path:
         assert point.norm().item() == pytest.approx(a.norm().item(), rel=1e-4)
-    strides = torch.stack([(q - p).norm() for p, q in zip(path[:-1], path[1:], strict=True)])
+    strides = torch.stack([(q - p).norm() for p, q in pairwise(path)])
     assert strides.std() / strides.mean() < 1e-3
 
 

@@ -98,7 +98,7 @@ def silk(f: Fields):
 
 
 def tunnel(f: Fields):
-    x, y = _warp(f, 0.12)
+    x, y = _warp(f, 0.09)
     r, angle = _polar(x, y)
     depth = torch.log(r + 0.06)
     ring = torch.cos(4.6 * depth + 0.6 * f(0, 7))
@@ -112,16 +112,21 @@ def tunnel(f: Fields):
 
 
 def ripples(f: Fields):
-    x, y = _warp(f, 0.11)
+    x, y = _warp(f, 0.07)
     r, _ = _polar(x, y * 1.25)
-    phase = 19.0 * r + 0.8 * f(0, 5)
+    phase = 16.0 * r + 0.8 * f(0, 5)
     wave = torch.cos(phase)
     crest = (0.5 + 0.5 * wave) ** 3
     fade = torch.exp(-1.0 * r)
     mix = torch.sigmoid(1.8 * f(1, 5) + 1.5 * torch.cos(phase / 2))
     first = 0.10 + 0.25 * torch.sigmoid(2 * f(3, 4)) * (0.6 - 0.4 * wave) + 1.8 * crest * fade * mix
     second = 1.8 * crest * fade * (1 - mix)
-    return 0.3 * fade, first, second, 0.8 * crest**2 * fade**2 * torch.sigmoid(2 * f(3, 3)) + 0.8 * torch.exp(-60 * r * r)
+    return (
+        0.3 * fade,
+        first,
+        second,
+        0.8 * crest**2 * fade**2 * torch.sigmoid(2 * f(3, 3)) + 0.8 * torch.exp(-60 * r * r),
+    )
 
 
 def flower(f: Fields):
@@ -218,7 +223,12 @@ def fire(f: Fields):
     hot = 0.8 * tongue + 1.9 * f.y - 1.4
     second = 1.1 * torch.sigmoid(2.6 * hot) * (0.35 + 0.9 * torch.sigmoid(2 * f(2, 1.6, 3))) + 0.45 * _glow(heat, 0.22)
     sparks = torch.exp(4.5 * (f(3, 0.65, 0.9) - 2.8)).clamp(max=2)
-    return 0.25 * torch.sigmoid(2 * heat + 2), first, second + sparks, 0.6 * torch.sigmoid(3 * (hot - 1.3)) + 0.4 * sparks
+    return (
+        0.25 * torch.sigmoid(2 * heat + 2),
+        first,
+        second + sparks,
+        0.6 * torch.sigmoid(3 * (hot - 1.3)) + 0.4 * sparks,
+    )
 
 
 def eclipse(f: Fields):
@@ -234,5 +244,6 @@ def eclipse(f: Fields):
 
 
 PAINT = {form.__name__: form for form in (
-    nebula, galaxy, aurora, smoke, silk, tunnel, ripples, flower, mountains, lava, lightning, crystal, ocean, fire, eclipse,
+    nebula, galaxy, aurora, smoke, silk, tunnel, ripples, flower, mountains, lava, lightning,
+    crystal, ocean, fire, eclipse,
 )}  # fmt: skip

@@ -34,11 +34,15 @@ def train_autoencoder(run: Run) -> dict:
     rng, generator = random.Random(run.seed * 100 + run.rank), torch.Generator().manual_seed(run.seed * 100 + run.rank)
     average = Average(vae, 0.998)
     optimiser = torch.optim.AdamW(vae.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=0.0)
-    pool = torch.cat([(draw(4, generator, rng)[2] * 255).byte() for _ in range(max(2, run.pictures // 4 // run.workers))])
+    pool = torch.cat(
+        [(draw(4, generator, rng)[2] * 255).byte() for _ in range(max(2, run.pictures // 4 // run.workers))]
+    )
     run.log(f"vae: {len(pool)} pictures painted, {run.batch} crops a step")
     held_out = (draw(24, torch.Generator().manual_seed(999), random.Random(999))[2] * 2 - 1).to(run.device)
     colour = torch.cat([mean_colour(p.float() / 127.5 - 1) for p in pool[:512].split(64)])
-    centre, spread = (s.to(run.device) for s in (colour.mean((0, 2, 3), keepdim=True), colour.std((0, 2, 3), keepdim=True)))
+    centre, spread = (
+        s.to(run.device) for s in (colour.mean((0, 2, 3), keepdim=True), colour.std((0, 2, 3), keepdim=True))
+    )
     step, loss_mean, metrics = 0, 0.0, {}
     while (progress := run.progress()) < 1 and (run.max_steps is None or step < run.max_steps):
         for group in optimiser.param_groups:
@@ -69,7 +73,10 @@ def train_autoencoder(run: Run) -> dict:
             metrics = evaluate(vae, held_out)
             save(vae, path)
             average.swap()
-            run.log(f"vae step {step} {progress:.0%} loss {loss_mean:.4f} " + " ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
+            run.log(
+                f"vae step {step} {progress:.0%} loss {loss_mean:.4f} "
+                + " ".join(f"{k} {v:.4f}" for k, v in metrics.items())
+            )
     if run.rank:
         return metrics
     average.swap()
@@ -82,7 +89,7 @@ def train_autoencoder(run: Run) -> dict:
 
 @torch.no_grad()
 def even_out(vae, pictures: torch.Tensor) -> None:
-    """Scale each latent channel to deviation 1/LATENT_SCALE on pictures ``(n, 3, h, w)`` in -1..1, and undo it in the decoder."""
+    """Scale each latent channel to deviation 1/LATENT_SCALE on pictures in -1..1, and undo it in the decoder."""
     spread = torch.cat([vae.encoder(p).transpose(0, 1).flatten(1) for p in pictures.split(8)], 1).std(1) * LATENT_SCALE
     last = vae.encoder.layers[-1]
     last.weight /= spread[:, None, None, None]

@@ -11,7 +11,10 @@ from engine.builtin.train.network import Model, get_tokenizer, load_autoencoder
 
 
 def export(folder: Path, target: Path) -> None:
-    """Write ``folder``'s averaged weights to ``target`` (half precision), whole or not at all; README and LICENSE stay."""
+    """Write ``folder``'s averaged weights to ``target`` in half precision, whole or not at all.
+
+    The target's README.md and LICENSE stay.
+    """
     from diffusers import StableDiffusionPipeline
 
     run = Run(folder)

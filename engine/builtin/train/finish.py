@@ -41,7 +41,9 @@ class Discriminator(nn.Module):
         def conv(a, b, kernel, stride):
             return spectral_norm(nn.Conv2d(a, b, kernel, stride, kernel // 2))
 
-        self.outer = nn.ModuleList([conv(3, width, 5, 2), conv(width, 2 * width, 3, 2), conv(2 * width, 3 * width, 3, 2)])
+        self.outer = nn.ModuleList(
+            [conv(3, width, 5, 2), conv(width, 2 * width, 3, 2), conv(2 * width, 3 * width, 3, 2)]
+        )
         self.inner = nn.ModuleList([conv(3 * width + 4, 4 * width, 3, 1), conv(4 * width, 4 * width, 3, 2)])
         self.verdict = spectral_norm(nn.Conv2d(4 * width, 1, 1))
         self.labels = nn.Embedding(len(FORMS) + 2 * len(COLOURS), 4 * width)
@@ -96,7 +98,10 @@ def train_finish(run: Run) -> dict:
         judging.load_state_dict(kept["judging"])
         average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
     first_step = step
-    rng, generator = random.Random(run.seed + step + 7919 * run.rank), torch.Generator().manual_seed(run.seed + step + 7919 * run.rank)
+    rng, generator = (
+        random.Random(run.seed + step + 7919 * run.rank),
+        torch.Generator().manual_seed(run.seed + step + 7919 * run.rank),
+    )
     alphas = build_scheduler().alphas_cumprod.to(run.device)
     hardness = dict.fromkeys(FORMS, 0.1)
 
@@ -131,7 +136,7 @@ def train_finish(run: Run) -> dict:
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
         with autocast(run.device):
-            latents, got = painting(sample, timestep, ids)
+            _latents, got = painting(sample, timestep, ids)
             real, real_features = judge_net(want, noise, labels)
             fake, _ = judge_net(got.detach(), noise, labels)
             verdict = (F.relu(1 - real.float()) + F.relu(1 + fake.float())).mean()
@@ -142,7 +147,9 @@ def train_finish(run: Run) -> dict:
         judge_net.requires_grad_(False)
         with autocast(run.device):
             fake, features = judge_net(got, noise, labels)
-            likeness = sum(F.l1_loss(a.float(), b.detach().float()) for a, b in zip(features, real_features, strict=True))
+            likeness = sum(
+                F.l1_loss(a.float(), b.detach().float()) for a, b in zip(features, real_features, strict=True)
+            )
         judge_net.requires_grad_(True)
         pixel = picture_loss(got.float(), want)
         # The adversary joins slowly: at first it only learns what painted pictures look like.
@@ -160,7 +167,12 @@ def train_finish(run: Run) -> dict:
         for caption, value in zip(captions, error.tolist(), strict=True):
             form = understand(caption).form
             hardness[form] += 0.02 * (min(max(value, 0.05), 0.4) - hardness[form])
-        for key, value in (("pixel", pixel), ("likeness", likeness), ("fooled", -fake.float().mean()), ("verdict", verdict)):
+        for key, value in (
+            ("pixel", pixel),
+            ("likeness", likeness),
+            ("fooled", -fake.float().mean()),
+            ("verdict", verdict),
+        ):
             means[key] += (value.item() - means[key]) / min(step - first_step, 100)
         if step % run.log_every == 0:
             run.log(f"pixels step {step} {progress:.0%} " + " ".join(f"{k} {v:.4f}" for k, v in means.items()))

@@ -50,7 +50,7 @@ def one_step(model, vae, noise, ids) -> tuple[torch.Tensor, torch.Tensor]:
 
 @torch.no_grad()
 def judge(model, vae, tests: dict) -> dict:
-    """Validation figures: latent L1 (all, and per form), picture L1 and PSNR, contrast and sharpness against the painter."""
+    """Validation figures: latent L1 (all, and per form), picture L1 and PSNR, sharpness against the painter."""
     latents, pictures = one_step(model, vae, tests["noise"], tests["ids"])
     error = (latents - tests["latents"]).abs().mean(dim=(1, 2, 3))
     want = tests["pictures"]

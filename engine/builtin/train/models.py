@@ -62,37 +62,135 @@ def build_unet() -> UNet2DConditionModel:
         addition_embed_type_num_heads=4,
         resnet_time_scale_shift="scale_shift",
     )
-    _carry_noise_downwards(unet)
+    _open_the_trunk(unet)
     return unet
 
 
 @torch.no_grad()
-def _carry_noise_downwards(unet: UNet2DConditionModel) -> None:
-    """Start with the noise itself, and its local means, flowing through the trunk of the down path.
+def _open_the_trunk(unet: UNet2DConditionModel) -> None:
+    """Start with signals flowing undiminished down to the lowest level and back up.
 
-    The pictures depend on slow components of the noise. Learning to average white noise from random kernels takes a
-    small network long, and until then its deep levels stay unused; starting from unit-variance blurs they work at once.
+    With the usual starting values every 1 x 1 shortcut and every resampling convolution shrinks what it carries; eight
+    of them in a row leave nothing of the middle block's output, and the network never learns to use its only global
+    view. Here the trunk starts as near-identities: the noise and its local means go down at unit variance (the
+    pictures depend on slow components of the noise), with a constant, from which zero padding tells where the borders
+    are; what the middle block says comes up again, smoothly interpolated.
     """
     binomial = torch.tensor([1.0, 2.0, 1.0])
     blur = torch.outer(binomial, binomial)
-    unit_blur = blur / blur.norm()
-    first = unet.conv_in.weight
+    mean_blur, unit_blur = blur / blur.sum(), blur / blur.norm()
+    for module in unet.modules():
+        if type(module).__name__ == "ResnetBlock2D":
+            module.conv2.weight.mul_(0.5)
+    first = unet.conv_in
+    first.weight.normal_(0, first.weight[0].numel() ** -0.5)
     for channel in range(4):
-        first[channel].zero_()
-        first[channel, channel, 1, 1] = 1.0
-        first[4 + channel].zero_()
-        first[4 + channel, channel] = unit_blur
-    for block in unet.down_blocks:
+        first.weight[channel].zero_()
+        first.weight[channel, channel, 1, 1] = 1.0
+        first.weight[4 + channel].zero_()
+        first.weight[4 + channel, channel] = unit_blur
+    first.weight[8].zero_()
+    first.bias.zero_()
+    first.bias[8] = 1.0
+    for level, block in enumerate(unet.down_blocks):
+        for resnet in block.resnets:
+            if resnet.conv_shortcut is not None:
+                _identity(resnet.conv_shortcut.weight, 0, 1.0)
+                resnet.conv_shortcut.bias.zero_()
         if block.downsamplers:
             conv = block.downsamplers[0].conv
-            for channel in range(8):
-                conv.weight[channel].mul_(0.1)
-                # A sum of correlated neighbours grows more than one of white noise; 0.8 keeps later levels near unit variance.
-                conv.weight[channel, channel] += unit_blur * (1.0 if block is unet.down_blocks[0] and channel < 4 else 0.6)
-    for name, module in unet.named_modules():
-        if type(module).__name__ == "ResnetBlock2D":
-            module.conv2.weight.mul_(0.3)
-    unet.conv_out.weight.mul_(0.3)
+            conv.weight.mul_(0.5)
+            for channel in range(len(conv.weight)):
+                # White noise needs a unit-norm kernel to keep its variance; means of it, a constant and the rest less.
+                white = level == 0 and channel < 4
+                conv.weight[channel, channel] += unit_blur * 1.0 if white else mean_blur * (1.7 if channel < 8 else 1.2)
+    for block in unet.up_blocks:
+        for resnet in block.resnets:
+            weight = resnet.conv_shortcut.weight
+            out, below = weight.shape[0], resnet.in_channels - _skip_channels(unet, block, resnet)
+            weight.normal_(0, 0.6 * (weight.shape[1] - below) ** -0.5)
+            weight[:, :below].zero_()
+            _identity(weight, 0, 0.8, min(out, below))
+            resnet.conv_shortcut.bias.zero_()
+        if block.upsamplers:
+            conv = block.upsamplers[0].conv
+            conv.weight.mul_(0.5)
+            for channel in range(len(conv.weight)):
+                conv.weight[channel, channel] += mean_blur
+    _tell_where(unet)
+    unet.conv_out.weight.mul_(0.5)
+
+
+def _tell_where(unet: UNet2DConditionModel) -> None:
+    """Start with maps of x and y on the way up, made from what zero padding does to a constant.
+
+    The only thing that tells a convolution where it is, is the border. In the lowest level's first block one channel
+    group holds +1 and -1; the first kernel turns the border into -1, 0, 0, 1 across the four columns, the second into
+    -1, -1/3, 1/3, 1. Feeding each value and its negative through SiLU keeps this exactly linear
+    (``silu(v) - silu(-v) = v``). Channels 9 and 10 carry the maps up, untouched by the skips at first.
+    """
+    block = unet.down_blocks[-1].resnets[0]
+    group = unet.config.block_out_channels[-1] // unet.config.norm_num_groups
+    lines = slice(group, 2 * group)
+    before = unet.down_blocks[-2].downsamplers[0].conv
+    before.weight[lines].zero_()
+    signs = torch.tensor([1.0, -1.0]).repeat(group // 2)
+    before.bias[lines] = signs
+    widen = getattr(block, "conv_shortcut", None)
+    if widen is not None:
+        widen.weight[lines].zero_()
+        for k in range(group, 2 * group):
+            widen.weight[k, k, 0, 0] = 1.0
+    # The norm before the first kernel sees the narrower level's groups; 96 channels make groups of 6.
+    slope = torch.zeros(3, 3)
+    slope[1, 0], slope[1, 2] = 1.0, -1.0
+    spread = torch.zeros(3, 3)
+    spread[1] = torch.tensor([1 / 3, 1.0, 1 / 3])
+    block.conv1.weight[lines].zero_()
+    block.conv1.bias[lines].zero_()
+    block.time_emb_proj.weight[lines].zero_()
+    block.time_emb_proj.bias[lines].zero_()
+    late = slice(len(block.conv1.weight) + group, len(block.conv1.weight) + 2 * group)
+    block.time_emb_proj.weight[late].zero_()
+    block.time_emb_proj.bias[late].zero_()
+    for k in range(group):
+        kernel = slope if k % 4 < 2 else slope.T
+        block.conv1.weight[group + k, group] = kernel if k % 2 == 0 else -kernel
+    for target, first in ((group + 1, 0), (group + 2, 2)):
+        block.conv2.weight[target].zero_()
+        for k in range(group):
+            if k % 4 in (first, first + 1):
+                block.conv2.weight[target, group + k] = (spread if first == 0 else spread.T) * (1.0 if k % 2 == 0 else -1.0)
+        if widen is not None:
+            widen.weight[target].zero_()
+    binomial = torch.tensor([1.0, 2.0, 1.0])
+    for above in unet.up_blocks:
+        for resnet in above.resnets:
+            resnet.conv_shortcut.weight[group + 1 : group + 3].zero_()
+            for k in (group + 1, group + 2):
+                resnet.conv_shortcut.weight[k, k, 0, 0] = 1.0
+                resnet.conv2.weight[k].mul_(0.1)
+        if above.upsamplers:
+            conv = above.upsamplers[0].conv
+            for k in (group + 1, group + 2):
+                conv.weight[k].zero_()
+                conv.weight[k, k] = torch.outer(binomial, binomial) / 16
+
+
+def _identity(weight: torch.Tensor, offset: int, gain: float, count: int | None = None) -> None:
+    """Set a 1 x 1 kernel to carry input ``offset + k`` to output ``k``; outputs beyond keep scaled random values."""
+    count = min(weight.shape[0], weight.shape[1]) if count is None else count
+    weight[:count, offset : offset + count].zero_()
+    for k in range(count):
+        weight[k, offset + k, 0, 0] = gain
+
+
+def _skip_channels(unet: UNet2DConditionModel, block, resnet) -> int:
+    """How many of an up-block resnet's input channels come over the skip connection."""
+    widths = list(unet.config.block_out_channels)
+    level = len(widths) - 1 - list(unet.up_blocks).index(block)
+    last = resnet is block.resnets[-1]
+    return widths[max(level - 1, 0)] if last else widths[level]
 
 
 def build_text_encoder(vocabulary_size: int) -> CLIPTextModel:
@@ -140,12 +238,17 @@ def build_tokenizer(folder: Path, captions: list[str]):
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
     bpe.normalizer = normalizers.Lowercase()
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(r"[a-z]+|[0-9]|[^\sa-z0-9]+".join("()"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(r"[a-z]+|[0-9]|[^\sa-z0-9]+".join("()"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     bpe.train_from_iterator(
         captions, trainers.BpeTrainer(vocab_size=1200, min_frequency=20, end_of_word_suffix="</w>", show_progress=False)
     )
-    merges = [tuple(m) if not isinstance(m, str) else tuple(m.split(" ")) for m in json.loads(bpe.to_str())["model"]["merges"]]
+    merges = [
+        tuple(m) if not isinstance(m, str) else tuple(m.split(" ")) for m in json.loads(bpe.to_str())["model"]["merges"]
+    ]
     merges = [m for m in merges if all(set(part.removesuffix("</w>")) <= set(alphabet) for part in m)]
     words = alphabet + [c + "</w>" for c in alphabet]
     for a, b in merges:
@@ -156,10 +259,12 @@ def build_tokenizer(folder: Path, captions: list[str]):
     (folder / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(words)}, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
     (folder / "special_tokens_map.json").write_text(json.dumps({
-        "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
+        "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>",
+        "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
     }))  # fmt: skip
     (folder / "tokenizer_config.json").write_text(json.dumps({
         "tokenizer_class": "CLIPTokenizer", "model_max_length": TOKENS, "do_lower_case": True,
-        "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
+        "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>",
+        "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
     }))  # fmt: skip
     return CLIPTokenizer.from_pretrained(folder)

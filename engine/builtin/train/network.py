@@ -37,7 +37,7 @@ class Model(nn.Module):
         self.unet.set_attn_processor(AttnProcessor())
 
     def forward(self, sample, timestep, token_ids):
-        """Predicted clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
+        """Clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
         words = self.text_encoder(token_ids)[0]
         return self.unet(sample, timestep, words, return_dict=False)[0]
 
@@ -152,7 +152,9 @@ def train_network(run: Run) -> dict:
         average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
     first_step = step
     alphas = build_scheduler().alphas_cumprod.to(run.device)
-    pool = Pool(max(run.pictures // run.workers, 2 * run.batch), vae, tokenizer, run.device, run.seed + step + 7919 * run.rank)
+    pool = Pool(
+        max(run.pictures // run.workers, 2 * run.batch), vae, tokenizer, run.device, run.seed + step + 7919 * run.rank
+    )
     while pool.filled < max(2 * run.batch, run.pictures // 10 // run.workers):
         pool.grow(8)
     tests = held_out(vae, tokenizer, run.device, run.per_form)

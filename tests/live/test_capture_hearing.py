@@ -1,0 +1,276 @@
+"""The loop of the ears, with a source and a clock of the test's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from bentlight.errors import BadInput, BentlightError, DeviceMissing
+from live.capture.control_block import Command, ControlBlock
+from live.capture.feature_ring import FeatureRing
+from live.capture.hearing import Hearing
+from live.capture.intake import Intake
+from live.capture.sample_ring import SampleRing
+
+RATE = 48_000
+BLOCK = 128
+
+
+class FakeSource:
+    """A sound card that hands over what the test gives it."""
+
+    def __init__(self, name: str, channels: int = 2, fault: BentlightError | None = None) -> None:
+        self.name, self.resolved, self.note = name, f"device:{name}", ""
+        self.sample_rate = float(RATE)
+        self.gone = self.ended = self.closed = False
+        self.intake = Intake(RATE, channels, BLOCK)
+        self.fault = fault
+
+    def open(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
+    def poll(self) -> None: ...
+
+    def position_s(self) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Bench:
+    """Hearing between shared memory and fake sources, on a clock that only `listen` moves."""
+
+    features: FeatureRing
+    samples: SampleRing
+    control: ControlBlock
+    now: float = 1000.0
+    offered: list[FakeSource] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    make: Callable[[Command], FakeSource] | None = None
+
+    def hearing(self, generation: int = 0) -> Hearing:
+        return Hearing(
+            self.features,
+            self.samples,
+            self.control,
+            generation,
+            clock=lambda: self.now,
+            wait=self.pass_time,
+            make=self._make,
+        )
+
+    def _make(self, command: Command) -> FakeSource:
+        self.asked.append(command.source)
+        return self.offered.pop(0)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    def listen(self, hearing: Hearing, source: FakeSource, sound: np.ndarray) -> None:
+        """Let sound of shape (n, channels) arrive block by block."""
+        for start in range(0, len(sound), BLOCK):
+            self.now += BLOCK / RATE
+            source.intake.put(sound[start : start + BLOCK], self.now)
+            assert hearing.step()
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench(FeatureRing.create(), SampleRing.create(capacity=20 * RATE), ControlBlock.create())
+    yield made
+    for ring in (made.features, made.samples, made.control):
+        ring.unlink()
+
+
+def quiet(seconds: float, channels: int = 2) -> np.ndarray:
+    return np.full((int(seconds * RATE) // BLOCK * BLOCK, channels), 0.01, np.float32)
+
+
+def test_frames_carry_the_clock_and_the_generation(bench: Bench) -> None:
+    source, reader = FakeSource("Mic"), bench.features.reader()
+    bench.offered = [source]
+    bench.control.send(Command("default", 1, gain_db=0.0))
+    bench.listen(bench.hearing(3), source, quiet(0.5))
+    frames, lost = reader.read()
+    assert (len(frames), lost) == (int(0.5 * RATE) // 256, 0)
+    assert (frames["generation"] == 3).all()
+    assert frames["captured_s"] == pytest.approx(1000.0 + frames["time_s"])
+    assert (frames["published_s"] >= frames["captured_s"]).all()
+    report = bench.control.report()
+    assert (report.state, report.device, report.source, report.sample_rate) == ("running", "Mic", "device:Mic", RATE)
+
+
+def test_a_lost_device_is_taken_again_by_its_name_and_time_goes_on(bench: Bench) -> None:
+    first, second = FakeSource("Mic"), FakeSource("Mic")
+    gone = DeviceMissing("The sound input 'Mic' is gone.")
+    bench.offered = [first, FakeSource("Mic", fault=gone), FakeSource("Mic", fault=gone), second]
+    bench.control.send(Command("default", 1, gain_db=0.0))
+    hearing, reader, sound = bench.hearing(), bench.features.reader(), bench.samples.reader()
+    bench.listen(hearing, first, quiet(1.0))
+    lost_at = bench.now
+    first.gone = True
+    hearing.step()
+    assert bench.control.report().state == "lost"
+    assert first.closed
+    while bench.offered:
+        hearing.step()
+        assert bench.now - lost_at < 3.0
+    assert bench.asked == ["default", "device:Mic", "device:Mic", "device:Mic"]
+    assert "gone" in bench.control.report().message
+    returned_at = bench.now
+    bench.listen(hearing, second, quiet(1.0))
+    assert bench.control.report().state == "running"
+    assert bench.control.report().message == ""
+    frames, _ = reader.read()
+    steps = np.diff(frames["time_s"])
+    assert (np.diff(frames["index"].astype(int)) == 1).all()
+    assert steps.min() > 0
+    assert steps.max() == pytest.approx(returned_at - lost_at + 256 / RATE, abs=0.02)
+    assert np.count_nonzero(steps > 0.02) == 1
+    before, after = sound.read(), sound.read()
+    gap_s = after.start_time_s - (before.start_time_s + len(before.samples) / RATE)
+    assert gap_s == pytest.approx(returned_at - lost_at, abs=0.02)
+
+
+def test_a_restarted_process_goes_on_from_the_ring(bench: Bench) -> None:
+    first, second = FakeSource("Mic"), FakeSource("Mic")
+    bench.offered = [first, second]
+    bench.control.send(Command("device:Mic", 1))
+    clicks = quiet(1.0)
+    clicks[RATE // 2 : RATE // 2 + 200] = np.random.default_rng(0).uniform(-0.9, 0.9, (200, 2))
+    bench.listen(bench.hearing(0), first, clicks)
+    before = bench.features.newest().copy()
+    assert before["onset_count"] == 1
+    bench.now += 2.0
+    bench.listen(bench.hearing(1), second, quiet(0.1))
+    after = bench.features.newest()
+    assert after["index"] > before["index"]
+    assert after["onset_count"] == 1
+    assert after["generation"] == 1
+    assert after["time_s"] - before["time_s"] == pytest.approx(2.1, abs=0.02)
+
+
+def test_samples_lost_on_the_way_are_a_gap_in_both_rings(bench: Bench) -> None:
+    source = FakeSource("Mic")
+    bench.offered = [source]
+    bench.control.send(Command("device:Mic", 1))
+    hearing, reader, sound = bench.hearing(), bench.features.reader(), bench.samples.reader()
+    bench.listen(hearing, source, quiet(0.5))
+    flood = quiet(3.0)
+    source.intake.put(flood, bench.now)
+    while source.intake.waiting:
+        hearing.step()
+    bench.listen(hearing, source, quiet(0.2))
+    assert source.intake.xruns > 0
+    frames, _ = reader.read()
+    assert frames["time_s"][-1] == pytest.approx(3.7, abs=0.02)
+    assert (np.diff(frames["time_s"]) > 0.5).sum() == 1
+    parts = [sound.read(), sound.read()]
+    assert parts[1].start_time_s > parts[0].start_time_s + len(parts[0].samples) / RATE + 0.5
+    assert bench.control.report().state == "running"
+
+
+def test_the_chosen_channels_are_heard_and_kept(bench: Bench) -> None:
+    source = FakeSource("Interface", channels=4)
+    bench.offered = [source]
+    bench.control.send(Command("device:Interface", 1, channels=(4,), gain_db=0.0))
+    sound = np.zeros((RATE // 2 // BLOCK * BLOCK, 4), np.float32)
+    sound[:, 0], sound[:, 3] = 0.9, 0.25
+    reader = bench.samples.reader()
+    bench.listen(bench.hearing(), source, sound)
+    assert bench.features.newest()["peak"] == pytest.approx(0.25)
+    block = reader.read()
+    assert block.samples.shape[1] == 1
+    assert (block.samples == 0.25).all()
+
+
+def test_gain_follows_the_command_while_running(bench: Bench) -> None:
+    source = FakeSource("Mic")
+    bench.offered = [source]
+    bench.control.send(Command("device:Mic", 1, gain_db=0.0))
+    hearing = bench.hearing()
+    bench.listen(hearing, source, quiet(0.3))
+    assert bench.features.newest()["peak"] == pytest.approx(0.01, rel=1e-3)
+    bench.control.send(Command("device:Mic", 1, gain_db=20.0))
+    bench.listen(hearing, source, quiet(0.5))
+    assert bench.features.newest()["peak"] == pytest.approx(0.1, rel=1e-3)
+    assert bench.control.report().gain_db == pytest.approx(20.0)
+    assert len(bench.asked) == 1, "the source was opened again"
+
+
+def test_another_source_is_opened_when_asked_for(bench: Bench) -> None:
+    first, second = FakeSource("Mic"), FakeSource("Line")
+    bench.offered = [first, second]
+    bench.control.send(Command("device:Mic", 1))
+    hearing = bench.hearing()
+    bench.listen(hearing, first, quiet(0.2))
+    bench.control.send(Command("device:Line", 2))
+    bench.listen(hearing, second, quiet(0.2))
+    assert first.closed
+    assert (bench.control.report().device, bench.control.report().serial) == ("Line", 2)
+
+
+def test_a_fault_that_does_not_mend_itself_is_not_tried_again(bench: Bench) -> None:
+    bench.offered = [FakeSource("x", fault=BadInput("That is no sound."))]
+    bench.control.send(Command("file:x", 1))
+    hearing = bench.hearing()
+    for _ in range(200):
+        hearing.step()
+    assert (bench.control.report().state, bench.control.report().message) == ("failed", "That is no sound.")
+    assert bench.asked == ["file:x"]
+
+
+def test_a_file_that_is_over_is_ended_after_its_last_sample(bench: Bench) -> None:
+    source = FakeSource("song.wav")
+    bench.offered = [source]
+    bench.control.send(Command("file:song.wav", 1))
+    hearing = bench.hearing()
+    bench.listen(hearing, source, quiet(0.1))
+    source.intake.put(quiet(0.1), bench.now)
+    source.ended = True
+    while bench.control.report().state == "running":
+        hearing.step()
+    assert bench.control.report().state == "ended"
+    assert bench.features.newest()["time_s"] == pytest.approx(0.2, abs=0.01)
+    assert source.closed
+
+
+def test_only_zeros_for_five_seconds_are_explained(bench: Bench) -> None:
+    source = FakeSource("Mic")
+    bench.offered = [source]
+    bench.control.send(Command("device:Mic", 1))
+    hearing = bench.hearing()
+    bench.listen(hearing, source, np.zeros((int(4.9 * RATE) // BLOCK * BLOCK, 2), np.float32))
+    assert not bench.control.report().silent
+    bench.listen(hearing, source, np.zeros((RATE // 2 // BLOCK * BLOCK, 2), np.float32))
+    assert bench.control.report().silent
+    bench.listen(hearing, source, quiet(0.1))
+    assert not bench.control.report().silent
+
+
+def test_sound_that_is_not_finite_never_reaches_the_rings(bench: Bench) -> None:
+    source = FakeSource("Mic")
+    bench.offered = [source]
+    bench.control.send(Command("device:Mic", 1, gain_db=math.nan))
+    reader = bench.samples.reader()
+    bench.listen(bench.hearing(), source, np.full((BLOCK * 8, 2), np.nan, np.float32))
+    assert (reader.read().samples == 0).all()
+    assert np.isfinite(bench.features.newest()["rms"])
+
+
+def test_stop_ends_the_loop_and_closes_the_source(bench: Bench) -> None:
+    source = FakeSource("Mic")
+    bench.offered = [source]
+    bench.control.send(Command("device:Mic", 1))
+    hearing = bench.hearing()
+    bench.listen(hearing, source, quiet(0.1))
+    bench.control.send(Command("device:Mic", 1, stop=True))
+    hearing.run()
+    assert source.closed
