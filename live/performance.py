@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -137,6 +138,7 @@ class Performance:
             If the show cannot begin: no model, no display, no such device at all.
         """
         stage = self._stage()
+        asked_to_end = end_on_signals(self.director.quit)
         try:
             if self.osc is not None:
                 self.osc.start()
@@ -147,6 +149,7 @@ class Performance:
                 thread.start()
             stage.run(self._should_stop)
         finally:
+            asked_to_end()
             self._close()
         if self.failure is not None:
             raise self.failure
@@ -196,9 +199,9 @@ class Performance:
             self.director.open(generator)
             if not self._live_input:
                 self.ears.start()
+            self.renderer.generator = generator
             if self.settings.record is not None:
                 self._record_when_heard()
-            self.renderer.generator = generator
         except BentlightError as error:
             self.failure = error
         except Exception as error:
@@ -248,6 +251,28 @@ class Performance:
         """Return every warning of the moment, in plain words."""
         found = [thread.fault for thread in self._threads if thread.fault]
         return found + self.director.warnings()
+
+
+def end_on_signals(quit_: threading.Event) -> Callable[[], None]:
+    """Let Ctrl-C and SIGTERM end the show in order, recordings finished; a second one ends it at once.
+
+    Returns what puts the former handlers back. Does nothing off the main thread, where Python has no signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+
+    def ask(number: int, frame: object) -> None:
+        if quit_.is_set():
+            raise KeyboardInterrupt
+        quit_.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore
 
 
 def render_threads() -> int:

@@ -19,12 +19,11 @@ import numpy as np
 import pytest
 import soxr
 
-from tests.live.pulse import PulseServer, need_pulse
+from tests.live.pulse import RATE, PrivatePulse, private_pulse
 from tests.live.screen import Screen, need_screen
 from tests.pictures import change_ratio, decode, lag_s
 from tests.waiting import free_port, wait_until
 
-RATE = 44100
 SILENCE_BEFORE_S = 1.0
 FULL_S = 22.0
 LOUD = 0.02
@@ -46,7 +45,7 @@ def draw_clicks(seed: int) -> tuple[np.ndarray, np.ndarray]:
 class Show:
     """`bentlight play` as a process of its own, its window on the virtual display."""
 
-    def __init__(self, folder: Path, server: PulseServer, screen: Screen, osc_port: int, name: str) -> None:
+    def __init__(self, folder: Path, server: PrivatePulse, screen: Screen, osc_port: int, name: str) -> None:
         self.video, self.report_path = folder / f"{name}.mkv", folder / f"{name}.json"
         self.osc_port = osc_port
         command = [sys.executable, "-m", "live", "--verbose", "play", "--windowed", "--input", "pulse", "--gain", "0"]
@@ -84,9 +83,8 @@ class Show:
 
 @pytest.fixture(scope="module")
 def stage():
-    need_pulse()
     need_screen()
-    with PulseServer(rate=RATE) as server, Screen(1280, 720) as screen:
+    with private_pulse() as server, Screen(1280, 720) as screen:
         yield server, screen
 
 
@@ -128,7 +126,7 @@ def play(stage, folder: Path, name: str, sound: Path, *, intensity: float = 1.0,
         show.send("/hud", 0)
         shots.append(screen.settled(different_from=shots[0]))
         show.send("/freeze", 0)
-    server.play(sound, timeout_s=FULL_S + 60)
+    assert server.play(sound).wait(FULL_S + 60) == 0
     report = show.finish()
     return Outcome(report, *decode(show.video), tuple(shots))
 

@@ -16,7 +16,7 @@ from engine.builtin.train.common import Average, Run, autocast, load, picture_lo
 from engine.builtin.train.data import draw
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler
 from engine.builtin.train.network import Model, get_tokenizer, load_autoencoder, tokenize
-from engine.builtin.vocabulary import COLOURS, FORMS, understand
+from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, understand
 
 
 class Painting(nn.Module):
@@ -103,7 +103,7 @@ def train_finish(run: Run) -> dict:
         torch.Generator().manual_seed(run.seed + step + 7919 * run.rank),
     )
     alphas = build_scheduler().alphas_cumprod.to(run.device)
-    hardness = dict.fromkeys(FORMS, 0.1)
+    hardness = dict.fromkeys(LEARNT, 0.1)
 
     def keep() -> dict:
         average.swap()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from engine.builtin.painter import paint
 from engine.builtin.train.models import build_scheduler
-from engine.builtin.vocabulary import COLOURS, FORMS, Meaning, caption_for
+from engine.builtin.vocabulary import COLOURS, LEARNT, Meaning, caption_for
 
 
 @torch.no_grad()
@@ -18,7 +18,7 @@ def held_out(vae, tokenizer, device: str, per_form: int) -> dict:
 
     rng, generator = random.Random(987), torch.Generator().manual_seed(987)
     captions = []
-    for form in FORMS:
+    for form in LEARNT:
         captions.append(form)
         for mood in ("plain", "neon", "plain", "pastel", "dark")[: per_form - 1]:
             captions.append(caption_for(Meaning(form, rng.choice(list(COLOURS)), rng.choice(list(COLOURS)), mood), rng))
@@ -67,8 +67,8 @@ def judge(model, vae, tests: dict) -> dict:
         "latent_std": latents.std().item() / tests["latents"].std().item(),
         "mid_noise_255": mid_noise(model, vae, tests),
     }
-    per_form = error.view(len(FORMS), -1).mean(1)
-    return metrics | dict(zip(FORMS, per_form.tolist(), strict=True))
+    per_form = error.view(len(LEARNT), -1).mean(1)
+    return metrics | dict(zip(LEARNT, per_form.tolist(), strict=True))
 
 
 @torch.no_grad()
@@ -98,7 +98,7 @@ def sheet(model, vae, tests: dict, path: Path, columns: int = 5, side: int = 128
 
     _, pictures = one_step(model, vae, tests["noise"], tests["ids"])
     rows = []
-    for k in range(len(FORMS)):
+    for k in range(len(LEARNT)):
         at = slice(k * tests["per_form"], k * tests["per_form"] + min(columns, tests["per_form"]))
         both = torch.cat([tests["pictures"][at], pictures[at]])
         small = F.interpolate(both, size=(side, side), mode="area")

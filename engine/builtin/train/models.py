@@ -160,7 +160,8 @@ def _tell_where(unet: UNet2DConditionModel) -> None:
         block.conv2.weight[target].zero_()
         for k in range(group):
             if k % 4 in (first, first + 1):
-                block.conv2.weight[target, group + k] = (spread if first == 0 else spread.T) * (1.0 if k % 2 == 0 else -1.0)
+                sign = 1.0 if k % 2 == 0 else -1.0
+                block.conv2.weight[target, group + k] = sign * (spread if first == 0 else spread.T)
         if widen is not None:
             widen.weight[target].zero_()
     binomial = torch.tensor([1.0, 2.0, 1.0])

@@ -23,7 +23,7 @@ from engine.builtin.train.models import (
     build_tokenizer,
     build_unet,
 )
-from engine.builtin.vocabulary import FORMS, random_caption, understand
+from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, understand
 
 
 class Model(nn.Module):
@@ -54,11 +54,11 @@ class Pool:
         self.ids = torch.empty(capacity, TOKENS, dtype=torch.int64)
         self.form = torch.empty(capacity, dtype=torch.int64)
         self.filled = self.next = 0
-        self.hardness = dict.fromkeys(FORMS, 1.0)
+        self.hardness = dict.fromkeys(LEARNT, 0.4)
 
     def grow(self, count: int) -> None:
         """Paint and encode ``count`` more, harder forms more often."""
-        form = self.rng.choices(list(FORMS), [self.hardness[f] for f in FORMS])
+        form = self.rng.choices(LEARNT, [self.hardness[f] for f in LEARNT])
         noise, captions, pictures = draw(count, self.generator, self.rng, self.device, form)
         latents = encode(self.vae, pictures)
         for k in range(count):
@@ -178,7 +178,7 @@ def train_network(run: Run) -> dict:
     recent, metrics = 0.0, {}
     while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
         for group in optimiser.param_groups:
-            group["lr"] = run.rate * schedule(step - first_step, progress, warm_steps=150)
+            group["lr"] = run.rate * schedule(step - first_step, progress, warm_steps=150 if first_step == 0 else 30)
         pool.grow(max(1, run.share // 4))
         noise, latents, ids, form = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
