@@ -82,7 +82,7 @@ def load_components(
         parts = _from_single_file(Path(model).expanduser(), model, dtype)
     elif Path(model).suffix.lower() == ".safetensors" or not hub.is_hub_id(model):
         raise ModelMissing(
-            f"there is no model {model!r}; give builtin, a folder, a .safetensors file or a hub id (stabilityai/sd-turbo)."
+            f"there is no model {model!r}; give builtin, a folder, a .safetensors file or a hub id (owner/name)."
         )
     else:
         parts = _from_folder(hub.local_copy(model) or hub.fetch(model), model, dtype)

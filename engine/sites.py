@@ -166,7 +166,8 @@ def _decoder_sites(decoder: Any) -> list[ModuleSite]:
 def fingerprint(*modules: nn.Module) -> str:
     """Return a short name for the weights of networks.
 
-    It changes when any tensor's name, shape, type or sampled values do. Sixteen values of each tensor are read, so that it takes no longer for gigabytes than for megabytes.
+    It changes when any tensor's name, shape, type or sampled values do. Sixteen values of each tensor are read, so that
+    it takes no longer for gigabytes than for megabytes.
     """
     digest = hashlib.sha256()
     for module in modules:

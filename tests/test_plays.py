@@ -81,6 +81,12 @@ class Show:
         return json.loads(self.report_path.read_text())
 
 
+def margin(shot: np.ndarray) -> np.ndarray:
+    """What a screenshot shows to the left of a square picture that is fitted in: black but for the HUD."""
+    height, width, _ = shot.shape
+    return shot[:, : (width - height) // 2 - 2]
+
+
 @pytest.fixture(scope="module")
 def stage():
     need_screen()
@@ -122,9 +128,11 @@ def play(stage, folder: Path, name: str, sound: Path, *, intensity: float = 1.0,
     if look:
         show.send("/freeze", 1)  # the same picture under both screenshots
         show.send("/hud", 1)
-        shots.append(screen.settled())
+        shots.append(screen.look_until(lambda shot: margin(shot).max() > 40, "the HUD beside the picture"))
         show.send("/hud", 0)
-        shots.append(screen.settled(different_from=shots[0]))
+        shots.append(
+            screen.look_until(lambda shot: margin(shot).max() <= 8 < shot.max(), "the picture without the HUD")
+        )
         show.send("/freeze", 0)
     assert server.play(sound).wait(FULL_S + 60) == 0
     report = show.finish()
@@ -165,10 +173,9 @@ def test_the_pictures_alone_tell_where_the_clicks_were(heard, clicks, offset_s):
 
 def test_the_display_shows_the_picture_with_and_without_the_hud(heard):
     with_hud, without_hud = heard.screenshots
-    height, width, _ = without_hud.shape
-    left = (width - height) // 2
+    height, left = without_hud.shape[0], margin(without_hud).shape[1] + 2
     shown = without_hud[:, left : left + height].astype(np.int16)
-    assert without_hud[:, : left - 2].max() <= 8, "the picture keeps its aspect: black at both sides"
+    assert shown.max() > 40, "there is a picture between the black sides"
     small = shown[:: height // 64, :: height // 64][:64, :64]
     recorded = heard.pictures[:, :: 256 // 64, :: 256 // 64].astype(np.int16)
     distances = np.abs(recorded - small).mean(axis=(1, 2, 3))

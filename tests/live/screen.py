@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 
 import numpy as np
 
@@ -60,14 +61,13 @@ class Screen:
             shot = camera.grab(camera.monitors[0])
         return np.frombuffer(shot.rgb, np.uint8).reshape(shot.height, shot.width, 3)
 
-    def settled(self, different_from: np.ndarray | None = None, ceiling_s: float = 30.0) -> np.ndarray:
-        """Return what the display shows once it is not black and twice the same, and not `different_from`."""
+    def look_until(self, condition: Callable[[np.ndarray], bool], what: str, ceiling_s: float = 30.0) -> np.ndarray:
+        """Return what the display shows once `condition` holds for it."""
         shots = [self.look()]
 
-        def still() -> bool:
-            shots.append(self.look())
-            same = np.array_equal(shots[-1], shots[-2]) and shots[-1].max() > 40
-            return same and (different_from is None or not np.array_equal(shots[-1], different_from))
+        def fits() -> bool:
+            shots[0] = self.look()
+            return condition(shots[0])
 
-        wait_until(still, ceiling_s, "a display that stands still")
-        return shots[-1]
+        wait_until(fits, ceiling_s, what)
+        return shots[0]

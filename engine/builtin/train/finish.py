@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from engine.builtin.train.common import Average, Run, autocast, load, picture_loss, save, schedule, share_gradients
 from engine.builtin.train.data import draw
-from engine.builtin.train.models import LATENT_SCALE, build_scheduler
+from engine.builtin.train.models import LATENT_SCALE, build_scheduler, close_deepest_skips
 from engine.builtin.train.network import Model, get_tokenizer, load_autoencoder, tokenize
 from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, understand
 
@@ -160,6 +160,7 @@ def train_finish(run: Run) -> dict:
         share_gradients(run, painting)
         torch.nn.utils.clip_grad_norm_(painting.parameters(), 1.0)
         optimiser.step()
+        close_deepest_skips(model.unet)
         average.update()
         step += 1
         with torch.no_grad():

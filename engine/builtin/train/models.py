@@ -63,7 +63,22 @@ def build_unet() -> UNet2DConditionModel:
         resnet_time_scale_shift="scale_shift",
     )
     _open_the_trunk(unet)
+    close_deepest_skips(unet)
     return unet
+
+
+@torch.no_grad()
+def close_deepest_skips(unet: UNet2DConditionModel) -> None:
+    """Zero the weights on the lowest level's skip connections; called after every training step.
+
+    They run beside the middle block at the same 4 x 4 size, so the network can do without that block, and then nothing
+    bent there shows. Without them all that is global must pass through it.
+    """
+    block = unet.up_blocks[0]
+    for resnet in block.resnets:
+        below = resnet.in_channels - _skip_channels(unet, block, resnet)
+        resnet.conv_shortcut.weight[:, below:].zero_()
+        resnet.conv1.weight[:, below:].zero_()
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from engine.builtin.train.models import (
     build_text_encoder,
     build_tokenizer,
     build_unet,
+    close_deepest_skips,
 )
 from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, understand
 
@@ -35,6 +36,15 @@ class Model(nn.Module):
         self.unet = build_unet().to(memory_format=torch.channels_last)
         # Plain matrix products: for 16 or 64 tokens the fused kernel's backward pass costs a third of a step.
         self.unet.set_attn_processor(AttnProcessor())
+
+        self.skip_dropout = 0.0
+        self.unet.up_blocks[1].register_forward_pre_hook(self._drop_skips, with_kwargs=True)
+
+    def _drop_skips(self, block, positional, named):
+        # Now and then the 8 x 8 skips are silent too, so that the middle block's word on the layout keeps its weight.
+        if self.training and random.random() < self.skip_dropout:
+            named["res_hidden_states_tuple"] = tuple(torch.zeros_like(r) for r in named["res_hidden_states_tuple"])
+        return positional, named
 
     def forward(self, sample, timestep, token_ids):
         """Clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
@@ -142,6 +152,7 @@ def train_network(run: Run) -> dict:
     torch.manual_seed(run.seed)
     tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
     model = Model(len(tokenizer)).to(run.device)
+    model.skip_dropout = 0.2
     average = Average(model, 0.999)
     optimiser = torch.optim.AdamW(model.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=1e-3)
     step, raw_path = 0, run.folder / "network-raw.pt"
@@ -193,6 +204,7 @@ def train_network(run: Run) -> dict:
         share_gradients(run, model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        close_deepest_skips(model.unet)
         average.update()
         step += 1
         for number, value in zip(form.tolist(), error.tolist(), strict=True):
