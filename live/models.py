@@ -79,7 +79,7 @@ def megabytes(folder: Path) -> str:
 
 
 def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
-    """Return the words a model knows: kind → rows of (word, synonyms).
+    """Return the words a model knows: kind → rows of (word, also understood).
 
     Raises
     ------
@@ -88,6 +88,10 @@ def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
     """
     if model != "builtin":
         raise BadInput(f"the words of {model} are not known; only those of builtin are.")
-    from engine.builtin import vocabulary as words
+    from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, MOOD_WORDS
 
-    return words.table()
+    return {
+        "forms": [(FORMS[form][0], ", ".join(FORMS[form][1:])) for form in LEARNT],
+        "colours": [(colour, "") for colour in COLOURS],
+        "moods": [(words[0], ", ".join(words[1:])) for words in MOOD_WORDS.values()],
+    }
