@@ -59,6 +59,8 @@ class Generator:
         self._folder = parts.folder
         self._unet = parts.unet.to(device=device, memory_format=torch.channels_last)
         self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
+        self._decoder_dtype = dtype
+        self._key = fingerprint(self._unet, self._vae)
         self._prompts = PromptSpace(parts.tokenizer, parts.text_encoder.to(device=device))
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
@@ -100,7 +102,8 @@ class Generator:
         device : str
             ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype : torch.dtype, str or None
-            None takes float16 on CUDA and float32 elsewhere.
+            None takes float16 on CUDA and float32 elsewhere, with a tiny autoencoder's decoder in bfloat16 on a CPU
+            that has instructions for it (two to three times as fast, picture difference below 1 of 255 on average).
         threads : int or None
             Threads torch may use on the CPU; None leaves its own choice.
         lora : str or None
@@ -128,9 +131,16 @@ class Generator:
             kind = _dtype(dtype, place)
             with _enough_memory("this model"):
                 generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
+            if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
+                generator._decode_in_bfloat16()
         if size is not None:
             generator.resize(*size)
         return generator
+
+    @property
+    def has_tiny_autoencoder(self) -> bool:
+        """Whether pictures are decoded by an `AutoencoderTiny`."""
+        return type(self._vae).__name__ == "AutoencoderTiny"
 
     def resize(self, width: int, height: int) -> None:
         """Make pictures of another size from now on.
@@ -248,7 +258,12 @@ class Generator:
     def _decode(self, latent: Tensor) -> Tensor:
         config = self._vae.config
         scaled = latent / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
-        return self._vae.decode(scaled.to(self.dtype), return_dict=False)[0].float()
+        return self._vae.decode(scaled.to(self._decoder_dtype), return_dict=False)[0].float()
+
+    def _decode_in_bfloat16(self) -> None:
+        """Let a tiny autoencoder decode in bfloat16; its encoder and the UNet stay as they are."""
+        self._vae.decoder.to(torch.bfloat16)
+        self._decoder_dtype = torch.bfloat16
 
     def _encode(self, picture: Picture) -> Tensor:
         config = self._vae.config
@@ -266,7 +281,7 @@ class Generator:
         with self._lock:
             if self._measures is not None:
                 return self._measures
-            key = fingerprint(self._unet, self._vae)
+            key = self._key
             shipped = None if self._folder is None else load_measures(self._folder / "sites.json", key)
             found = shipped or load_measures(measures_path(key), key)
             if found is None or not set(found) >= set(self._modules):
@@ -376,6 +391,12 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise BadInput(f"the device {name!r} is not on this machine; use auto, cpu, cuda or mps.") from None
     return device
+
+
+def native_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX); elsewhere it is slower than float32."""
+    asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, ask, lambda: False)() for ask in asks)
 
 
 def _dtype(wanted: torch.dtype | str | None, device: torch.device) -> torch.dtype:

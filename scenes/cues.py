@@ -40,14 +40,26 @@ class Cues:
         self._typed = ""
         self._seen_index: int | None = None
         self._seen_next: int | None = None
+        self._time_s = 0.0
 
     @property
     def text(self) -> str:
         """The text the mix is going to."""
         return self._to
 
+    def carry_over(self, previous: Cues) -> None:
+        """Go on from where the cues of the scene's earlier version stand: the same prompt, in its new wording."""
+        self._time_s = previous._time_s
+        while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= self._time_s:
+            self._next_timed += 1
+        self.index = min(previous.index, len(self._texts) - 1)
+        self._typed, self._seen_index, self._seen_next = previous._typed, previous._seen_index, previous._seen_next
+        self._from, self._to, self._since_s = previous._from, previous._to, previous._since_s
+        self._cue(self._typed or self._texts[self.index], self._time_s)
+
     def advance(self, time_s: float, control: Mapping[str, Value]) -> None:
         """Let every cue up to `time_s` happen: timed ones in order, then what the performer asked for."""
+        self._time_s = max(self._time_s, time_s)
         while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= time_s:
             at, index = self._timed[self._next_timed]
             self._next_timed += 1

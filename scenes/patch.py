@@ -134,10 +134,11 @@ class Patch:
         return self._spec(control, amounts, time_s)
 
     def carry_over(self, previous: Patch) -> None:
-        """Go on from where `previous` stands, as after its file was edited: clock, walk, followers of the same name."""
+        """Go on where `previous` stands, as after its file was edited: clock, walk, prompt, followers of one name."""
         self._start_s, self._hop_s = previous._start_s, previous._hop_s
         self._turns, self._seeds = previous._turns, previous._seeds
         self._turn_rate, self._seed_rate = previous._turn_rate, previous._seed_rate
+        self._cues.carry_over(previous._cues)
         standing = {voice.route.name: voice for voice in previous._voices}
         for voice in self._voices:
             old = standing.get(voice.route.name)

@@ -265,6 +265,20 @@ def test_an_edited_scene_goes_on_where_the_old_one_stood():
     assert new.levels["swell"] == old.levels["swell"]
 
 
+def test_an_edited_scene_keeps_its_prompt_and_fades_to_its_new_wording():
+    none, control = np.zeros(0, FEATURE_FRAME), {"/prompt/index": 2}
+    old = Patch(loads(TEXT), start_s=0)
+    for time_s in (0.0, 4.0, 4.5):
+        old.advance(none, control if time_s > 4 else {}, time_s)
+    assert old.advance(none, control, 7.0).prompts == (("three", 1.0),)
+    same, new = Patch(loads(TEXT)), Patch(loads(TEXT.replace("text: three", "text: four")))
+    same.carry_over(old)
+    new.carry_over(old)
+    assert same.advance(none, control, 7.1).prompts == (("three", 1.0),)
+    assert set(dict(new.advance(none, control, 8.0).prompts)) == {"three", "four"}
+    assert new.advance(none, control, 9.5).prompts == (("four", 1.0),)
+
+
 def test_importing_scenes_brings_in_neither_torch_nor_aubio():
     code = (
         "import sys, scenes; sys.exit(any(m in sys.modules for m in ('torch', 'diffusers', 'aubio', 'pygame', 'av')))"

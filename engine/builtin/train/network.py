@@ -37,12 +37,12 @@ class Model(nn.Module):
         # Plain matrix products: for 16 or 64 tokens the fused kernel's backward pass costs a third of a step.
         self.unet.set_attn_processor(AttnProcessor())
 
-        self.skip_dropout = 0.0
-        self.unet.up_blocks[1].register_forward_pre_hook(self._drop_skips, with_kwargs=True)
+        self.skips_silent = False
+        for block in list(self.unet.up_blocks)[1:]:
+            block.register_forward_pre_hook(self._silence_skips, with_kwargs=True)
 
-    def _drop_skips(self, block, positional, named):
-        # Now and then the 8 x 8 skips are silent too, so that the middle block's word on the layout keeps its weight.
-        if self.training and random.random() < self.skip_dropout:
+    def _silence_skips(self, block, positional, named):
+        if self.skips_silent:
             named["res_hidden_states_tuple"] = tuple(torch.zeros_like(r) for r in named["res_hidden_states_tuple"])
         return positional, named
 
@@ -152,7 +152,6 @@ def train_network(run: Run) -> dict:
     torch.manual_seed(run.seed)
     tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
     model = Model(len(tokenizer)).to(run.device)
-    model.skip_dropout = 0.2
     average = Average(model, 0.999)
     optimiser = torch.optim.AdamW(model.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=1e-3)
     step, raw_path = 0, run.folder / "network-raw.pt"
@@ -186,19 +185,21 @@ def train_network(run: Run) -> dict:
         raw_path.with_suffix(".tmp").replace(raw_path)
         return metrics
 
-    recent, metrics = 0.0, {}
+    recent, hidden, metrics = 0.0, 0.0, {}
     while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
         for group in optimiser.param_groups:
             group["lr"] = run.rate * schedule(step - first_step, progress, warm_steps=150 if first_step == 0 else 30)
         pool.grow(max(1, run.share // 4))
         noise, latents, ids, form = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
+        # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
+        model.skips_silent = pool.rng.random() < run.silence
         with autocast(run.device):
             got = model(sample, timestep, ids)
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
         coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))
-        loss = (error + coarse).mean()
+        loss = (coarse if model.skips_silent else error + coarse).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         share_gradients(run, model)
@@ -207,12 +208,16 @@ def train_network(run: Run) -> dict:
         close_deepest_skips(model.unet)
         average.update()
         step += 1
-        for number, value in zip(form.tolist(), error.tolist(), strict=True):
-            name = list(FORMS)[number]
-            pool.hardness[name] += 0.02 * (min(max(value, 0.1), 1.0) - pool.hardness[name])
-        recent += (error.mean().item() - recent) / min(step - first_step, 200)
+        if not model.skips_silent:
+            for number, value in zip(form.tolist(), error.tolist(), strict=True):
+                name = list(FORMS)[number]
+                pool.hardness[name] += 0.02 * (min(max(value, 0.1), 1.0) - pool.hardness[name])
+            recent += (error.mean().item() - recent) / min(step - first_step, 200)
+        else:
+            hidden += (coarse.mean().item() - hidden) / min(step - first_step, 50)
+        model.skips_silent = False
         if step % run.log_every == 0:
-            run.log(f"unet step {step} {progress:.0%} l1 {recent:.4f} pool {pool.filled}")
+            run.log(f"unet step {step} {progress:.0%} l1 {recent:.4f} without skips {hidden:.4f} pool {pool.filled}")
         if step % (10 * run.log_every) == 0 and not run.rank:
             metrics = keep()
             run.log("unet " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
