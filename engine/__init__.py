@@ -8,7 +8,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Read when torch is first imported. Idle threads that sleep instead of spinning: beside the ears, the stage and the
+# recorder there are more threads than cores, and spinning ones then take ten times the CPU for the same picture.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from engine.bends import Bend, BendPlan
 from engine.spec import FrameSpec, Picture

@@ -64,7 +64,7 @@ class Director:
         self._ears = ears
         self._seed = seed
         self._steps = steps
-        self._overrides: dict[str, Value] = {"/prompt": "", "/prompt/index": 0}
+        self._overrides: dict[str, Value] = {"/prompt": "", "/prompt/next": 0}
         self._notices: dict[str, float] = {}
         self._scene_fault: str | None = None
         self._next_watch_s = 0.0
@@ -164,10 +164,8 @@ class Director:
         if edited and playing is not None:
             patch.carry_over(playing)
         else:
-            self._overrides = {"/prompt": "", "/prompt/index": 0}
-        for prefix in ("/bend", "/route"):
-            below = {a: p for a, p in patch.parameters.items() if a.startswith(prefix + "/")}
-            self._board.replace(prefix, below, keep=edited)
+            self._overrides = {**self._overrides, "/prompt": ""}
+        self._board.adopt(patch.parameters, keep=edited)
         self._renderer.patch = patch
         self._scene_fault = None
 
@@ -197,8 +195,8 @@ class Director:
         self._overrides = {**self._overrides, "/prompt": text}
 
     def _next_prompt(self) -> None:
-        index = int(self._overrides["/prompt/index"]) + 1
-        self._overrides = {**self._overrides, "/prompt": "", "/prompt/index": index}
+        cues = int(self._overrides["/prompt/next"]) + 1
+        self._overrides = {"/prompt": "", "/prompt/next": cues}
 
     # Recording ---------------------------------------------------------------------------------------
 

@@ -50,7 +50,9 @@ def plot_page(track: Track, path: Path) -> None:
     axes[0].plot(time, frames["rms"], color="#1f4e79", linewidth=0.8, label="RMS")
     for onset in track.onset_times_s:
         axes[0].axvline(onset, color="#d1495b", linewidth=0.6, alpha=0.7)
-    axes[0].set(ylabel="level", title=f"{len(track.onset_times_s)} onsets (red), {len(track.beat_times_s)} beats (grey)")
+    axes[0].set(
+        ylabel="level", title=f"{len(track.onset_times_s)} onsets (red), {len(track.beat_times_s)} beats (grey)"
+    )
     axes[0].legend(loc="upper right")
     end = float(time[-1]) if len(time) else 1.0
     axes[1].imshow(

@@ -11,6 +11,7 @@ import numpy as np
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter, Value
 from engine.spec import FrameSpec
+from scenes.controls import CONTROLS
 from scenes.cues import Cues
 from scenes.modulation import Envelope, Follower, Hit, shape, span, sway, to_unit
 from scenes.schema import TARGETS, Route, Scene
@@ -226,18 +227,10 @@ class Patch:
 
 
 def _parameters(scene: Scene) -> dict[str, Parameter]:
-    found = {
-        "/intensity": Parameter("intensity", 1.0, 0.0, 2.0, "", "strength of all routes: how much the sound bends"),
-        "/motion": Parameter("motion", 1.0, 0.0, 4.0, "", "speed of the noise walk, times the scene's own"),
-        "/seed": Parameter(
-            "seed", 0, 0, 2**31 - 1, "", "which noise the pictures start from; 0 is the scene's own", "int"
-        ),
+    found = CONTROLS | {
         "/steps": Parameter("steps", scene.steps, 1, 8, "", "denoising steps", "int"),
         "/guidance": Parameter("guidance", scene.guidance, 0.0, 20.0, "", "guidance scale; 1 or less means none"),
         "/feedback": Parameter("feedback", scene.feedback, 0.0, 0.95, "", "share of the last picture in the next"),
-        "/prompt": Parameter("prompt", "", description="draw this text; empty returns to the scene's", kind="text"),
-        "/prompt/index": Parameter("index", 0, 0, 9999, "", "cue this prompt, round the scene's list", "int"),
-        "/prompt/next": Parameter("next", 0, description="cue the next prompt", kind="trigger"),
     }
     for route in scene.routes:
         found[f"/route/{route.name}/amount"] = Parameter(

@@ -69,7 +69,8 @@ class Bend:
             raise BadInput(f"{self.operator} does not suit the site {self.site}; it suits {', '.join(sorted(kinds))}.")
         if not _CHANNELS.fullmatch(self.channels):
             raise BadInput(
-                f"channels {self.channels!r} is not understood; use all, even, odd, a range such as 4-11 or random:0.25."
+                f"channels {self.channels!r} is not understood; "
+                "use all, even, odd, a range such as 4-11, or random:0.25."
             )
 
     @property

@@ -1,9 +1,10 @@
-"""The performance's own control addresses, one table. A scene adds ``/bend/...`` and ``/route/...`` of its own."""
+"""The performance's own control addresses, one table. A scene adds its own, such as ``/bend/...``."""
 
 from __future__ import annotations
 
 from bentlight.parameter import Parameter
 from live.control.board import ControlBoard
+from scenes.controls import CONTROLS
 
 __all__ = ["ADDRESSES", "declare_performance"]
 
@@ -21,11 +22,7 @@ ADDRESSES: dict[str, Parameter] = {
     "/scene/number": Parameter("number", 1, 1, 99, kind="int", description="plays the scene at this place of the list"),
     "/scene/next": _trigger("next", "plays the next scene"),
     "/scene/previous": _trigger("previous", "plays the scene before"),
-    "/prompt": Parameter("prompt", "", kind="text", description="draws this text instead of the scene's prompts"),
-    "/prompt/next": _trigger("next", "goes on to the scene's next prompt"),
-    "/intensity": Parameter("intensity", 1.0, 0.0, 2.0, description="how strongly sound bends the picture: all routes"),
-    "/motion": Parameter("motion", 1.0, 0.0, 4.0, description="speed of the drift through the noise"),
-    "/seed": Parameter("seed", 0, 0, 2**31 - 1, kind="int", description="seed of the noise, in place of the scene's"),
+    **CONTROLS,
     "/tap": _trigger("tap", "a beat, tapped by hand"),
     "/gain": Parameter("gain", 0.0, -40.0, 60.0, "dB", "gain of the sound input, while not automatic"),
     "/gain/auto": _switch("auto", False, "the gain of the input follows the level by itself"),

@@ -55,6 +55,7 @@ class ControlBoard:
         self._events: dict[str, list[tuple[int, ControlEvent]]] = {}
         self._sequence = 0
         self._revision = 0
+        self._adopted: set[str] = set()
 
     def declare(self, address: str, parameter: Parameter) -> None:
         """Add an address, at its default value.
@@ -69,15 +70,14 @@ class ControlBoard:
                 raise BadInput(f"the address {address} is declared twice.")
             self._add(address, parameter)
 
-    def replace(self, prefix: str, declarations: Mapping[str, Parameter], *, keep: bool = False) -> None:
-        """Swap all addresses below `prefix` for others at once, as a scene change does with ``/bend``.
+    def adopt(self, declarations: Mapping[str, Parameter], *, keep: bool = False) -> None:
+        """Take a scene's own addresses in place of those of the scene before, all at once.
+
+        Addresses that were declared for good (`declare`) are passed over: they and their values stay.
 
         Parameters
         ----------
-        prefix : str
-            ``/bend`` means ``/bend/...``, not ``/bender``.
         declarations : mapping of str to Parameter
-            The new addresses, all below `prefix`.
         keep : bool
             Keep the value of an address whose declaration stays the same (a scene that was edited), instead of
             going back to the default (another scene).
@@ -85,27 +85,24 @@ class ControlBoard:
         Raises
         ------
         BadInput
-            If an address is not well formed or not below `prefix`; then nothing is changed.
+            If an address is not well formed; then nothing is changed.
         """
-        below = prefix.rstrip("/") + "/"
         for address in declarations:
-            if not address.startswith(below) or not _ADDRESS.fullmatch(address):
-                raise BadInput(f"{address!r} is no address below {below}; use letters, digits, dots and underscores.")
+            if not _ADDRESS.fullmatch(address):
+                raise BadInput(f"{address!r} is no address; it looks like /word or /word/word.")
         with self._lock:
-            kept = {}
-            if keep:
-                kept = {
-                    a: self._values[a]
-                    for a, p in declarations.items()
-                    if a in self._values and self._parameters[a] == p
-                }
-            for address in [a for a in self._parameters if a.startswith(below)]:
+            standing = {a: self._values[a] for a in self._adopted if a in self._values}
+            before = {a: self._parameters[a] for a in self._adopted}
+            for address in self._adopted:
                 del self._parameters[address]
                 self._values.pop(address, None)
                 self._events.pop(address, None)
-            for address, parameter in declarations.items():
+            fresh = {a: p for a, p in declarations.items() if a not in self._parameters}
+            self._adopted = set(fresh)
+            for address, parameter in fresh.items():
                 self._add(address, parameter)
-            self._values.update(kept)
+                if keep and address in standing and before[address] == parameter:
+                    self._values[address] = standing[address]
 
     def _add(self, address: str, parameter: Parameter) -> None:
         if not _ADDRESS.fullmatch(address):

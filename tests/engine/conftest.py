@@ -149,11 +149,11 @@ def generator(tiny_folder):
     """The tiny model, loaded once; tests leave its size as it was."""
     from engine.generator import Generator
 
-    return Generator.load(str(tiny_folder), device="cpu")
+    return Generator.load(str(tiny_folder), device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="session")
 def kl_generator(kl_folder):
     from engine.generator import Generator
 
-    return Generator.load(str(kl_folder), device="cpu")
+    return Generator.load(str(kl_folder), device="cpu", dtype="float32")

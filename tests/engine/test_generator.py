@@ -31,7 +31,9 @@ def test_the_same_spec_gives_the_same_picture(generator, tiny_folder) -> None:
     generator.render(FrameSpec(prompts=(("fire", 1.0),), seed=1))
     again = generator.render(spec)
     assert np.array_equal(first.pixels, again.pixels)
-    assert np.array_equal(first.pixels, Generator.load(str(tiny_folder), device="cpu").render(spec).pixels)
+    assert np.array_equal(
+        first.pixels, Generator.load(str(tiny_folder), device="cpu", dtype="float32").render(spec).pixels
+    )
     assert (again.time_s, again.spec) == (1.5, spec)
 
 
@@ -76,7 +78,7 @@ def test_pictures_equal_those_of_the_diffusers_pipeline(tmp_path, autoencoder, s
         width=32,
         output_type="np",
     ).images[0]
-    generator = Generator.load(str(tmp_path / "model"), device="cpu")
+    generator = Generator.load(str(tmp_path / "model"), device="cpu", dtype="float32")
     ours = generator.render(FrameSpec(prompts=PROMPT, seed=5, steps=steps, guidance=guidance))
     assert theirs.std() > 0.01
     assert np.abs(ours.pixels / 255 - theirs).max() <= 1.01 / 255
@@ -108,14 +110,14 @@ def test_feedback_keeps_the_variance_of_the_noise(share: float) -> None:
 
 
 def test_feedback_takes_a_picture_of_another_size(tiny_folder) -> None:
-    generator = Generator.load(str(tiny_folder), device="cpu")
+    generator = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
     last = generator.render(FrameSpec(prompts=PROMPT))
     generator.resize(48, 64)
     assert generator.render(FrameSpec(prompts=PROMPT, feedback=0.5), last).pixels.shape == (64, 48, 3)
 
 
 def test_size_is_width_then_height_and_sites_follow_it(tiny_folder) -> None:
-    generator = Generator.load(str(tiny_folder), device="cpu", size=(64, 40))
+    generator = Generator.load(str(tiny_folder), device="cpu", dtype="float32", size=(64, 40))
     assert generator.size == (64, 40)
     plan = BendPlan((Bend("turn", "rotate", "unet.mid"), Bend("grain", "noise", "unet.mid")))
     values = (0.5, 1.0, 0.5, 1.0)
@@ -129,8 +131,8 @@ def test_size_is_width_then_height_and_sites_follow_it(tiny_folder) -> None:
 
 
 def test_the_unit_of_a_site_does_not_depend_on_the_size(tiny_folder) -> None:
-    small = Generator.load(str(tiny_folder), device="cpu")
-    wide = Generator.load(str(tiny_folder), device="cpu", size=(64, 40))
+    small = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
+    wide = Generator.load(str(tiny_folder), device="cpu", dtype="float32", size=(64, 40))
     assert [s.sd for s in small.sites()] == [s.sd for s in wide.sites()]
 
 
@@ -142,10 +144,10 @@ def test_sizes_that_do_not_fit_are_refused(generator, size: tuple[int, int]) -> 
 
 
 def test_measures_are_taken_once_and_kept(tiny_folder, monkeypatch) -> None:
-    first = Generator.load(str(tiny_folder), device="cpu")
+    first = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
     measured = first._known_measures()
     monkeypatch.setattr(Generator, "_watch", lambda *a: pytest.fail("measured again"))
-    assert Generator.load(str(tiny_folder), device="cpu")._known_measures() == measured
+    assert Generator.load(str(tiny_folder), device="cpu", dtype="float32")._known_measures() == measured
 
 
 def test_the_measured_deviation_is_that_of_the_activation(generator) -> None:
@@ -191,7 +193,7 @@ def test_preparing_while_rendering_harms_neither(generator) -> None:
 
 
 def test_lack_of_memory_is_said_and_a_smaller_size_goes_on(tiny_folder, monkeypatch) -> None:
-    generator = Generator.load(str(tiny_folder), device="cpu", size=(64, 64))
+    generator = Generator.load(str(tiny_folder), device="cpu", dtype="float32", size=(64, 64))
     decode = generator._vae.decode
 
     def short_of_memory(latent, **options):
@@ -232,6 +234,18 @@ def test_bfloat16_pictures_are_close_to_single_precision(generator, tiny_folder)
     half = Generator.load(str(tiny_folder), device="cpu", dtype="bfloat16")
     spec = FrameSpec(prompts=PROMPT, seed=3)
     assert difference(half.render(spec), generator.render(spec)) < 3
+
+
+def test_decoding_in_bfloat16_changes_little_and_bends_all_the_same(generator, tiny_folder) -> None:
+    half = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
+    half._decode_in_bfloat16()
+    spec = FrameSpec(prompts=PROMPT, seed=3)
+    assert difference(half.render(spec), generator.render(spec)) < 1
+    plan = BendPlan((Bend("turn", "rotate", "decoder.1"), Bend("grain", "noise", "decoder.2", "even")))
+    still = FrameSpec(prompts=PROMPT, seed=3, plan=plan, values=plan.neutral)
+    assert np.array_equal(half.render(still).pixels, half.render(spec).pixels)
+    moved = FrameSpec(prompts=PROMPT, seed=3, plan=plan, values=(0.4, 1.0, 0.5, 1.0))
+    assert difference(half.render(moved), generator.render(moved)) < 1
 
 
 def test_guidance_embedding_equals_diffusers() -> None:

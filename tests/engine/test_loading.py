@@ -21,7 +21,7 @@ SPEC = FrameSpec(prompts=(("blue galaxy", 1.0),), seed=2)
 
 
 def load(model, **options) -> Generator:
-    return Generator.load(str(model), device="cpu", **options)
+    return Generator.load(str(model), device="cpu", dtype="float32", **options)
 
 
 @pytest.fixture

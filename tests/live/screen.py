@@ -71,3 +71,14 @@ class Screen:
 
         wait_until(fits, ceiling_s, what)
         return shots[0]
+
+    def settled(self, different_from: np.ndarray | None = None) -> np.ndarray:
+        """Return what the display shows once it stands still, is not black, and is not `different_from`."""
+        last = [self.look()]
+
+        def still(shot: np.ndarray) -> bool:
+            before, last[0] = last[0], shot
+            changed = different_from is None or not np.array_equal(shot, different_from)
+            return changed and shot.max() > 40 and np.array_equal(shot, before)
+
+        return self.look_until(still, "a display that stands still")

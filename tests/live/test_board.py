@@ -85,33 +85,43 @@ def test_a_flood_is_bounded_and_does_not_push_out_another_address():
 
 def test_a_scene_change_swaps_its_addresses_and_nothing_else():
     board = performance_board()
-    board.replace("/bend", {"/bend/warp/amount": AMOUNT})
+    board.adopt({"/bend/warp/amount": AMOUNT})
     board.set("/bend/warp/amount", 2.0)
     board.set("/intensity", 0.5)
-    board.replace("/bend/", {"/bend/warp/amount": AMOUNT, "/bend/blur/sigma": AMOUNT})
+    board.adopt({"/bend/warp/amount": AMOUNT, "/bend/blur/sigma": AMOUNT})
     assert board.values()["/bend/warp/amount"] == 0.0
     assert [e.address for e in board.take_events()] == ["/intensity"]
-    board.replace("/bend", {})
+    board.adopt({})
     assert set(board.parameters()) == set(ADDRESSES)
     assert board.values()["/intensity"] == 0.5
 
 
 def test_editing_a_scene_keeps_what_was_played_where_its_declaration_stays():
     board = performance_board()
-    board.replace("/bend", {"/bend/a/amount": AMOUNT, "/bend/b/amount": AMOUNT})
+    board.adopt({"/bend/a/amount": AMOUNT, "/bend/b/amount": AMOUNT})
     board.set("/bend/a/amount", 2.0)
     board.set("/bend/b/amount", 2.0)
     narrower = Parameter("amount", 0.5, 0.0, 1.0)
-    board.replace("/bend", {"/bend/a/amount": AMOUNT, "/bend/b/amount": narrower}, keep=True)
+    board.adopt({"/bend/a/amount": AMOUNT, "/bend/b/amount": narrower}, keep=True)
     assert (board.get("/bend/a/amount"), board.get("/bend/b/amount")) == (2.0, 0.5)
+
+
+def test_a_scene_cannot_take_an_address_of_the_performance():
+    board = performance_board()
+    board.set("/intensity", 0.5)
+    board.adopt({"/intensity": AMOUNT, "/steps": AMOUNT})
+    assert board.parameter("/intensity") == ADDRESSES["/intensity"]
+    assert board.get("/intensity") == 0.5
+    board.adopt({})
+    assert set(board.parameters()) == set(ADDRESSES)
 
 
 def test_a_bad_swap_changes_nothing():
     board = performance_board()
-    board.replace("/bend", {"/bend/a/amount": AMOUNT})
-    for bad in ({"/scene/next": AMOUNT}, {"/bend/a b": AMOUNT}, {"/bend/": AMOUNT}):
+    board.adopt({"/bend/a/amount": AMOUNT})
+    for bad in ({"/bend/a b": AMOUNT}, {"/bend/": AMOUNT}, {"bend": AMOUNT}):
         with pytest.raises(BadInput):
-            board.replace("/bend", bad)
+            board.adopt(bad)
     assert "/bend/a/amount" in board.values()
 
 
@@ -139,7 +149,7 @@ def test_what_does_not_suit_the_kind_of_an_address_is_refused(method, address):
 def test_threads_that_set_while_scenes_change_see_no_half_board():
     board = performance_board()
     scenes = [{f"/bend/{n}{i}/amount": AMOUNT for i in range(20)} for n in "ab"]
-    board.replace("/bend", scenes[0])
+    board.adopt(scenes[0])
     done = threading.Event()
     faults: list[object] = []
 
@@ -163,7 +173,7 @@ def test_threads_that_set_while_scenes_change_see_no_half_board():
     for thread in threads:
         thread.start()
     for i in range(300):
-        board.replace("/bend", scenes[i % 2])
+        board.adopt(scenes[i % 2])
     done.set()
     for thread in threads:
         thread.join(30.0)

@@ -141,7 +141,7 @@ def test_the_next_prompt_goes_on_through_the_cues(directed):
     board.trigger("/prompt/next")
     board.trigger("/prompt/next")
     director.step()
-    assert director.controls()["/prompt/index"] == 2
+    assert director.controls()["/prompt/next"] == 2
 
 
 def test_the_ears_are_told(directed):

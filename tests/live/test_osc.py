@@ -39,8 +39,7 @@ def nested(depth: int, core: bytes) -> bytes:
 def board() -> ControlBoard:
     board = ControlBoard()
     declare_performance(board)
-    board.replace(
-        "/bend",
+    board.adopt(
         {
             "/bend/warp/amount": Parameter("amount", 0.0, -4.0, 4.0),
             "/bend/warp/way": Parameter("way", "up", kind="choice", choices=("up", "down")),

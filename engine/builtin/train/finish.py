@@ -177,7 +177,7 @@ def train_finish(run: Run) -> dict:
             means[key] += (value.item() - means[key]) / min(step - first_step, 100)
         if step % run.log_every == 0:
             run.log(f"pixels step {step} {progress:.0%} " + " ".join(f"{k} {v:.4f}" for k, v in means.items()))
-        if step % (6 * run.log_every) == 0 and not run.rank:
+        if step % (4 * run.log_every) == 0 and not run.rank:
             metrics = keep()
             run.log("pixels " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
     if run.rank:
