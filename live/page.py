@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.frame import BANDS, FIELDS
-from bentlight.errors import BadInput
+from live.files import whole_file
 
 if TYPE_CHECKING:
     from analysis.track import Track
@@ -73,11 +73,8 @@ def plot_page(track: Track, path: Path) -> None:
     for beat in track.beat_times_s:
         axes[3].axvline(beat, color="#999999", linewidth=0.5, alpha=0.6)
     axes[3].set(ylabel="BPM", xlabel="seconds")
-    temporary = path.with_name(path.name + ".part")
     try:
-        figure.savefig(temporary, format="png", dpi=110)
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}); choose another place.") from None
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
     finally:
         pyplot.close(figure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -25,6 +24,7 @@ from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
 from live.control.osc import OscReceiver
 from live.director import Director
+from live.files import write_json
 from live.mailbox import Mailbox
 from live.render import Renderer
 from live.report import report
@@ -236,10 +236,10 @@ class Performance:
 
     # What the HUD shows --------------------------------------------------------------------------------
 
-    def newest_frame(self) -> np.void:
+    def newest_frame(self) -> np.ndarray:
         """Return the newest frame heard, or the resting one."""
         frame = self._newest.newest()
-        return rest_frame()[()] if frame is None else frame
+        return rest_frame() if frame is None else frame
 
     def hud(self) -> HudState:
         """Return what the HUD shows now."""
@@ -279,19 +279,3 @@ def render_threads() -> int:
     """Return how many threads the model may use: all cores but one on larger machines, both on two."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
     return max(1, cores - 1) if cores > 2 else cores
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write JSON through a temporary file, so that no half file is left.
-
-    Raises
-    ------
-    BadInput
-        If the file cannot be written.
-    """
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(json.dumps(data, indent=2) + "\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}); choose another place.") from None

@@ -214,7 +214,7 @@ class Renderer:
         if not self.hearing.resting:
             stats.feature_age.add(begun - published_s)
             stats.newest_age_s = done - published_s
-        checksum = zlib.crc32(picture.pixels)
+        checksum = zlib.crc32(picture.pixels.data)
         stats.distinct += checksum != self._checksum
         self._checksum = checksum
         stats.onsets_shown += len(self._waiting)

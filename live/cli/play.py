@@ -6,7 +6,7 @@ import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -178,7 +178,7 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(part) for part in parts)
 
 
-def parse_gain(text: str) -> float | str:
+def parse_gain(text: str) -> float | Literal["auto"]:
     """Return "auto" or a gain in dB, from -60 to 60.
 
     Raises
@@ -187,7 +187,7 @@ def parse_gain(text: str) -> float | str:
         If it is neither.
     """
     if text == "auto":
-        return text
+        return "auto"
     try:
         gain = float(text)
     except ValueError:

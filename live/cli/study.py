@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from bentlight.errors import BadInput
 from live.cli.play import parse_size
+from live.files import write_json
 
 __all__ = ["analyze", "render"]
 
@@ -43,7 +43,7 @@ def analyze(
     if as_json is not None:
         from live.page import features_json
 
-        write(as_json, features_json(track))
+        write_json(as_json, features_json(track))
     if plot is not None:
         from live.page import plot_page
 
@@ -54,16 +54,6 @@ def analyze(
         return
     times = (track.fire_times_s if fire else track.onset_times_s) if what is What.onsets else track.beat_times_s
     print("\n".join(f"{time:.4f}" for time in times))
-
-
-def write(path: Path, data: object) -> None:
-    """Write JSON whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(json.dumps(data) + "\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}); choose another place.") from None
 
 
 def render(
