@@ -118,3 +118,13 @@ def test_every_bend_of_a_scene_moves_with_the_music(name, demo_frames):
         slots = [i for i, (address, _) in enumerate(scene.plan.slots) if address.startswith(entry.name + "/")]
         seen = [tuple(spec.values[i] for i in slots) for spec in found]
         assert sum(a != b for a, b in itertools.pairwise(seen)) >= 0.95 * (len(seen) - 1), entry.name
+
+
+@pytest.mark.parametrize("name", library())
+def test_prompts_ask_for_forms_that_the_built_in_model_was_taught(name):
+    from engine.builtin.vocabulary import FORMS, LEARNT, understand
+
+    taught = {word for form in LEARNT for word in FORMS[form]}
+    for prompt in load(name).prompts:
+        assert any(word in prompt.text for word in taught), f"{prompt.text!r} names no form"
+        assert understand(prompt.text).form in LEARNT
