@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
-from engine.errors import OutOfMemory
+from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.loading import Components, load_components
 from engine.noise import NoiseBank
 from engine.pictures import HIGHEST_SIDE, LOWEST_SIDE, mixed_with, to_pixels, to_tensor
@@ -122,14 +121,14 @@ class Generator:
         """
         if threads is not None:
             torch.set_num_threads(max(1, threads))
-        place = _device(device)
+        place = find_device(device)
         if model == "painter":
             from engine.painting import PaintedGenerator
 
             generator: Generator = PaintedGenerator(place)
         else:
-            kind = _dtype(dtype, place)
-            with _enough_memory("this model"):
+            kind = choose_dtype(dtype, place)
+            with enough_memory("this model"):
                 generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
             if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
                 generator._decode_in_bfloat16()
@@ -212,7 +211,7 @@ class Generator:
             If the device has not enough memory for this size; `resize` and go on.
         """
         width, height = self.size
-        with self._lock, torch.inference_mode(), _enough_memory(f"pictures of {width} x {height}"):
+        with self._lock, torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
             return Picture(to_pixels(self._run(spec, previous, plan)), spec.time_s, spec)
@@ -305,7 +304,7 @@ class Generator:
         width, height = size
         try:
             self.size = size
-            with torch.inference_mode(), _enough_memory(f"pictures of {width} x {height}"):
+            with torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
                 for text, seed in prompts:
                     self._run(FrameSpec(prompts=((text, 1.0),), seed=seed), None, watching)
         finally:
@@ -356,18 +355,6 @@ def guidance_embedding(guidance: float, width: int) -> Tensor:
     return torch.nn.functional.pad(embedding, (0, width % 2))[None]
 
 
-@contextmanager
-def _enough_memory(what: str) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise OutOfMemory(f"the device has not enough memory for {what}; choose a smaller size.") from None
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error):
-            raise OutOfMemory(f"this machine has not enough memory for {what}; choose a smaller size.") from None
-        raise
-
-
 def _enlargement(vae: Any) -> int:
     """How many pixels wide the decoder makes one latent pixel."""
     if hasattr(vae.decoder, "up_blocks"):
@@ -378,35 +365,3 @@ def _enlargement(vae: Any) -> int:
 
 def _kind(address: str) -> str:
     return address.split(".", maxsplit=1)[0]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise BadInput(f"the device {name!r} is not on this machine; use auto, cpu, cuda or mps.") from None
-    return device
-
-
-def native_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX); elsewhere it is slower than float32."""
-    asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, ask, lambda: False)() for ask in asks)
-
-
-def _dtype(wanted: torch.dtype | str | None, device: torch.device) -> torch.dtype:
-    if wanted is None:
-        return torch.float16 if device.type == "cuda" else torch.float32
-    kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    if isinstance(wanted, str):
-        if wanted not in kinds:
-            raise BadInput(f"dtype is {wanted!r}; it must be one of {', '.join(kinds)}.")
-        return kinds[wanted]
-    if wanted not in kinds.values():
-        raise BadInput(f"dtype is {wanted}; it must be float32, float16 or bfloat16.")
-    return wanted

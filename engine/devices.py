@@ -1,0 +1,72 @@
+"""Which device and floating-point type a model runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from bentlight.errors import BadInput
+from engine.errors import OutOfMemory
+
+__all__ = ["choose_dtype", "enough_memory", "find_device", "native_bfloat16"]
+
+
+@contextmanager
+def enough_memory(what: str) -> Iterator[None]:
+    """Turn a device's or this machine's lack of memory into an `OutOfMemory` that says for what."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise OutOfMemory(f"the device has not enough memory for {what}; choose a smaller size.") from None
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            raise OutOfMemory(f"this machine has not enough memory for {what}; choose a smaller size.") from None
+        raise
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device called `name`; ``auto`` is the first graphics device, or else the CPU.
+
+    Raises
+    ------
+    BadInput
+        If it is not on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise BadInput(f"the device {name!r} is not on this machine; use auto, cpu, cuda or mps.") from None
+    return device
+
+
+def native_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX); elsewhere it is slower than float32."""
+    asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, ask, lambda: False)() for ask in asks)
+
+
+def choose_dtype(wanted: torch.dtype | str | None, device: torch.device) -> torch.dtype:
+    """Return the floating-point type that was asked for, or the device's own.
+
+    Raises
+    ------
+    BadInput
+        If it is none that models can run in.
+    """
+    if wanted is None:
+        return torch.float16 if device.type == "cuda" else torch.float32
+    kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if isinstance(wanted, str):
+        if wanted not in kinds:
+            raise BadInput(f"dtype is {wanted!r}; it must be one of {', '.join(kinds)}.")
+        return kinds[wanted]
+    if wanted not in kinds.values():
+        raise BadInput(f"dtype is {wanted}; it must be float32, float16 or bfloat16.")
+    return wanted
