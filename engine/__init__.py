@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-# Read when torch is first imported. Idle threads that sleep instead of spinning: beside the ears, the stage and the
-# recorder there are more threads than cores, and spinning ones then take ten times the CPU for the same picture.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read when torch is first imported. Beside the ears, the stage and the recorder there are more threads than cores: a
+# thread of the model that has nothing to do spins for some tens of microseconds, which bridges the gap between two
+# layers, and then sleeps. Spinning on, as is the default, starves the others; sleeping at once costs a picture double.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from engine.bends import Bend, BendPlan
 from engine.spec import FrameSpec, Picture
