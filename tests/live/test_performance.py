@@ -52,11 +52,13 @@ def test_it_ends_with_its_file_and_every_click_reached_a_picture(show, clicks):
     assert made["distinct"] >= 0.95 * made["pictures"] > 0
 
 
-def test_every_bend_moves_in_nearly_every_picture(show):
-    _, made = show
+def test_every_bend_moves_in_nearly_every_picture_of_the_demo(tmp_path):
+    arguments = ["play", "--headless", "--mute", "--input", "demo", "--osc", "off", "--seconds", "6"]
+    assert main([*arguments, "--report", str(tmp_path / "r.json")]) == 0
+    made = json.loads((tmp_path / "r.json").read_text())
     assert len(made["bends"]) >= 4
     for name, bend in made["bends"].items():
-        assert bend["changes"] >= 0.9 * (made["pictures"] - 1), name
+        assert bend["changes"] >= 0.95 * (made["pictures"] - 1), name
         assert bend["min"] < bend["max"], name
 
 
@@ -65,9 +67,10 @@ def test_the_recording_holds_pictures_and_the_sound(show, clicks):
     times, pictures, sound, rate = decode(folder / "a.mkv")
     assert pictures.shape[1:] == (256, 256, 3)
     assert np.allclose(np.diff(times), 1 / 30, atol=0.002)
-    lag, likeness = lag_s(sound, clicks[1][: len(sound)], rate)
+    # Recording begins a moment after the sound; what comes after the first second is all there.
+    lag, likeness = lag_s(sound, clicks[1][RATE : RATE + 7 * RATE], rate)
     assert likeness > 0.95
-    assert lag < 2.0
+    assert lag <= 1.0
 
 
 def test_a_termination_signal_ends_the_show_in_order(tmp_path):
