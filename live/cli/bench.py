@@ -26,7 +26,6 @@ def pictures(
 ) -> None:
     """Time the generator with no bends and with four moving ones, then a whole headless show of the demo track."""
     from engine.generator import Generator
-
     from live.bench.pictures import generator_speed, show_speed
     from live.machine import machine_name
     from live.performance import render_threads
