@@ -88,10 +88,21 @@ def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
     """
     if model != "builtin":
         raise BadInput(f"the words of {model} are not known; only those of builtin are.")
-    from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, MOOD_WORDS
+    from engine.builtin.vocabulary import (
+        COLOURS, DENSITY_WORDS, FORMS, LEARNT, MOOD_WORDS, PALETTES, PLACE_WORDS, SCALE_WORDS,
+    )  # fmt: skip
+
+    def spellings(words: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+        return [(first, ", ".join(others)) for first, *others in words.values()]
 
     return {
         "forms": [(FORMS[form][0], ", ".join(FORMS[form][1:])) for form in LEARNT],
         "colours": [(colour, "") for colour in COLOURS],
-        "moods": [(words[0], ", ".join(words[1:])) for words in MOOD_WORDS.values()],
+        "moods": spellings(MOOD_WORDS),
+        "palettes": [
+            (name, f"{a}, {b}" + (f", {mood}" if mood != "plain" else "")) for name, (a, b, mood) in PALETTES.items()
+        ],
+        "density": spellings(DENSITY_WORDS),
+        "scale": spellings(SCALE_WORDS),
+        "place": spellings(PLACE_WORDS),
     }

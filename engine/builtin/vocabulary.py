@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 FORMS: dict[str, tuple[str, ...]] = {
@@ -11,20 +12,36 @@ FORMS: dict[str, tuple[str, ...]] = {
     "smoke": ("smoke", "ink", "clouds", "mist"),
     "silk": ("silk", "liquid silk", "cloth", "folds"),
     "tunnel": ("tunnel", "wormhole", "vortex"),
-    "ripples": ("ripples", "rings", "water rings"),
+    "ripples": ("ripples", "water rings", "pond"),
     "flower": ("flower", "mandala", "lotus"),
-    "mountains": ("mountains", "landscape", "dunes"),
-    "lava": ("lava lamp", "blobs", "metaballs", "plasma"),
-    "lightning": ("lightning", "electric arcs", "filaments", "veins"),
+    "mountains": ("mountains", "landscape", "ridges"),
+    "lava": ("lava lamp", "blobs", "metaballs"),
+    "lightning": ("lightning", "electric arcs", "filaments"),
     "crystal": ("crystals", "stained glass", "cells"),
     "ocean": ("ocean", "sea", "waves"),
     "fire": ("fire", "flames", "inferno"),
     "eclipse": ("eclipse", "black sun", "corona"),
+    "marble": ("marble", "agate", "geode"),
+    "caustics": ("caustics", "pool light", "underwater light"),
+    "metal": ("liquid metal", "chrome", "mercury"),
+    "oil": ("oil film", "iridescence", "soap film"),
+    "coral": ("coral", "labyrinth", "reaction diffusion"),
+    "dunes": ("dunes", "desert", "sand"),
+    "plasma": ("plasma", "plasma globe", "energy"),
+    "rings": ("rings", "concentric circles", "target"),
+    "starburst": ("starburst", "rays", "sunbeams"),
+    "grid": ("grid", "synthwave", "perspective grid"),
+    "city": ("city", "skyline", "city lights"),
+    "kaleidoscope": ("kaleidoscope", "rosette"),
+    "circuit": ("circuit", "truchet", "maze"),
+    "glitch": ("glitch", "scan lines", "broken signal"),
+    "fractal": ("fractal", "julia set"),
 }
 """Form -> the words that call it; the first is the one to show."""
 
 LEARNT = (
     "nebula", "galaxy", "aurora", "smoke", "flower", "mountains", "lava", "lightning", "ocean", "fire", "eclipse",
+    "metal", "oil", "caustics", "rings", "starburst", "grid",
 )  # fmt: skip
 """The forms the shipped network was taught; the painter alone draws the others (`--model painter`)."""
 
@@ -54,6 +71,24 @@ MOOD_WORDS: dict[str, tuple[str, ...]] = {
     "pastel": ("pastel", "soft", "pale"),
     "dark": ("dark", "gloomy", "night"),
 }
+PALETTES: dict[str, tuple[str, str, str]] = {
+    "gold leaf": ("gold", "brown", "plain"),
+    "infrared": ("red", "magenta", "neon"),
+    "deep sea": ("teal", "indigo", "dark"),
+    "noir": ("white", "grey", "dark"),
+    "sunset": ("orange", "purple", "plain"),
+    "glacier": ("cyan", "white", "pastel"),
+    "acid": ("green", "yellow", "neon"),
+    "candy": ("pink", "cyan", "pastel"),
+}
+"""Name of a palette -> its first and second colour and its mood."""
+
+DENSITY_WORDS: dict[str, tuple[str, ...]] = {"sparse": ("sparse", "airy"), "dense": ("dense", "rich")}
+"""How much of the picture is lit."""
+SCALE_WORDS: dict[str, tuple[str, ...]] = {"fine": ("fine", "delicate"), "vast": ("vast", "huge")}
+"""How large the structures are."""
+PLACE_WORDS: dict[str, tuple[str, ...]] = {"centred": ("centred", "centered", "radial"), "framing": ("framing",)}
+"""Where the light gathers: around the middle, or along the edges."""
 
 DEFAULT_COLOURS: dict[str, tuple[str, str]] = {
     "nebula": ("purple", "cyan"),
@@ -71,6 +106,21 @@ DEFAULT_COLOURS: dict[str, tuple[str, str]] = {
     "ocean": ("teal", "gold"),
     "fire": ("red", "yellow"),
     "eclipse": ("orange", "white"),
+    "marble": ("indigo", "gold"),
+    "caustics": ("cyan", "teal"),
+    "metal": ("grey", "blue"),
+    "oil": ("purple", "green"),
+    "coral": ("red", "pink"),
+    "dunes": ("orange", "purple"),
+    "plasma": ("magenta", "blue"),
+    "rings": ("cyan", "purple"),
+    "starburst": ("orange", "yellow"),
+    "grid": ("magenta", "cyan"),
+    "city": ("indigo", "gold"),
+    "kaleidoscope": ("purple", "gold"),
+    "circuit": ("green", "cyan"),
+    "glitch": ("red", "cyan"),
+    "fractal": ("blue", "pink"),
 }
 COMPANION: dict[str, str] = {
     "red": "orange", "orange": "yellow", "yellow": "orange", "green": "cyan", "teal": "cyan", "cyan": "blue",
@@ -86,26 +136,35 @@ _SUFFIXES = ("", "", "", "", "", "at night", "on stage", "for a concert", "4k", 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a caption asks for, in vocabulary keys."""
+    """What a caption asks for, in vocabulary keys; an empty string where it asks for nothing special."""
 
     form: str
     first: str
     second: str
-    mood: str
+    mood: str = "plain"
+    density: str = ""
+    scale: str = ""
+    place: str = ""
 
 
-_LOOKUP = {word: form for form, words in FORMS.items() for word in words}
-_LOOKUP |= {form: form for form in FORMS}
-_MOOD_LOOKUP = {word: mood for mood, words in MOOD_WORDS.items() for word in words}
+def _lookup(words: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    return {word: key for key, spellings in words.items() for word in (key, *spellings)}
 
 
-def _pattern(words) -> re.Pattern:
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     # Longest first, so that "spiral galaxy" is not read as "galaxy" with a stray word.
     return re.compile(r"\b(" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
 
 
-_FORM_PATTERN, _COLOUR_PATTERN = _pattern(_LOOKUP), _pattern([*COLOURS, "gray"])
-_MOOD_PATTERN = _pattern([w for w in _MOOD_LOOKUP if w != "night"])
+_FORMS, _MOODS = _lookup(FORMS), {w: mood for mood, words in MOOD_WORDS.items() for w in words if w != "night"}
+_EXTRAS = {
+    "density": _lookup(DENSITY_WORDS),
+    "scale": _lookup(SCALE_WORDS),
+    "place": _lookup(PLACE_WORDS),
+}
+_FORM_PATTERN, _COLOUR_PATTERN = _pattern(_FORMS), _pattern([*COLOURS, "gray"])
+_MOOD_PATTERN, _PALETTE_PATTERN = _pattern(_MOODS), _pattern(PALETTES)
+_EXTRA_PATTERNS = {name: _pattern(words) for name, words in _EXTRAS.items()}
 
 
 def understand(caption: str) -> Meaning:
@@ -114,62 +173,89 @@ def understand(caption: str) -> Meaning:
     Examples
     --------
     >>> understand("neon cyan and orange flower")
-    Meaning(form='flower', first='cyan', second='orange', mood='neon')
+    Meaning(form='flower', first='cyan', second='orange', mood='neon', density='', scale='', place='')
+    >>> understand("noir smoke").first
+    'white'
     >>> understand("").form
     'nebula'
     """
     text = caption.lower()
+    # Palettes first: "deep sea" is a palette, the sea that is left a form.
+    palette = _PALETTE_PATTERN.search(text)
+    if palette:
+        text = text[: palette.start()] + " " + text[palette.end() :]
     form_hit = _FORM_PATTERN.search(text)
-    form = _LOOKUP[form_hit.group(1)] if form_hit else DEFAULT_FORM
+    form = _FORMS[form_hit.group(1)] if form_hit else DEFAULT_FORM
     if form_hit:
         text = text[: form_hit.start()] + " " + text[form_hit.end() :]
-    mood_hit = _MOOD_PATTERN.search(text)
-    mood = _MOOD_LOOKUP[mood_hit.group(1)] if mood_hit else "plain"
+    first, second, mood = PALETTES[palette.group(1)] if palette else (*DEFAULT_COLOURS[form], "plain")
     colours = [c.replace("gray", "grey") for c in _COLOUR_PATTERN.findall(text)]
-    if not colours:
-        first, second = DEFAULT_COLOURS[form]
-    elif len(colours) == 1:
+    if len(colours) == 1:
         first, second = colours[0], COMPANION[colours[0]]
-    else:
+    elif colours:
         first, second = colours[:2]
-    return Meaning(form, first, second, mood)
+    if mood_hit := _MOOD_PATTERN.search(text):
+        mood = _MOODS[mood_hit.group(1)]
+    hits = {name: pattern.search(text) for name, pattern in _EXTRA_PATTERNS.items()}
+    extras = {name: _EXTRAS[name][hit.group(1)] for name, hit in hits.items() if hit}
+    return Meaning(form, first, second, mood, **extras)
 
 
 def caption_for(meaning: Meaning, rng: random.Random) -> str:
     """A caption that says ``meaning``, in one of the grammar's orders and synonyms."""
     form = rng.choice((FORMS[meaning.form][0], *FORMS[meaning.form]))
-    mood = "" if meaning.mood == "plain" else rng.choice(MOOD_WORDS[meaning.mood][:2])
-    joint = rng.choice((" and ", " and ", " ", ", ", " with "))
-    colours = f"{meaning.first}{joint}{meaning.second}"
+    names = [name for name, palette in PALETTES.items() if palette == (meaning.first, meaning.second, meaning.mood)]
+    if names and rng.random() < 0.7:
+        mood, colours = "", names[0]
+    else:
+        mood = "" if meaning.mood == "plain" else rng.choice(MOOD_WORDS[meaning.mood][:2])
+        joint = rng.choice((" and ", " and ", " ", ", ", " with "))
+        colours = f"{meaning.first}{joint}{meaning.second}"
+    words = {"density": DENSITY_WORDS, "scale": SCALE_WORDS, "place": PLACE_WORDS}
+    asked = [(words[name], getattr(meaning, name)) for name in words if getattr(meaning, name)]
+    extras = [rng.choice(spellings[key]) for spellings, key in asked]
+    rng.shuffle(extras)
+    extra = " ".join(extras)
     order = rng.random()
     if order < 0.6:
-        core = f"{mood} {colours} {form}"
+        core = f"{extra} {mood} {colours} {form}" if rng.random() < 0.7 else f"{mood} {colours} {extra} {form}"
     elif order < 0.8:
-        core = f"{mood} {form} in {colours}"
+        core = f"{extra} {mood} {form} in {colours}"
     else:
-        core = f"{form}, {colours}" + (f", {mood}" if mood else "")
+        core = ", ".join(part for part in (form, colours, mood, extra) if part)
     text = f"{rng.choice(_PREFIXES)} {core} {rng.choice(_SUFFIXES)}"
     return " ".join(text.split())
 
 
-def random_caption(rng: random.Random, form: str | None = None) -> str:
-    """A training caption: usually complete; sometimes with colours left out, unknown words, or empty."""
+def random_meaning(rng: random.Random, form: str | None = None) -> Meaning:
+    """A meaning to train or test on: any colours, plain half of the time, seldom more than one extra."""
     form = form or rng.choice(LEARNT)
-    names = list(COLOURS)
-    mood = rng.choice(("plain", "plain", "plain", "neon", "pastel", "dark"))
+    first, second, mood = rng.choice(list(COLOURS)), rng.choice(list(COLOURS)), rng.choice(("plain", *MOODS, "plain"))
+    if rng.random() < 0.12:
+        first, second, mood = rng.choice(list(PALETTES.values()))
+    extras = {
+        name: rng.choice(list(words))
+        for name, words in (("density", DENSITY_WORDS), ("scale", SCALE_WORDS), ("place", PLACE_WORDS))
+        if rng.random() < 0.12
+    }
+    return Meaning(form, first, second, mood, **extras)
+
+
+def random_caption(rng: random.Random, form: str | None = None) -> str:
+    """A training caption: usually complete; sometimes with colours left out or unknown words; one in ten empty."""
+    meaning = random_meaning(rng, form)
     kind = rng.random()
-    if kind < 0.05:
+    if kind < 0.10:
         return ""
-    if kind < 0.08:
+    if kind < 0.12:
         return _nonsense(rng)
-    if kind < 0.14:
-        return " ".join(w for w in (rng.choice(MOOD_WORDS.get(mood, ("",))), rng.choice(FORMS[form])) if w)
-    if kind < 0.22:
-        return " ".join(
-            w for w in (rng.choice(MOOD_WORDS.get(mood, ("",))), rng.choice(names), rng.choice(FORMS[form])) if w
-        )
-    text = caption_for(Meaning(form, rng.choice(names), rng.choice(names), mood), rng)
-    return f"{_nonsense(rng)} {text}" if kind < 0.26 else text
+    mood = rng.choice(MOOD_WORDS.get(meaning.mood, ("",)))
+    if kind < 0.17:
+        return f"{mood} {rng.choice(FORMS[meaning.form])}".strip()
+    if kind < 0.24:
+        return f"{mood} {meaning.first} {rng.choice(FORMS[meaning.form])}".strip()
+    text = caption_for(meaning, rng)
+    return f"{_nonsense(rng)} {text}" if kind < 0.28 else text
 
 
 def _nonsense(rng: random.Random) -> str:

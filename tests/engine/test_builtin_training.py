@@ -18,10 +18,80 @@ def test_stages_run_resume_and_export(tmp_path):
     small = ["--folder", folder, "--steps", "2", "--pictures", "8", "--batch", "4", "--held-out", "1"]
     for stage in ("vae", "unet", "pixels"):
         main(["--stage", stage, *small])
-        main(["--stage", stage, *small, "--resume"])
+        main(["--stage", stage, *small, "--resume", "--adversarial", "0.5"])
     export(tmp_path / "train", tmp_path / "weights")
     pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "weights", torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     pictures = pipeline("galaxy", num_inference_steps=1, guidance_scale=0.0, output_type="pt").images
     assert pictures.shape == (1, 3, 256, 256)
     assert torch.isfinite(pictures).all()
+
+
+def test_resuming_in_an_empty_folder_goes_on_from_the_shipped_weights(tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    from engine.builtin import WEIGHTS
+    from engine.builtin.train.common import Run
+    from engine.builtin.train.export import export, unpack
+
+    unpack(WEIGHTS, Run(tmp_path / "train", resume=True))
+    export(tmp_path / "train", tmp_path / "weights")
+    for part in ("unet", "vae"):
+        name = f"{part}/diffusion_pytorch_model.safetensors"
+        shipped, again = load_file(WEIGHTS / name), load_file(tmp_path / "weights" / name)
+        assert set(shipped) == set(again)
+        assert all(torch.equal(shipped[key], again[key]) for key in shipped)
+
+
+def test_orthogonalised_updates_have_singular_values_near_one():
+    import torch
+
+    from engine.builtin.train.optimiser import orthogonalise
+
+    for rows, columns in ((8, 40), (40, 8)):
+        wild = torch.randn(3, rows, columns, generator=torch.Generator().manual_seed(0)) * 50
+        values = torch.linalg.svdvals(orthogonalise(wild).float())
+        assert values.min() > 0.5
+        assert values.max() < 1.3
+
+
+def test_muon_moves_every_parameter_downhill():
+    import torch
+
+    from engine.builtin.train.optimiser import build_optimisers
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten(), torch.nn.Linear(8 * 36, 4))
+    x, y = torch.randn(16, 3, 8, 8), torch.randn(16, 4)
+    before, losses = [p.clone() for p in net.parameters()], []
+    optimisers = build_optimisers(net, 1e-2, 1e-2)
+    for _ in range(30):
+        loss = ((net(x) - y) ** 2).mean()
+        losses.append(loss.item())
+        net.zero_grad()
+        loss.backward()
+        for optimiser in optimisers:
+            optimiser.step()
+    assert losses[-1] < 0.5 * losses[0]
+    assert all(not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+def test_a_discriminator_learns_to_tell_taught_from_learnt_latents(tmp_path):
+    import torch
+
+    from engine.builtin.train.adversary import Adversary, label
+    from engine.builtin.train.common import Run
+
+    torch.manual_seed(0)
+    adversary = Adversary(Run(tmp_path, adversarial=1.0))
+    noise, labels = torch.randn(8, 4, 16, 16), label(["red smoke", "neon blue rings"] * 4)
+    want, got = torch.randn(8, 4, 16, 16), 0.3 * torch.randn(8, 4, 16, 16)
+    verdicts = [adversary.learn(want, got, noise, labels) for _ in range(40)]
+    assert verdicts[-1] < 0.7 * verdicts[0]
+    fooling = got.clone().requires_grad_(True)
+    rows = slice(2, None)
+    slope = adversary.gradient((fooling - want).abs().mean(), want, fooling, noise, labels, rows)
+    plain = torch.autograd.grad((fooling - want).abs().mean(), fooling)[0]
+    assert torch.equal(slope[:2], plain[:2])
+    assert not torch.equal(slope[2:], plain[2:])

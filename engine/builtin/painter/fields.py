@@ -16,11 +16,14 @@ class Fields:
         Latent noise ``(batch, 4, h, w)``, unit variance.
     size
         Height and width of the picture in pixels.
+    scale
+        Factor on the width of every blur.
     """
 
-    def __init__(self, noise: torch.Tensor, size: tuple[int, int]):
+    def __init__(self, noise: torch.Tensor, size: tuple[int, int], scale: float = 1.0):
         self.noise = noise
         self.size = size
+        self.scale = scale
         self._maps: dict = {}
         height, width = size
         longest = max(height, width)
@@ -53,7 +56,7 @@ class Fields:
         key = (axis, sigma, order)
         if key not in self._maps:
             cells, pixels = self.noise.shape[2 + axis], self.size[axis]
-            unit = max(self.noise.shape[2:]) / 32
+            unit = self.scale * max(self.noise.shape[2:]) / 32
             here = (torch.arange(pixels, device=self.noise.device) + 0.5) * cells / pixels - 0.5
             gap = (here[:, None] - torch.arange(cells, device=self.noise.device)) / (sigma * unit)
             kernel = torch.exp(-0.5 * gap**2) * (gap if order else 1.0)

@@ -18,32 +18,47 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--steps", type=int, default=None, help="stop after this many steps")
-    parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder, or the shipped weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=None)
     parser.add_argument("--rate", type=float, default=None, help="peak learning rate")
+    parser.add_argument("--matrix-rate", type=float, default=0.02, help="peak rate of Muon's matrices (stage unet)")
     parser.add_argument("--pictures", type=int, default=None, help="painted pictures held in memory")
-    parser.add_argument("--adversarial", type=float, default=1.0, help="weight of the discriminator (stage pixels)")
+    parser.add_argument(
+        "--adversarial",
+        type=float,
+        default=None,
+        help="weight of the discriminator (default 0 in stage unet, 1 in stage pixels)",
+    )
     parser.add_argument("--held-out", type=int, default=6, help="held-out pictures per form")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each that share the batch")
+    parser.add_argument("--compile", action="store_true", help="compile the network: pays in runs over half an hour")
     parser.add_argument("--threads", type=int, default=None)
     given = parser.parse_args(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
     defaults = {"vae": (32, 2e-3, 2000), "unet": (16, 1.5e-3, 6000), "pixels": (8, 3e-4, 400), "export": (1, 0, 0)}
     batch, rate, pictures = defaults[given.stage]
+    weight = given.adversarial if given.adversarial is not None else float(given.stage == "pixels")
     run = Run(
         folder=given.folder, device=given.device, minutes=given.minutes, resume=given.resume, seed=given.seed,
-        batch=given.batch or batch, rate=given.rate or rate, max_steps=given.steps, pictures=given.pictures or pictures,
-        adversarial=given.adversarial, per_form=given.held_out, workers=given.workers,
+        batch=given.batch or batch, rate=given.rate or rate, matrix_rate=given.matrix_rate, max_steps=given.steps,
+        pictures=given.pictures or pictures, adversarial=weight, per_form=given.held_out, workers=given.workers,
+        compile=given.compile,
     )  # fmt: skip
+    if given.stage in ("unet", "pixels"):
+        from engine.builtin import WEIGHTS
+        from engine.builtin.train.export import unpack
+
+        unpack(WEIGHTS, run)
     if given.stage == "vae":
         from engine.builtin.train.autoencoder import train_autoencoder
 
         spread(train_autoencoder, run)
     elif given.stage == "unet":
-        from engine.builtin.train.network import train_network
+        from engine.builtin.train.network import get_tokenizer, train_network
 
+        get_tokenizer(run)
         spread(train_network, run)
     elif given.stage == "pixels":
         from engine.builtin.train.finish import train_finish

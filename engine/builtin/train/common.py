@@ -24,6 +24,8 @@ class Run:
     seed: int = 0
     batch: int = 16
     rate: float = 1e-3
+    matrix_rate: float = 0.02
+    """Peak rate of the orthogonalised updates in stage ``unet``; ``rate`` is that of the other weights."""
     max_steps: int | None = None
     log_every: int = 50
     pictures: int = 2000
@@ -36,6 +38,8 @@ class Run:
     """Held-out pictures per form."""
     started: float = field(default_factory=time.monotonic)
 
+    compile: bool = False
+    """Compile the network first (`torch.compile`): minutes before the first step, a quarter more steps afterwards."""
     rank: int = 0
     workers: int = 1
     """Processes that share the batch, one thread each; see `spread`."""
@@ -138,9 +142,8 @@ class Average:
         self.steps += 1
         # Early on the average must forget quickly, or it stays near the random start.
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for key, value in self.module.state_dict().items():
-            if value.is_floating_point():
-                self.shadow[key].lerp_(value, 1 - decay)
+        live = {k: v for k, v in self.module.state_dict().items() if v.is_floating_point()}
+        torch._foreach_lerp_([self.shadow[k] for k in live], list(live.values()), 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:

@@ -1,13 +1,14 @@
-"""Stage ``export``: checkpoints into the folder that ships, in the diffusers layout."""
+"""Stage ``export``: checkpoints into the folder that ships, in the diffusers layout; and the way back."""
 
+import json
 import shutil
 from pathlib import Path
 
 import torch
 
-from engine.builtin.train.common import Run, load
+from engine.builtin.train.common import Run, load, save
 from engine.builtin.train.models import build_scheduler
-from engine.builtin.train.network import Model, get_tokenizer, load_autoencoder
+from engine.builtin.train.network import SHAPE, build_model, get_tokenizer, load_autoencoder
 
 
 def export(folder: Path, target: Path) -> None:
@@ -19,7 +20,7 @@ def export(folder: Path, target: Path) -> None:
 
     run = Run(folder)
     tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
-    model = Model(len(tokenizer))
+    model = build_model(folder, len(tokenizer))
     load(model, folder / "network.safetensors")
     if (folder / "decoder.safetensors").exists():
         load(vae.decoder, folder / "decoder.safetensors")
@@ -48,3 +49,26 @@ def export(folder: Path, target: Path) -> None:
         target.rename(old)
     fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def unpack(weights: Path, run: Run) -> None:
+    """Seed ``run.folder`` from a folder `export` wrote, where it has no autoencoder yet.
+
+    Without ``run.resume`` only the autoencoder is taken: a new network gets a tokenizer of today's vocabulary.
+    """
+    from diffusers import AutoencoderTiny, UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+    folder = run.folder
+    if not (folder / "vae.safetensors").exists():
+        save(AutoencoderTiny.from_pretrained(weights / "vae"), folder / "vae.safetensors")
+    if not run.resume or (folder / "network.safetensors").exists():
+        return
+    unet = UNet2DConditionModel.from_pretrained(weights / "unet")
+    shape = {"widths": unet.config.block_out_channels, "heads": unet.config.attention_head_dim}
+    (folder / SHAPE).write_text(json.dumps(shape))
+    shutil.copytree(weights / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
+    model = build_model(folder, len(get_tokenizer(run)))
+    model.unet.load_state_dict(unet.state_dict())
+    model.text_encoder.load_state_dict(CLIPTextModel.from_pretrained(weights / "text_encoder").state_dict())
+    save(model, folder / "network.safetensors")

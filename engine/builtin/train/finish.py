@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from engine.builtin.train.common import Average, Run, autocast, load, picture_loss, save, schedule, share_gradients
 from engine.builtin.train.data import draw
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler, close_deepest_skips
-from engine.builtin.train.network import Model, get_tokenizer, load_autoencoder, tokenize
+from engine.builtin.train.network import Model, build_model, get_tokenizer, load_autoencoder, tokenize
 from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, understand
 
 
@@ -80,7 +80,7 @@ def train_finish(run: Run) -> dict:
     torch.manual_seed(run.seed)
     tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
     tests = held_out(vae, tokenizer, run.device, run.per_form)
-    model = Model(len(tokenizer)).to(run.device)
+    model = build_model(run.folder, len(tokenizer)).to(run.device)
     load(model, run.folder / "network.safetensors")
     if (run.folder / "decoder.safetensors").exists():
         load(vae.decoder, run.folder / "decoder.safetensors")

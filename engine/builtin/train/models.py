@@ -11,6 +11,9 @@ from transformers import CLIPTextConfig, CLIPTextModel
 TEXT_WIDTH = 64
 TOKENS = 24
 """Tokens per caption, start and end included; longer captions are cut."""
+WIDTHS = (64, 80, 96, 128)
+"""Channels of the UNet's four levels, highest resolution first."""
+HEADS = 4
 LATENT_SCALE = 3.0
 """Stored latents have a standard deviation near 1/3, well inside the decoder's soft clamp at +-3."""
 
@@ -40,8 +43,11 @@ def build_autoencoder() -> AutoencoderTiny:
     return vae
 
 
-def build_unet() -> UNet2DConditionModel:
+def build_unet(widths: tuple[int, int, int, int] = WIDTHS, heads: int = HEADS) -> UNet2DConditionModel:
     """UNet on 32 x 32 latents: four levels, attention at the two lowest, the caption also in every residual block.
+
+    ``widths`` are the levels' channels, multiples of 16 (the norm's groups), the lowest at least 64; ``heads``, in each
+    attention, divides the last two.
 
     ``addition_embed_type="text"`` pools the text embeddings inside the UNet and adds them to the time embedding,
     so colours and moods reach the high-resolution levels, and callers still pass nothing but
@@ -51,13 +57,14 @@ def build_unet() -> UNet2DConditionModel:
         sample_size=32,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(48, 64, 96, 128),
+        block_out_channels=widths,
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         norm_num_groups=16,
         cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=32,
+        # diffusers reads this as the number of heads.
+        attention_head_dim=heads,
         addition_embed_type="text",
         addition_embed_type_num_heads=4,
         resnet_time_scale_shift="scale_shift",
@@ -247,7 +254,7 @@ def build_scheduler() -> EulerDiscreteScheduler:
 
 def build_tokenizer(folder: Path, captions: list[str]):
     """Train a byte-level CLIP tokenizer on ``captions``, write it to ``folder`` and load it."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -255,12 +262,14 @@ def build_tokenizer(folder: Path, captions: list[str]):
     bpe.normalizer = normalizers.Lowercase()
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(r"[a-z]+|[0-9]|[^\sa-z0-9]+".join("()"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            # As CLIP splits: words, single digits, runs of other signs; white space belongs to none of them.
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Split(Regex(r"[a-z]+|[0-9]|[^\sa-z0-9]+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     bpe.train_from_iterator(
-        captions, trainers.BpeTrainer(vocab_size=1200, min_frequency=20, end_of_word_suffix="</w>", show_progress=False)
+        captions, trainers.BpeTrainer(vocab_size=1900, min_frequency=20, end_of_word_suffix="</w>", show_progress=False)
     )
     merges = [
         tuple(m) if not isinstance(m, str) else tuple(m.split(" ")) for m in json.loads(bpe.to_str())["model"]["merges"]

@@ -5,18 +5,24 @@ second model and no simulation of a sampler is needed. Some batches are noised l
 from a picture, work too.
 """
 
+import json
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
+from engine.builtin.train.adversary import KEYS, Adversary, label
 from engine.builtin.train.common import Average, Run, autocast, load, save, schedule, share_gradients
 from engine.builtin.train.data import LATENT_SIZE, draw
 from engine.builtin.train.models import (
+    HEADS,
     LATENT_SCALE,
     TOKENS,
+    WIDTHS,
     build_autoencoder,
     build_scheduler,
     build_text_encoder,
@@ -24,32 +30,39 @@ from engine.builtin.train.models import (
     build_unet,
     close_deepest_skips,
 )
-from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, understand
+from engine.builtin.train.optimiser import build_optimisers
+from engine.builtin.vocabulary import FORMS, LEARNT, random_caption
+
+SHAPE = "network.json"
+"""The network's widths and heads, beside its checkpoint."""
 
 
 class Model(nn.Module):
     """Text encoder and UNet together: what stage ``unet`` trains."""
 
-    def __init__(self, vocabulary_size: int):
+    def __init__(self, vocabulary_size: int, widths: tuple[int, int, int, int] = WIDTHS, heads: int = HEADS):
         super().__init__()
         self.text_encoder = build_text_encoder(vocabulary_size)
-        self.unet = build_unet().to(memory_format=torch.channels_last)
+        self.unet = build_unet(widths, heads).to(memory_format=torch.channels_last)
         # Plain matrix products: for 16 or 64 tokens the fused kernel's backward pass costs a third of a step.
         self.unet.set_attn_processor(AttnProcessor())
 
-        self.skips_silent = False
+        self.compiled: Callable | None = None
+        # A tensor, not a flag: silencing the skips must not make another compiled graph.
+        self.register_buffer("skips", torch.ones(()), persistent=False)
         for block in list(self.unet.up_blocks)[1:]:
             block.register_forward_pre_hook(self._silence_skips, with_kwargs=True)
 
     def _silence_skips(self, block, positional, named):
-        if self.skips_silent:
-            named["res_hidden_states_tuple"] = tuple(torch.zeros_like(r) for r in named["res_hidden_states_tuple"])
+        if self.training:
+            named["res_hidden_states_tuple"] = tuple(r * self.skips for r in named["res_hidden_states_tuple"])
         return positional, named
 
     def forward(self, sample, timestep, token_ids):
         """Clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
         words = self.text_encoder(token_ids)[0]
-        return self.unet(sample, timestep, words, return_dict=False)[0]
+        unet = self.compiled if self.training and self.compiled is not None else self.unet
+        return unet(sample, timestep, words, return_dict=False)[0]
 
 
 class Pool:
@@ -62,7 +75,7 @@ class Pool:
         self.noise = torch.empty(cells, dtype=torch.float16)
         self.latents = torch.empty(cells, dtype=torch.float16)
         self.ids = torch.empty(capacity, TOKENS, dtype=torch.int64)
-        self.form = torch.empty(capacity, dtype=torch.int64)
+        self.labels = torch.empty(capacity, len(KEYS), dtype=torch.int64)
         self.filled = self.next = 0
         self.hardness = dict.fromkeys(LEARNT, 0.4)
 
@@ -75,19 +88,19 @@ class Pool:
             at = self.next
             self.noise[at], self.latents[at] = noise[k].half().cpu(), latents[k].half().cpu()
             self.ids[at] = tokenize(self.tokenizer, [captions[k]])[0]
-            self.form[at] = list(FORMS).index(understand(captions[k]).form)
+            self.labels[at] = label([captions[k]])[0]
             self.next = (at + 1) % self.capacity
             self.filled = max(self.filled, at + 1)
 
     def batch(self, count: int):
-        """Noise, clean latents, token ids and form numbers of ``count`` examples."""
+        """Noise, clean latents, token ids and labels of ``count`` examples."""
         pick = torch.randint(self.filled, (count,), generator=self.generator)
         to = {"device": self.device, "non_blocking": True}
         return (
             self.noise[pick].float().to(**to),
             self.latents[pick].float().to(**to),
             self.ids[pick].to(**to),
-            self.form[pick],
+            self.labels[pick].to(**to),
         )
 
 
@@ -106,6 +119,11 @@ def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
     return torch.tensor(ids)
 
 
+def partly(batch: int) -> int:
+    """How many rows of a batch `noised` starts from partly noised latents: the first ones."""
+    return max(1, round(0.15 * batch)) if batch > 4 else 0
+
+
 def noised(noise, latents, generator, alphas):
     """Network inputs and timesteps: pure noise for most rows, partly noised latents for the rest.
 
@@ -115,7 +133,7 @@ def noised(noise, latents, generator, alphas):
     batch = len(noise)
     timestep = torch.full((batch,), 999, device=noise.device)
     sample = noise * (1 - alphas[999]) ** 0.5
-    some = max(1, round(0.15 * batch)) if batch > 4 else 0
+    some = partly(batch)
     if some:
         rows = torch.arange(some)
         timestep[:some] = torch.randint(40, 960, (some,), generator=generator).to(noise.device)
@@ -134,8 +152,9 @@ def get_tokenizer(run: Run):
     folder = run.folder / "tokenizer"
     if (folder / "vocab.json").exists():
         return CLIPTokenizer.from_pretrained(folder)
+    # Words of every form, so that a form can be taught later without changing what a token means.
     rng = random.Random(0)
-    return build_tokenizer(folder, [random_caption(rng) for _ in range(20000)])
+    return build_tokenizer(folder, [random_caption(rng, rng.choice(list(FORMS))) for _ in range(30000)])
 
 
 def load_autoencoder(run: Run):
@@ -145,21 +164,40 @@ def load_autoencoder(run: Run):
     return vae.to(run.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
+def build_model(folder: Path, vocabulary_size: int) -> Model:
+    """An untrained network of the shape that the folder's ``network.json`` tells, or of today's."""
+    path = folder / SHAPE
+    shape = json.loads(path.read_text()) if path.exists() else {"widths": WIDTHS, "heads": HEADS}
+    return Model(vocabulary_size, tuple(shape["widths"]), shape["heads"])
+
+
 def train_network(run: Run) -> dict:
     """Train UNet and text encoder; writes ``network.safetensors`` (averaged) and ``network-raw.pt`` (to resume)."""
     from engine.builtin.train.judge import held_out, judge, sheet
 
     torch.manual_seed(run.seed)
     tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
-    model = Model(len(tokenizer)).to(run.device)
-    average = Average(model, 0.999)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=1e-3)
-    step, raw_path = 0, run.folder / "network-raw.pt"
-    if run.resume and raw_path.exists():
+    resume = run.resume and (run.folder / "network.safetensors").exists()
+    model = (build_model(run.folder, len(tokenizer)) if resume else Model(len(tokenizer))).to(run.device)
+    optimisers = build_optimisers(model, run.rate, run.matrix_rate)
+    step, raw_path, kept = 0, run.folder / "network-raw.pt", None
+    if resume and raw_path.exists():
         kept = torch.load(raw_path, weights_only=True, map_location=run.device)
         model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
+        for optimiser, state in zip(optimisers, kept["optimisers"], strict=True):
+            peaks = [group["peak"] for group in optimiser.param_groups]
+            optimiser.load_state_dict(state)
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["peak"] = peak
+    elif resume:
+        load(model, run.folder / "network.safetensors")
+    average = Average(model, 0.999)
+    if kept:
         average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
+    elif resume:
+        # Weights that are an average already: the running one need not hurry.
+        average.steps = 10_000
+    adversary = Adversary(run) if run.adversarial else None
     first_step = step
     alphas = build_scheduler().alphas_cumprod.to(run.device)
     pool = Pool(
@@ -176,48 +214,70 @@ def train_network(run: Run) -> dict:
         metrics = judge(model, vae, tests)
         sheet(model, vae, tests, run.folder / "sheet.png")
         save(model, run.folder / "network.safetensors")
+        shape = {"widths": model.unet.config.block_out_channels, "heads": model.unet.config.attention_head_dim}
+        (run.folder / SHAPE).write_text(json.dumps(shape))
         model.train()
         average.swap()
         torch.save(
-            {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.shadow, "step": step},
+            {
+                "model": model.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+                "average": average.shadow,
+                "step": step,
+            },
             raw_path.with_suffix(".tmp"),
         )
         raw_path.with_suffix(".tmp").replace(raw_path)
+        if adversary:
+            adversary.keep()
         return metrics
 
-    recent, hidden, metrics = 0.0, 0.0, {}
+    if run.compile:
+        # Lists of hooks and modules are walked at each call; a name inside would be a submodule saved twice.
+        object.__setattr__(model, "compiled", torch.compile(model.unet, dynamic=False))
+    recent, hidden, verdict, metrics = 0.0, 0.0, 0.0, {}
     while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
-        for group in optimiser.param_groups:
-            group["lr"] = run.rate * schedule(step - first_step, progress, warm_steps=150 if first_step == 0 else 30)
+        factor = schedule(step - first_step, progress, warm_steps=50)
+        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
+            group["lr"] = group["peak"] * factor
         pool.grow(max(1, run.share // 4))
-        noise, latents, ids, form = pool.batch(run.share)
+        noise, latents, ids, labels = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
-        model.skips_silent = pool.rng.random() < run.silence
+        silent = pool.rng.random() < run.silence
+        model.skips.fill_(0.0 if silent else 1.0)
         with autocast(run.device):
             got = model(sample, timestep, ids)
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
         coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))
-        loss = (coarse if model.skips_silent else error + coarse).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = (coarse if silent else error + coarse).mean()
+        model.zero_grad(set_to_none=True)
+        if adversary and not silent:
+            pure = slice(partly(len(noise)), None)
+            verdict += (adversary.learn(latents[pure], got[pure], noise[pure], labels[pure]) - verdict) / min(
+                step - first_step + 1, 200
+            )
+            got.backward(adversary.gradient(loss, latents, got, noise, labels, pure))
+        else:
+            loss.backward()
         share_gradients(run, model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         close_deepest_skips(model.unet)
         average.update()
         step += 1
-        if not model.skips_silent:
-            for number, value in zip(form.tolist(), error.tolist(), strict=True):
+        if not silent:
+            for (number, *_), value in zip(labels.tolist(), error.tolist(), strict=True):
                 name = list(FORMS)[number]
                 pool.hardness[name] += 0.02 * (min(max(value, 0.1), 1.0) - pool.hardness[name])
             recent += (error.mean().item() - recent) / min(step - first_step, 200)
         else:
             hidden += (coarse.mean().item() - hidden) / min(step - first_step, 50)
-        model.skips_silent = False
         if step % run.log_every == 0:
-            run.log(f"unet step {step} {progress:.0%} l1 {recent:.4f} without skips {hidden:.4f} pool {pool.filled}")
+            figures = f"l1 {recent:.4f} without skips {hidden:.4f} verdict {verdict:.3f} pool {pool.filled}"
+            run.log(f"unet step {step} {progress:.0%} {figures}")
         if step % (10 * run.log_every) == 0 and not run.rank:
             metrics = keep()
             run.log("unet " + " ".join(f"{k} {v:.3f}" for k, v in metrics.items()))

@@ -1,0 +1,23 @@
+"""Coordinates and profiles that the forms share."""
+
+import torch
+
+from engine.builtin.painter.fields import Fields
+
+
+def warp(f: Fields, amount: float = 0.13):
+    """Coordinates moved by slow noise; the longer side spans -1..1."""
+    return f.x + amount * f(2, 11) + 0.25 * amount * f(2, 5), f.y + amount * f(3, 11) + 0.25 * amount * f(3, 5)
+
+
+def polar(x, y):
+    return torch.sqrt(x * x + y * y + 1e-4), torch.atan2(y, x)
+
+
+def step(edge, width: float):
+    """0 below zero, 1 above, over about ``width``."""
+    return torch.sigmoid(edge * (4 / width))
+
+
+def glow(distance, reach: float):
+    return torch.exp(-distance.abs() / reach)
