@@ -1,32 +1,30 @@
-"""Fixed noises and the paths between them: the motion of the starting latent."""
+"""Fixed noises, and where a picture's noises come from: the `NoiseBank`. Needs no torch."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from bentlight.errors import BadInput
+from engine.noise_paths import COMPANION, STEP, STILL, follow, walk
 from engine.spec import FrameSpec
+from engine.sphere import slerp
 
-__all__ = ["NoiseBank", "fixed_noise", "slerp", "walk"]
+__all__ = ["COMPANION", "STEP", "NoiseBank", "fixed_noise", "slerp", "walk"]
 
 _STREAM = 0x9E3779B97F4A7C15
 """2**64 over the golden ratio: spreads stream numbers so that no stream of one seed is another seed's first."""
 
-COMPANION = 1
-"""Stream of the second noise of a circular walk."""
-STEP = 2
-"""First of the streams that a stochastic sampler adds between steps."""
+_BLOCK = 16
 
 
-def fixed_noise(seed: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
-    """Gaussian noise that is the same on every device, since it is drawn on the CPU.
+def fixed_noise(seed: int, shape: tuple[int, ...], stream: int = 0) -> np.ndarray:
+    """Gaussian noise that is the same on every device and in every runtime.
 
-    Stream 0 is what ``torch.randn(shape, generator=torch.Generator().manual_seed(seed))`` gives, so a seed means the
-    same picture as in other diffusion software.
+    Stream 0 is what ``torch.randn(shape, generator=torch.Generator().manual_seed(seed))`` gives on a CPU, to 1e-5, so
+    a seed means the same picture as in other diffusion software.
 
     Parameters
     ----------
@@ -38,7 +36,7 @@ def fixed_noise(seed: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
 
     Returns
     -------
-    Tensor, float32, of that shape, on the CPU; zero mean and unit variance.
+    ndarray of float32, of that shape; zero mean and unit variance.
 
     Raises
     ------
@@ -47,46 +45,46 @@ def fixed_noise(seed: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
     """
     if seed < 0:
         raise BadInput(f"the seed is {seed}; it must be 0 or more.")
-    mixed = (seed + stream * _STREAM) % 2**63
-    return torch.randn(shape, generator=torch.Generator().manual_seed(mixed))
+    # The Mersenne twister takes the low 32 bits of a seed, torch's as well as numpy's.
+    twister = np.random.RandomState((seed + stream * _STREAM) & 0xFFFFFFFF)
+    count = math.prod(shape)
+    return (_blocks(twister, count) if count >= _BLOCK else _pairs(twister, count)).reshape(shape)
 
 
-def slerp(a: Tensor, b: Tensor, t: float, dim: int | None = None) -> Tensor:
-    """Spherical interpolation (Shoemake 1985) of `a` at t = 0 and `b` at t = 1, computed in float32.
-
-    Both ends are met exactly. Vectors that point the same or the opposite way are interpolated linearly.
-
-    Parameters
-    ----------
-    a, b : Tensor
-        Same shape.
-    t : float
-        0 to 1.
-    dim : int or None
-        The dimension that holds the vectors' components; None takes each tensor as one vector.
-    """
-    first, second = a.float(), b.float()
-    if dim is None:
-        flat = slerp(first.flatten(), second.flatten(), t, 0)
-        return flat.reshape(a.shape).to(a.dtype)
-    norms = first.norm(dim=dim, keepdim=True) * second.norm(dim=dim, keepdim=True)
-    cosine = (first * second).sum(dim=dim, keepdim=True) / norms.clamp_min(1e-12)
-    omega = torch.acos(cosine.clamp(-1, 1))
-    sine = torch.sin(omega)
-    straight = sine < 1e-3
-    safe = torch.where(straight, torch.ones_like(sine), sine)
-    weight_a = torch.where(straight, torch.full_like(sine, 1 - t), torch.sin((1 - t) * omega) / safe)
-    weight_b = torch.where(straight, torch.full_like(sine, t), torch.sin(t * omega) / safe)
-    return (weight_a * first + weight_b * second).to(a.dtype)
+def _words(twister: np.random.RandomState, count: int) -> np.ndarray:
+    return twister.randint(0, 1 << 32, count, dtype=np.uint32)
 
 
-def walk(x: Tensor, y: Tensor, angle: float) -> Tensor:
-    """Circular noise walk cos(angle) x + sin(angle) y: unit variance all the way, closed after 2 pi.
+def _blocks(twister: np.random.RandomState, count: int) -> np.ndarray:
+    """Torch's order for 16 values and more: Box and Muller in blocks of 16; the last 16 again if some are left over."""
+    uniforms = _uniform(_words(twister, count))
+    noise = np.empty(count, np.float32)
+    whole = count - count % _BLOCK
+    noise[:whole] = _box_muller(uniforms[:whole])
+    if whole < count:
+        noise[-_BLOCK:] = _box_muller(_uniform(_words(twister, _BLOCK)))
+    return noise
 
-    From Wilson et al., DAFx 2024. Angle 0 and every full turn give `x` itself.
-    """
-    angle = math.remainder(angle, 2 * math.pi)
-    return math.cos(angle) * x + math.sin(angle) * y
+
+def _uniform(words: np.ndarray) -> np.ndarray:
+    """Lowest 24 bits of each word as a number in [0, 1)."""
+    return (words & 0xFFFFFF) * 2.0**-24
+
+
+def _box_muller(uniforms: np.ndarray) -> np.ndarray:
+    halves = uniforms.reshape(-1, 2, _BLOCK // 2)
+    radius = np.sqrt(-2 * np.log(1 - halves[:, 0]))
+    angle = 2 * np.pi * halves[:, 1]
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).ravel()
+
+
+def _pairs(twister: np.random.RandomState, count: int) -> np.ndarray:
+    """Torch's order below 16 values: pairs from uniforms of 53 bits, each made of two words, the high one first."""
+    words = _words(twister, 4 * (-(-count // 2))).astype(np.uint64).reshape(-1, 2)
+    uniforms = (((words[:, 0] << np.uint64(32)) | words[:, 1]) & np.uint64(2**53 - 1)) * 2.0**-53
+    angle, share = 2 * np.pi * uniforms[0::2], uniforms[1::2]
+    radius = np.sqrt(-2 * np.log1p(-share))
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).ravel()[:count].astype(np.float32)
 
 
 class NoiseBank:
@@ -98,36 +96,72 @@ class NoiseBank:
         Most noises kept; the least recently used one goes first.
     """
 
-    def __init__(self, limit: int = 64) -> None:
-        self._kept: OrderedDict[tuple, Tensor] = OrderedDict()
+    def __init__(self, limit: int = 128) -> None:
+        self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._limit = limit
 
-    def get(self, seed: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
-        """Return `fixed_noise` of these arguments. Not to be written to."""
-        key = (seed, shape, stream)
+    def get(self, seed: int, shape: tuple[int, ...], stream: int = 0) -> np.ndarray:
+        """Return `fixed_noise` of these arguments, read-only."""
+        key = (seed, tuple(shape), stream)
         noise = self._kept.get(key)
         if noise is None:
             noise = self._kept[key] = fixed_noise(seed, shape, stream)
+            noise.flags.writeable = False
             if len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(key)
         return noise
 
-    def start(self, spec: FrameSpec, shape: tuple[int, ...]) -> Tensor:
-        """Starting noise of a picture, unit variance: the seeds' blend, then the circular walk."""
-        if not (math.isfinite(spec.angle) and math.isfinite(spec.seed_blend)):
-            raise BadInput("the angle and the seed blend must be finite numbers.")
+    def start(self, spec: FrameSpec, shape: tuple[int, ...]) -> np.ndarray:
+        """Starting noise of a picture: unit variance, float32, the caller's own.
+
+        Parameters
+        ----------
+        spec : FrameSpec
+        shape : tuple of int
+            Of the latent, (1, channels, height, width).
+
+        Raises
+        ------
+        BadInput
+            If a number of the spec's motion is not finite or makes no sense.
+        """
+        if not all(map(math.isfinite, (spec.angle, spec.seed_blend, spec.still, *_shares(spec)))):
+            raise BadInput("the numbers of the noise's motion must be finite.")
+
+        def draw(seed: int, stream: int = 0, other: tuple[int, ...] = shape) -> np.ndarray:
+            return self.get(seed, other, stream)
+
+        if spec.paths:
+            noise = follow(spec.paths[0][0], shape, draw)
+            for path, share in spec.paths[1:]:
+                noise = slerp(noise, follow(path, shape, draw), min(max(share, 0.0), 1.0))
+        else:
+            noise = self._walk(spec, shape)
+        if spec.still > 0:
+            noise = walk(noise, draw(spec.seed, STILL), min(spec.still, 1.0) * math.pi / 2)
+        for seed, amount in spec.pulls:
+            if amount > 0:
+                noise = slerp(noise, draw(seed), min(amount, 1.0))
+        return noise
+
+    def step(self, spec: FrameSpec, shape: tuple[int, ...], index: int) -> np.ndarray:
+        """Noise that a stochastic sampler adds after step `index`: the same in every picture, so that they cohere."""
+        return self.get(spec.seed, shape, STEP + index).copy()
+
+    def _walk(self, spec: FrameSpec, shape: tuple[int, ...]) -> np.ndarray:
+        """The seeds' blend, then the circular walk."""
         angle = math.remainder(spec.angle, 2 * math.pi)
         noise = self._between(spec, shape, 0)
         return noise if angle == 0 else walk(noise, self._between(spec, shape, COMPANION), angle)
 
-    def step(self, spec: FrameSpec, shape: tuple[int, ...], index: int) -> Tensor:
-        """Noise that a stochastic sampler adds after step `index`: the same in every picture, so that they cohere."""
-        return self.get(spec.seed, shape, STEP + index)
-
-    def _between(self, spec: FrameSpec, shape: tuple[int, ...], stream: int) -> Tensor:
+    def _between(self, spec: FrameSpec, shape: tuple[int, ...], stream: int) -> np.ndarray:
         blend = min(max(spec.seed_blend, 0.0), 1.0)
         if blend == 0 or spec.seed == spec.seed_to:
-            return self.get(spec.seed, shape, stream)
+            return self.get(spec.seed, shape, stream).copy()
         return slerp(self.get(spec.seed, shape, stream), self.get(spec.seed_to, shape, stream), blend)
+
+
+def _shares(spec: FrameSpec) -> list[float]:
+    return [share for _, share in (*spec.paths, *spec.pulls)]

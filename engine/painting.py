@@ -11,15 +11,17 @@ from torch import Tensor
 from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
-from engine.generator import Generator
+from engine.devices import find_device
+from engine.eager import EagerGenerator
+from engine.measures import Measure, SiteInfo
 from engine.noise import NoiseBank
-from engine.sites import Measure, Meter, SiteInfo
+from engine.sites import Meter
 from engine.spec import FrameSpec, Picture
 
 __all__ = ["PaintedGenerator"]
 
 
-class PaintedGenerator(Generator):
+class PaintedGenerator(EagerGenerator):
     """Paints pictures from noise and a caption, without any network.
 
     It can be bent only before and after: at ``latent.0`` and ``picture``. Captions cannot be blended, so the one of the
@@ -38,32 +40,49 @@ class PaintedGenerator(Generator):
         self._measures: dict[str, Measure] | None = None
         self._runtime = BendRuntime({}, self._known_measures, device)
 
+    @classmethod
+    def on(cls, device: str, threads: int | None) -> PaintedGenerator:
+        """Make the painter ready on a device, with a number of threads; see `Generator.load`."""
+        if threads is not None:
+            torch.set_num_threads(max(1, threads))
+        return cls(find_device(device))
+
     def sites(self) -> tuple[SiteInfo, ...]:
         width, height = self.size
-        shapes = {"latent.0": self._latent_shape()[1:], "picture": (3, height, width)}
+        shapes = {"latent.0": self.latent_shape()[1:], "picture": (3, height, width)}
         return tuple(
             SiteInfo(address, address.split(".", maxsplit=1)[0], shapes[address], measure.sd)
             for address, measure in self._known_measures().items()
         )
 
-    def prepare(self, prompts: Iterable[str] = (), plans: Iterable[BendPlan] = ()) -> None:
+    def prepare(
+        self,
+        prompts: Iterable[str] = (),
+        plans: Iterable[BendPlan] = (),
+        *,
+        steps: int = 1,
+        guidance: float = 1.0,
+        feedback: bool = False,
+        wait: bool = False,
+    ) -> None:
         for plan in plans:
             self._runtime.compile(plan)
 
-    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> Tensor:
+    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
         if not spec.prompts:
             raise BadInput("a picture needs at least one prompt.")
         caption = max(spec.prompts, key=lambda prompt: prompt[1])[0]
-        noise = self._noises.start(spec, self._latent_shape()).to(self.device)
+        noise = torch.from_numpy(self._noises.start(spec, self.latent_shape())).to(self.device)
         width, height = self.size
-        picture = self._paint(plan.touch("latent.0", noise), [caption], (height, width)) * 2 - 1
-        return plan.touch("picture", picture)
+        latent = plan.touch("latent.0", noise)
+        picture = self._paint(latent, [caption], (height, width)) * 2 - 1
+        return plan.touch("picture", picture), latent
 
     def _known_measures(self) -> dict[str, Measure]:
         with self._lock:
             if self._measures is None:
                 meter = Meter()
                 with torch.inference_mode():
-                    meter(self._run(FrameSpec(), None, CompiledPlan(BendPlan(), {}, self.device)))
+                    meter(self._run(FrameSpec(), None, CompiledPlan(BendPlan(), {}, self.device))[0])
                 self._measures = {"latent.0": Measure(self._channels, 1.0), "picture": meter.measure}
             return self._measures

@@ -9,22 +9,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "mixed_with", "to_pixels", "to_tensor"]
-
-LOWEST_SIDE, HIGHEST_SIDE = 16, 4096
-"""Range of a picture's width and height, in pixels."""
+__all__ = ["mixed_with", "to_levels", "to_pixels", "to_tensor"]
 
 
 def to_pixels(picture: Tensor) -> np.ndarray:
     """Turn a picture (1, 3, height, width), -1 to 1, into contiguous uint8 pixels (height, width, 3).
 
     Values beyond the range are clipped and those that are not finite become grey, so that no bend can break a show.
-    The tensor may be overwritten.
     """
-    levels = torch.nan_to_num(picture[0].permute(1, 2, 0), nan=0.0).mul_(127.5).add_(127.5).round_().clamp_(0, 255)
+    levels = to_levels(torch.nan_to_num(picture[0].permute(1, 2, 0), nan=0.0))
     pixels = levels.to(torch.uint8).contiguous().cpu().numpy()
     pixels.setflags(write=False)
     return pixels
+
+
+def to_levels(picture: Tensor) -> Tensor:
+    """Turn values from -1 to 1 into whole levels from 0 to 255, of the same type."""
+    return (picture * 127.5 + 127.5).round().clamp(0, 255)
 
 
 def to_tensor(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:
@@ -35,7 +36,7 @@ def to_tensor(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:
     return picture
 
 
-def mixed_with(noise: Tensor, latent: Tensor, share: float) -> Tensor:
+def mixed_with(noise: Tensor, latent: Tensor, share: float | Tensor) -> Tensor:
     """Mix the latent of a picture into starting noise and keep the noise's variance.
 
     Parameters
@@ -44,13 +45,13 @@ def mixed_with(noise: Tensor, latent: Tensor, share: float) -> Tensor:
         (1, channel, height, width), unit variance.
     latent : Tensor
         Same shape, any variance.
-    share : float
+    share : float or 0-d Tensor
         0 gives the noise itself, 1 the latent brought to the noise's variance.
     """
     loudness = _rms(noise)
     calm = latent * (loudness / _rms(latent))
-    quarter = share * math.pi / 2
-    mix = math.cos(quarter) * noise + math.sin(quarter) * calm
+    quarter = torch.as_tensor(share, dtype=torch.float32, device=noise.device) * (math.pi / 2)
+    mix = torch.cos(quarter) * noise + torch.sin(quarter) * calm
     return mix * (loudness / _rms(mix))
 
 

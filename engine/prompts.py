@@ -1,106 +1,131 @@
-"""Prompt space: texts to embeddings, kept and blended, so that the picture loop encodes no text."""
+"""Prompt space: texts to embeddings, kept and blended, so that the picture loop encodes no text. Needs no torch."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from bentlight.errors import BadInput
-from engine.noise import slerp
+from engine.sphere import mean_shares, slerp
 
-__all__ = ["PromptSpace"]
+__all__ = ["BLENDINGS", "PromptSpace"]
+
+BLENDINGS = ("slerp", "lerp")
+"""How prompts are blended: along the sphere, token by token, or straight."""
 
 
 class PromptSpace:
-    """Encodes prompts with a model's own text encoder, keeps the embeddings and blends them.
+    """Encodes prompts, keeps the embeddings and blends them.
 
     Safe to be used from two threads: one may `encode` while another `blend`s.
 
     Parameters
     ----------
-    tokenizer, text_encoder
-        A CLIP tokenizer and text model.
+    encode : callable
+        Takes a text, returns its embedding, shape (1, tokens, width).
     limit : int
         Most embeddings kept; the least recently used one goes first.
 
     Attributes
     ----------
     encodings : int
-        How many texts have been run through the text encoder so far.
+        How many texts have been encoded so far.
     """
 
-    def __init__(self, tokenizer: Any, text_encoder: Any, limit: int = 256) -> None:
+    def __init__(self, encode: Callable[[str], np.ndarray], limit: int = 256) -> None:
         self.encodings = 0
-        self._tokenizer, self._encoder, self._limit = tokenizer, text_encoder, limit
-        self._kept: OrderedDict[str, Tensor] = OrderedDict()
-        self._last: tuple[tuple[tuple[str, float], ...], Tensor] | None = None
+        self._run, self._limit = encode, limit
+        self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._last: tuple[tuple[object, ...], np.ndarray] | None = None
+        self._mixture: _Mixture | None = None
         self._lock = threading.Lock()
 
-    @torch.inference_mode()
-    def encode(self, text: str) -> Tensor:
-        """Return the embedding of a text, shape (1, tokens, width); encoded only when it is not kept."""
+    def encode(self, text: str) -> np.ndarray:
+        """Return the embedding of a text, float32, shape (1, tokens, width), not to be written to.
+
+        It is encoded only when it is not kept.
+        """
         with self._lock:
             embedding = self._kept.get(text)
             if embedding is None:
-                embedding = self._kept[text] = self._run(text)
+                self.encodings += 1
+                embedding = self._kept[text] = np.ascontiguousarray(self._run(text), np.float32)
                 if len(self._kept) > self._limit:
                     self._kept.popitem(last=False)
             else:
                 self._kept.move_to_end(text)
             return embedding
 
-    @torch.inference_mode()
-    def blend(self, prompts: tuple[tuple[str, float], ...]) -> Tensor:
-        """Return the embedding between texts, shape (1, tokens, width).
+    def blend(self, prompts: tuple[tuple[str, float], ...], blending: str = "slerp") -> np.ndarray:
+        """Return the embedding between texts, float32, shape (1, tokens, width), not to be written to.
 
-        Each token's vectors are interpolated spherically, one text after the other; a weight may rise from 0 without
-        a jump, and a single text gives its own embedding exactly.
+        The order of the texts does not matter, a weight may rise from 0 or fall to it without a jump, and a single
+        text gives its own embedding exactly.
 
         Parameters
         ----------
         prompts : tuple of (str, float)
             Texts with weights >= 0; only their proportions matter.
+        blending : {"slerp", "lerp"}
+            ``slerp`` takes the spherical mean of each token's vectors, which for two texts is their slerp; ``lerp`` the
+            straight mean.
 
         Raises
         ------
         BadInput
-            If no weight is above 0, or one is negative or not finite.
+            If no weight is above 0, one is negative or not finite, or there is no such blending.
         """
         last = self._last
-        if last is not None and last[0] == prompts:
+        if last is not None and last[0] == (prompts, blending):
             return last[1]
         if any(not math.isfinite(w) or w < 0 for _, w in prompts) or not any(w > 0 for _, w in prompts):
             raise BadInput("prompt weights must be 0 or more, with at least one above 0.")
-        total, mixed = 0.0, None
+        if blending not in BLENDINGS:
+            raise BadInput(f"there is no prompt blending {blending!r}; there are {', '.join(BLENDINGS)}.")
+        weights: dict[str, float] = {}
         for text, weight in prompts:
-            if weight == 0:
-                continue
-            total += weight
-            embedding = self.encode(text)
-            mixed = embedding if mixed is None else slerp(mixed, embedding, weight / total, dim=-1)
-        assert mixed is not None
-        self._last = (prompts, mixed)
-        return mixed
+            weights[text] = weights.get(text, 0.0) + weight
+        total = sum(weights.values())
+        blended = self._between({text: weight / total for text, weight in weights.items()}, blending)
+        self._last = ((prompts, blending), blended)
+        return blended
 
-    def _run(self, text: str) -> Tensor:
-        self.encodings += 1
-        device = next(self._encoder.parameters()).device
-        tokens = self._tokenizer(
-            text,
-            padding="max_length",
-            max_length=self._length(),
-            truncation=True,
-            return_tensors="pt",
-        )
-        mask = tokens.attention_mask.to(device) if getattr(self._encoder.config, "use_attention_mask", False) else None
-        return self._encoder(tokens.input_ids.to(device), attention_mask=mask)[0]
+    def _between(self, weights: dict[str, float], blending: str) -> np.ndarray:
+        """Blend texts by weights that sum to 1."""
+        heard = [text for text, weight in weights.items() if weight > 0]
+        if len(heard) == 1:
+            return self.encode(heard[0])
+        if len(heard) == 2 and blending == "slerp":
+            return slerp(self.encode(heard[0]), self.encode(heard[1]), weights[heard[1]], axis=-1)
+        texts = tuple(weights)
+        if self._mixture is None or self._mixture.texts != texts:
+            self._mixture = _Mixture(texts, np.concatenate([self.encode(text) for text in texts]))
+        return self._mixture.mean(np.array(list(weights.values())), blending)
 
-    def _length(self) -> int:
-        """Tokens per text: the tokenizer's, but never more than the text encoder has positions for."""
-        config = getattr(self._encoder.config, "text_config", self._encoder.config)
-        return min(self._tokenizer.model_max_length, config.max_position_embeddings)
+
+class _Mixture:
+    """Texts whose weights move.
+
+    Parameters
+    ----------
+    texts : tuple of str
+    embeddings : ndarray, shape (texts, tokens, width)
+    """
+
+    def __init__(self, texts: tuple[str, ...], embeddings: np.ndarray) -> None:
+        self.texts = texts
+        self._tokens = np.ascontiguousarray(embeddings.swapaxes(0, 1))
+        units = self._tokens / np.maximum(np.linalg.norm(self._tokens, axis=-1, keepdims=True), np.float32(1e-12))
+        self._cosines = (units @ units.swapaxes(1, 2)).astype(np.float64)
+
+    def mean(self, weights: np.ndarray, blending: str) -> np.ndarray:
+        """Weighted mean, shape (1, tokens, width)."""
+        if blending == "slerp":
+            shares = mean_shares(self._cosines, weights)
+        else:
+            shares = np.broadcast_to(weights, self._cosines.shape[:2])
+        return (shares[:, None].astype(np.float32) @ self._tokens).swapaxes(0, 1)

@@ -1,22 +1,22 @@
-"""Sites: the places in a model where activations can be bent, under the same words for every model."""
+"""Sites: the places in a model where activations can be bent, under the same words for every model. Needs no torch."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import platformdirs
-import torch
-from torch import Tensor, nn
+import numpy as np
+
+from engine.measures import Measure, SiteInfo, clusters_of, load_measures, measures_path, save_measures
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 __all__ = [
     "Measure",
+    "Meter",
     "ModuleSite",
     "SiteInfo",
     "fingerprint",
@@ -26,40 +26,11 @@ __all__ = [
     "save_measures",
 ]
 
+_SAMPLED = 8
+"""Rows and columns of each activation over which channels are compared."""
+
 _CANCELLED = "a group norm reads this: adding to or scaling all channels alike has no effect; choose some channels"
-
-
-@dataclass(frozen=True, slots=True)
-class SiteInfo:
-    """A site as people see it.
-
-    Attributes
-    ----------
-    address : str
-    kind : str
-        "text", "latent", "unet", "decoder" or "picture".
-    shape : tuple of int
-        (channel, height, width) of one activation at the generator's present size; (width of embedding, tokens, 1)
-        at ``text``.
-    sd : float
-        Standard deviation of the unbent activation; the unit of additive and threshold amounts.
-    note : str
-        What the layers behind the site do to a bend.
-    """
-
-    address: str
-    kind: str
-    shape: tuple[int, ...]
-    sd: float
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """What a bend must know of a site before it can be compiled."""
-
-    channels: int
-    sd: float
+_SHARED = "a norm reads this, and a residual path beside it: what is added to or scales all channels alike acts weakly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +83,7 @@ def module_sites(unet: Any, vae: Any) -> dict[str, ModuleSite]:
     unet : diffusers.UNet2DConditionModel
     vae : diffusers.AutoencoderTiny or diffusers.AutoencoderKL
     """
-    sites = [ModuleSite("unet.in", "unet", unet.conv_in)]
+    sites = [ModuleSite("unet.in", "unet", unet.conv_in, note=_SHARED)]
     for index, block in enumerate(unet.down_blocks):
         sites += _block_sites(f"unet.down.{index}", block)
     if unet.mid_block is not None:
@@ -120,17 +91,17 @@ def module_sites(unet: Any, vae: Any) -> dict[str, ModuleSite]:
     sites += _skip_sites(unet)
     last = len(unet.up_blocks) - 1
     for index, block in enumerate(unet.up_blocks):
-        sites += _block_sites(f"unet.up.{index}", block, _CANCELLED if index == last else "")
+        sites += _block_sites(f"unet.up.{index}", block, _CANCELLED if index == last else _SHARED)
     sites.append(ModuleSite("unet.out", "unet", unet.conv_out))
     sites += _decoder_sites(vae.decoder)
     return {site.address: site for site in sites}
 
 
-def _block_sites(address: str, block: nn.Module, note: str = "") -> list[ModuleSite]:
+def _block_sites(address: str, block: nn.Module, note: str = _SHARED) -> list[ModuleSite]:
     inner: list[Any] = [getattr(block, name, None) or () for name in ("resnets", "attentions")]
     final = (inner[1] or inner[0])[-1]
     found = [
-        ModuleSite(f"{address}.{word}.{index}", "unet", module, note=note if module is final else "")
+        ModuleSite(f"{address}.{word}.{index}", "unet", module, note=note if module is final else _SHARED)
         for word, modules in zip(("resnet", "attention"), inner, strict=True)
         for index, module in enumerate(modules)
     ]
@@ -144,7 +115,7 @@ def _skip_sites(unet: Any) -> list[ModuleSite]:
     for index in reversed(range(len(counts))):
         block = unet.up_blocks[index]
         for place in range(counts[index]):
-            sites.append(ModuleSite(f"unet.skip.{len(sites)}", "unet", block, skip=place))
+            sites.append(ModuleSite(f"unet.skip.{len(sites)}", "unet", block, skip=place, note=_SHARED))
     return sites
 
 
@@ -154,7 +125,7 @@ def _decoder_sites(decoder: Any) -> list[ModuleSite]:
         notes = [""] * (len(stages) - 1) + [_CANCELLED]
     else:
         layers = list(decoder.layers)
-        ends = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Upsample)] + [len(layers) - 1]
+        ends = [i for i, layer in enumerate(layers) if type(layer).__name__ == "Upsample"] + [len(layers) - 1]
         stages = [layers[end - 1] for end in ends]
         notes = [""] * len(stages)
     return [
@@ -179,49 +150,24 @@ def fingerprint(*modules: nn.Module) -> str:
     return digest.hexdigest()[:24]
 
 
-def measures_path(key: str) -> Path:
-    """Return where the measures of the model called `key` are kept between runs."""
-    return Path(platformdirs.user_cache_dir("bentlight", appauthor=False)) / "sites" / f"{key}.json"
-
-
-def load_measures(path: Path, key: str) -> dict[str, Measure] | None:
-    """Read measures written by `save_measures`; None when there are none, or they belong to other weights."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["model"] != key:
-            return None
-        return {a: Measure(int(m["channels"]), float(m["sd"])) for a, m in content["sites"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def save_measures(path: Path, key: str, measures: Mapping[str, Measure]) -> None:
-    """Write measures, whole or not at all; a folder that cannot be written to costs only measuring again."""
-    sites = {a: {"channels": m.channels, "sd": m.sd} for a, m in measures.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"model": key, "sites": sites}, file, indent=1)
-        os.replace(name, path)
-    except OSError:
-        return
-
-
 class Meter:
     """Sums up what is seen at one site, over as many activations as pass."""
 
     def __init__(self) -> None:
         self.shape: tuple[int, ...] = ()
         self._variances: list[float] = []
+        self._activity: list[np.ndarray] = []
 
     def __call__(self, x: Tensor) -> Tensor:
         self.shape = tuple(x.shape[1:])
-        self._variances.append(float(torch.var(x.float(), correction=0)))
+        self._variances.append(float(x.float().var(correction=0)))
+        down, across = (-(-side // _SAMPLED) for side in self.shape[1:])
+        seen = x.detach()[:, :, ::down, ::across].float().transpose(0, 1).reshape(self.shape[0], -1)
+        self._activity.append(seen.cpu().numpy())
         return x
 
     @property
     def measure(self) -> Measure:
-        """Channels, and the root of the mean variance; 1 at a site that never moves, so that amounts still act."""
+        """Channels, their clusters, and the root of the mean variance: 1 at a site that never moves."""
         variance = sum(self._variances) / len(self._variances)
-        return Measure(self.shape[0], variance**0.5 or 1.0)
+        return Measure(self.shape[0], variance**0.5 or 1.0, clusters_of(np.concatenate(self._activity, axis=1)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bentlight.clock import now_s
@@ -14,6 +12,9 @@ from bentlight.errors import BentlightError
 from bentlight.parameter import Value
 from live.bank import SceneBank
 from live.control.board import ControlBoard
+from live.fitting import fit_scene
+from live.preparing import prepare_for
+from live.recordings import Recordings
 from live.render import Renderer
 from live.supervise import Supervised
 from scenes.patch import Patch
@@ -22,13 +23,11 @@ from scenes.schema import Scene
 if TYPE_CHECKING:
     from engine.generator import Generator
     from live.capture.ears import Ears
-    from live.record import Recorder
 
 __all__ = ["Director"]
 
 log = logging.getLogger(__name__)
 
-RECORDINGS = Path("recordings")
 NOTICE_S = 6.0
 WATCH_S = 0.5
 
@@ -44,6 +43,12 @@ class Director:
     bank : SceneBank
     seed, steps : int or None
         Override the scenes'.
+
+    Attributes
+    ----------
+    recordings : Recordings
+    quit : threading.Event
+        Set when the end of the show was asked for.
     """
 
     def __init__(
@@ -57,7 +62,7 @@ class Director:
         steps: int | None = None,
     ) -> None:
         self.bank = bank
-        self.recorder: Recorder | None = None
+        self.recordings = Recordings(board, renderer, ears, self.notice)
         self.quit = threading.Event()
         self._board = board
         self._renderer = renderer
@@ -69,6 +74,7 @@ class Director:
         self._scene_fault: str | None = None
         self._next_watch_s = 0.0
         self._preparing: Supervised | None = None
+        self._closed = threading.Event()
         self._handlers: dict[str, Callable[[Value], None]] = {
             "/scene": lambda value: self._play(bank.choose(str(value))),
             "/scene/number": lambda value: self._play(bank.at(int(value) - 1)),
@@ -76,13 +82,12 @@ class Director:
             "/scene/previous": lambda _: self._play(bank.step(-1)),
             "/prompt": self._set_prompt,
             "/prompt/next": lambda _: self._next_prompt(),
-            "/record": lambda value: self.record() if value else self.stop_recording(),
+            "/record": lambda value: self.recordings.begin() if value else self.recordings.end(),
             "/tap": lambda _: ears.tap(),
             "/gain": lambda value: ears.set_gain(float(value)),
             "/gain/auto": lambda value: ears.set_gain("auto" if value else float(board.values()["/gain"])),
             "/input/next": lambda _: self.notice(f"input: {ears.next_input()}"),
             "/input/demo": lambda _: ears.set_source("demo"),
-            "/quit": lambda _: self.quit.set(),
         }
 
     # What the render thread and the HUD ask ---------------------------------------------------------
@@ -95,9 +100,8 @@ class Director:
         """Return what the HUD should say now, most lasting first."""
         now = now_s()
         found = [self._scene_fault] if self._scene_fault else []
-        status = self.recorder.status() if self.recorder is not None else None
-        if status is not None and status.error:
-            found.append(status.error)
+        if self.recordings.fault:
+            found.append(self.recordings.fault)
         self._notices = {text: until for text, until in self._notices.items() if until > now}
         return found + list(self._notices)
 
@@ -108,26 +112,38 @@ class Director:
 
     # Its own thread ----------------------------------------------------------------------------------
 
-    def run(self, stop: threading.Event) -> None:
-        """Act on events until `stop` is set."""
+    def run(self, stop: threading.Event, well: Callable[[], None] = lambda: None) -> None:
+        """Act on events until `stop` is set, and call `well` after each look at them."""
         while not stop.is_set():
             self.step()
+            well()
             stop.wait(0.005)
 
     def step(self) -> None:
-        """Act on every event that is waiting, and look at the scene's file now and then."""
-        for address, value, _ in self._board.take_events():
-            handler = self._handlers.get(address)
-            if handler is None:
-                continue
-            try:
-                handler(value)
-            except BentlightError as error:
-                self.notice(str(error))
+        """Act on every event that is waiting, look after the recording, and at the scene's file now and then."""
+        events = self._board.take_events()
+        if any(event.address == "/quit" for event in events):
+            self.quit.set()  # before anything that may take its time
+        for address, value, _ in events:
+            self._act(address, value)
+        self.recordings.look()
         now = now_s()
         if now >= self._next_watch_s:
             self._next_watch_s = now + WATCH_S
             self._watch_scene()
+
+    def _act(self, address: str, value: Value) -> None:
+        handler = self._handlers.get(address)
+        if handler is None:
+            return
+        try:
+            handler(value)
+        except BentlightError as error:
+            self.notice(str(error))
+        except Exception as error:
+            # The events that came with this one are still to be done.
+            log.exception("%s could not be done", address)
+            self.notice(f"{address} could not be done ({type(error).__name__}: {error})")
 
     def open(self, generator: Generator) -> None:
         """Play the first scene on a loaded generator, then prepare the others in the background."""
@@ -137,21 +153,17 @@ class Director:
 
     def close(self) -> None:
         """Finish what is open."""
+        self._closed.set()
         if self._preparing is not None:
             self._preparing.stop()
-        self.stop_recording()
+        self.recordings.close()
 
     # Scenes and prompts ------------------------------------------------------------------------------
 
     def _patch(self, scene: Scene, generator: Generator, *, tell: bool = True) -> Patch:
-        if self._steps is not None:
-            scene = scene.model_copy(update={"steps": self._steps})
-        sites = {site.address for site in generator.sites()}
-        missing = [bend.name for bend in scene.bends if bend.site not in sites]
-        if missing:
-            if tell:
-                self.notice(f"{generator.model} lacks the sites of these bends, they rest: {', '.join(missing)}")
-            scene = scene.without_bends(missing)
+        scene, resting = fit_scene(scene, generator, steps=self._steps)
+        if resting and tell:
+            self.notice(resting)
         return Patch(scene, seed=self._seed)
 
     def _play(self, scene: Scene, generator: Generator | None = None, *, edited: bool = False) -> None:
@@ -159,7 +171,7 @@ class Director:
         if generator is None:
             return  # the model is still loading; `open` plays the bank's current scene
         patch = self._patch(scene, generator)
-        generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
+        prepare_for(generator, patch)
         playing = self._renderer.patch
         if edited and playing is not None:
             patch.carry_over(playing)
@@ -180,11 +192,11 @@ class Director:
 
     def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
         for name in self.bank.names:
-            if stop.is_set():
+            if stop.is_set() or self._closed.is_set():
                 return
             try:
                 patch = self._patch(self.bank.scene(name), generator, tell=False)
-                generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
+                prepare_for(generator, patch)
             except BentlightError as error:
                 log.warning("scene %s cannot be prepared: %s", name, error)
 
@@ -197,34 +209,3 @@ class Director:
     def _next_prompt(self) -> None:
         cues = int(self._overrides["/prompt/next"]) + 1
         self._overrides = {"/prompt": "", "/prompt/next": cues}
-
-    # Recording ---------------------------------------------------------------------------------------
-
-    def record(self, path: Path | None = None) -> None:
-        """Begin to record into `path`, or a new file in `recordings/` named for the moment."""
-        from live.record import Recorder
-
-        if self.recorder is not None or self._renderer.generator is None:
-            return
-        path = path or RECORDINGS / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv"
-        status = self._ears.status()
-        recorder = Recorder(
-            path,
-            size=self._renderer.generator.size,
-            samples=self._ears.samples.reader(),
-            sample_rate=round(status.sample_rate),
-            channels=status.channels,
-        )
-        recorder.start()
-        self.recorder = recorder
-        self._renderer.listeners = [recorder.offer]
-        self._board.set("/record", True)
-
-    def stop_recording(self) -> None:
-        """Finish the recording, if one is open."""
-        recorder, self.recorder = self.recorder, None
-        if recorder is not None:
-            self._renderer.listeners = []
-            recorder.stop()
-            self._board.set("/record", False)
-            self.notice(f"recorded {recorder.path}")

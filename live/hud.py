@@ -19,8 +19,8 @@ def hud_state(performance: Performance) -> HudState:
     frame = performance.newest_frame()
     ears = performance.ears.status()
     stats = performance.renderer.stats
-    patch = performance.renderer.patch
-    recorder = performance.director.recorder
+    patch, generator = performance.renderer.patch, performance.renderer.generator
+    recorder = performance.director.recordings.recorder
     osc = performance.osc.stats() if performance.osc is not None else None
     listening = ears.state == "running"
     warnings = performance.warnings()
@@ -36,6 +36,7 @@ def hud_state(performance: Performance) -> HudState:
         tempo=float(frame["tempo"]),
         beat_phase=float(frame["beat_phase"]),
         pictures_per_s=stats.rate_hz,
+        runtime=generator.playing if generator is not None else "",
         sound_age_ms=1e3 * stats.newest_age_s if stats.pictures else None,
         scene=performance.bank.current,
         prompt=patch.prompt if patch is not None else "",

@@ -47,11 +47,6 @@ class Mailbox(Generic[T]):
             item, self._item = self._item, None
             return item
 
-    def peek(self) -> T | None:
-        """Return the item and leave it there; None when nothing lies there."""
-        with self._condition:
-            return self._item
-
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until an item lies there, at most `timeout_s` (None: without end). Return whether one does."""
         with self._condition:

@@ -89,7 +89,14 @@ def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
     if model != "builtin":
         raise BadInput(f"the words of {model} are not known; only those of builtin are.")
     from engine.builtin.vocabulary import (
-        COLOURS, DENSITY_WORDS, FORMS, LEARNT, MOOD_WORDS, PALETTES, PLACE_WORDS, SCALE_WORDS,
+        COLOURS,
+        DENSITY_WORDS,
+        FORMS,
+        LEARNT,
+        MOOD_WORDS,
+        PALETTES,
+        PLACE_WORDS,
+        SCALE_WORDS,
     )  # fmt: skip
 
     def spellings(words: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:

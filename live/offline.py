@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bentlight.errors import BadInput
+from live.files import free_name
+from live.fitting import fit_scene
+from live.preparing import prepare_for
+from live.sound_file import DamagedSound, measure
 from scenes import Patch, Scene, library, load
 
 if TYPE_CHECKING:
@@ -31,17 +35,20 @@ def render(
     scene: str | Path | Scene = "",
     model: str | None = None,
     size: tuple[int, int] | None = None,
+    runtime: str = "auto",
     fps: float = 30.0,
     steps: int | None = None,
     seconds: float | None = None,
     seed: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
     generator: Generator | None = None,
 ) -> Path:
     """Render a sound file to a video with that sound.
 
     The frame shown from ``k / fps`` on is made of every hop up to that moment. Nothing stands at `out` until all of
-    it is done; an older file stays there when rendering fails.
+    it is done; an older file stays there when rendering fails. Of a sound that turns out to be damaged, what was made
+    up to there is kept beside it under another name, which the error tells.
 
     Parameters
     ----------
@@ -55,6 +62,8 @@ def render(
         Instead of the scene's.
     size : (int, int), optional
         Width and height of the pictures; None for the model's own.
+    runtime : str
+        ``auto``, ``eager`` or ``onnx``; see `Generator.load`.
     fps : float
         Pictures per second.
     steps, seed : int, optional
@@ -63,6 +72,8 @@ def render(
         Only so much of the file.
     progress : callable, optional
         Called with (pictures done, pictures in all).
+    tell : callable, optional
+        Called with one sentence when bends of the scene rest because the model lacks their sites.
     generator : Generator, optional
         One that is loaded already.
 
@@ -74,7 +85,7 @@ def render(
     Raises
     ------
     BadInput, BadScene, ModelMissing
-        If the sound, the scene, the model or the place to write cannot be used.
+        If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
     """
     from live.video import FORMATS, VideoWriter
 
@@ -85,18 +96,21 @@ def render(
         raise BadInput(f"{out} is the sound itself; choose another name.")
     if not isinstance(scene, Scene):
         scene = load(scene or next(iter(library())))
+    about = measure(sound)
+    generator = generator or _generator(model or scene.model, size, runtime)
+    scene, resting = fit_scene(scene, generator, steps=steps)
+    if resting and tell is not None:
+        tell(resting)
     patch = Patch(scene, seed=seed, start_s=0.0)
-    control: dict[str, Any] = {} if steps is None else {"/steps": steps}
-    rate, channels, _ = _measure(sound)
-    generator = generator or _generator(model or scene.model, size)
-    generator.prepare(prompts=patch.prompts, plans=(patch.plan,))
+    prepare_for(generator, patch, wait=True)
     # The process number keeps two renderings of one name apart; the ending says the format to the writer.
     part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
     width, height = generator.size
+    channels = min(about.channels, _CHANNELS_MOST)
     try:
-        with VideoWriter(part, width, height, fps, rate, min(channels, _CHANNELS_MOST), live=False) as writer:
+        with VideoWriter(part, width, height, fps, about.sample_rate, channels, live=False) as writer:
             previous = None
-            for step in specs(sound, patch, fps=fps, seconds=seconds, control=control):
+            for step in specs(sound, patch, fps=fps, seconds=seconds):
                 writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
                 for index, spec in step.pictures:
                     previous = generator.render(spec, previous if spec.feedback > 0 else None)
@@ -104,6 +118,12 @@ def render(
                     if progress is not None:
                         progress(index + 1, step.total)
         part.replace(out)
+    except DamagedSound as damage:
+        if not damage.good_s:
+            raise
+        kept = free_name(out.with_name(f"{out.stem}.part{out.suffix}"))
+        part.replace(kept)
+        raise BadInput(f"{damage} What was made up to there is in {kept}.") from None
     except OSError as error:
         raise BadInput(f"{out} cannot be written ({error.strerror}); choose another place.") from None
     finally:
@@ -153,24 +173,38 @@ def specs(
         Control values by address, the same throughout.
     frames_changed : callable, optional
         Gets each array of heard frames and returns it, changed: to see what a scene does without one of the features.
+
+    Raises
+    ------
+    DamagedSound
+        If the file cannot be read further; everything before the damage has been yielded.
+
+    Notes
+    -----
+    A file that is shorter than it says ends where its sound does, with every picture up to there.
     """
     import soundfile
 
     from analysis.live import LiveAnalyzer
 
     path = _sound_file(source)
-    rate, _, length = _measure(path)
-    length = length if seconds is None else min(length, round(seconds * rate))
-    total = max(1, int(np.ceil(length / rate * fps - 1e-9)))
+    about = measure(path)
+    rate = about.sample_rate
+    length = about.frames if seconds is None else min(about.frames, round(seconds * rate))
+    total = _pictures(length, rate, fps)
     analyzer = LiveAnalyzer(rate, gain_db="auto")
     waiting = analyzer.process(np.zeros(0, np.float32))
     done, index = 0, 0
     with soundfile.SoundFile(str(path)) as file:
         while done < length:
-            block = file.read(min(max(1, round(_BLOCK_S * rate)), length - done), dtype="float32", always_2d=True)
-            if not len(block):
-                break
+            wanted, damaged = min(max(1, round(_BLOCK_S * rate)), length - done), False
+            try:
+                block = file.read(wanted, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                block, damaged = np.zeros((0, about.channels), np.float32), True
             start, done = done, done + len(block)
+            if len(block) < wanted:
+                length, total = done, _pictures(done, rate, fps)
             heard = analyzer.process(block)
             waiting = np.concatenate([waiting, heard if frames_changed is None else frames_changed(heard)])
             pictures = []
@@ -178,13 +212,21 @@ def specs(
                 due = int(np.searchsorted(waiting["time_s"], index / fps, side="right"))
                 pictures.append((index, patch.advance(waiting[:due], control or {}, index / fps)))
                 waiting, index = waiting[due:], index + 1
-            yield Step(block, start, pictures, total)
+            if done:
+                yield Step(block, start, pictures, total)
+            if damaged:
+                raise DamagedSound(path, done / rate)
 
 
-def _generator(model: str, size: tuple[int, int] | None) -> Generator:
+def _pictures(samples: int, rate: int, fps: float) -> int:
+    """Return how many pictures so much sound has; one at least."""
+    return max(1, int(np.ceil(samples / rate * fps - 1e-9)))
+
+
+def _generator(model: str, size: tuple[int, int] | None, runtime: str) -> Generator:
     from engine.generator import Generator
 
-    return Generator.load(model, size=size)
+    return Generator.load(model, size=size, runtime=runtime)
 
 
 def _sound_file(source: str | Path) -> Path:
@@ -196,16 +238,3 @@ def _sound_file(source: str | Path) -> Path:
     if not path.is_file():
         raise BadInput(f"{path} is not a file; give the path of a sound file, or demo.")
     return path
-
-
-def _measure(path: Path) -> tuple[int, int, int]:
-    """Sample rate, channels and length in samples."""
-    import soundfile
-
-    try:
-        info = soundfile.info(str(path))
-    except soundfile.LibsndfileError as error:
-        raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from None
-    if not info.frames:
-        raise BadInput(f"{path} holds no sound; use a file with at least one sample.")
-    return info.samplerate, info.channels, info.frames

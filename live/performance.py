@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +25,7 @@ from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
 from live.control.osc import OscReceiver
 from live.director import Director
-from live.files import write_json
+from live.files import check_writable, write_json
 from live.mailbox import Mailbox
 from live.render import Renderer
 from live.report import report
@@ -39,6 +40,10 @@ __all__ = ["Performance", "PlaySettings"]
 log = logging.getLogger(__name__)
 
 SMALLEST_SIDE = 128
+SIDE_STEP = 16
+VIDEOS = (".mkv", ".mp4")
+HEARD_S = 20.0
+LOADER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,17 @@ class PlaySettings:
         Overrides the scenes' model.
     lora, tiny_autoencoder : str or None
         An LCM-LoRA, and a tiny autoencoder, for a Stable Diffusion model.
+    runtime : str
+        ``auto``, ``eager`` or ``onnx``.
     size : tuple of int or None
         (width, height) of the pictures; None for the model's own.
     steps, seed : int or None
         Override the scenes'.
     display : int
     fullscreen, headless, mute : bool
-    record, report : Path or None
+    record : Path or None
+        A name that is taken gets a number.
+    report : Path or None
     osc : tuple of (str, int) or None
         Where to listen; None for no OSC.
     seconds : float or None
@@ -79,6 +88,7 @@ class PlaySettings:
     model: str | None = None
     lora: str | None = None
     tiny_autoencoder: str | None = None
+    runtime: str = "auto"
     size: tuple[int, int] | None = None
     steps: int | None = None
     seed: int | None = None
@@ -106,7 +116,7 @@ class Performance:
     """
 
     def __init__(self, settings: PlaySettings) -> None:
-        if settings.record is not None and settings.record.suffix not in (".mkv", ".mp4"):
+        if settings.record is not None and settings.record.suffix.lower() not in VIDEOS:
             raise BadInput(f"--record {settings.record}: give a name that ends in .mkv or .mp4.")
         self.settings = settings
         self.bank = SceneBank(settings.scene)
@@ -116,16 +126,22 @@ class Performance:
         self.ears = Ears(settings.input, channels=settings.channels, gain=settings.gain, mute=settings.mute)
         self.renderer = Renderer(self.ears.features.reader(), self._controls, self.pictures)
         self.renderer.on_out_of_memory = self._smaller
+        self.renderer.on_broken_picture = self._tell
         self.director = Director(
             self.board, self.renderer, self.ears, self.bank, seed=settings.seed, steps=settings.steps
         )
+        self.director.recordings.wish = settings.record
+        for path in (settings.record, settings.report):
+            if path is not None:
+                check_writable(path)
         self.osc = OscReceiver(*settings.osc, self.board) if settings.osc else None
         self.failure: Exception | None = None
         self._newest = self.ears.features.reader()
         self._loader = threading.Thread(target=self._load, name="model loader", daemon=True)
-        self._threads = [Supervised("render thread", self._render), Supervised("director", self.director.run)]
+        self._rendering = Supervised("render thread", lambda stop: self.renderer.run(stop, self._rendering.recovered))
+        self._directing = Supervised("director", lambda stop: self.director.run(stop, self._directing.recovered))
         self._ended = threading.Event()
-        self._started_s = now_s()
+        self._loaded_s: float | None = None
 
     # The show ----------------------------------------------------------------------------------------
 
@@ -135,28 +151,41 @@ class Performance:
         Raises
         ------
         BentlightError
-            If the show cannot begin: no model, no display, no such device at all.
+            If the show cannot begin: no model, no display, no such device at all. The report is written all the same.
         """
-        stage = self._stage()
-        asked_to_end = end_on_signals(self.director.quit)
         try:
+            self._play()
+        except Exception as error:
+            self.failure = self.failure or error
+        made = report(self)
+        try:
+            if self.settings.report is not None:
+                write_json(self.settings.report, made)
+        except BentlightError as error:
+            self.failure = self.failure or error
+        if self.failure is not None:
+            raise self.failure
+        return made
+
+    def _play(self) -> None:
+        with ExitStack() as ending:
+            ending.callback(end_on_signals(self.director.quit))
+            ending.callback(self._close)
             if self.osc is not None:
                 self.osc.start()
+            stage = self._stage()
+            ending.callback(stage.close)
             if self._live_input:
                 self.ears.start()
             self._loader.start()
-            for thread in self._threads:
+            for thread in self.threads:
                 thread.start()
             stage.run(self._should_stop)
-        finally:
-            asked_to_end()
-            self._close()
-        if self.failure is not None:
-            raise self.failure
-        made = report(self)
-        if self.settings.report is not None:
-            write_json(self.settings.report, made)
-        return made
+
+    @property
+    def threads(self) -> tuple[Supervised, ...]:
+        """The threads that are started again when they die."""
+        return self._rendering, self._directing
 
     def _controls(self) -> Mapping[str, Value]:
         return self.director.controls()
@@ -182,7 +211,17 @@ class Performance:
         first = self.renderer.stats.first_s
         if self.settings.seconds is not None and first is not None and now_s() - first >= self.settings.seconds:
             return True
-        return self.settings.headless and self.ears.status().state == "ended"
+        return self.settings.headless and self._nobody_can_help()
+
+    def _nobody_can_help(self) -> bool:
+        """Whether a show without a window is over, or waits for what will not come; then `failure` says why."""
+        ears, wish = self.ears.status(), self.director.recordings.wish
+        if ears.state == "failed" and not ears.sample_rate:
+            self.failure = BadInput(ears.message)
+        elif wish is not None and self._loaded_s is not None and now_s() - self._loaded_s > HEARD_S:
+            why = ears.message or "the input gives none"
+            self.failure = BadInput(f"{wish} cannot be recorded, no sound has come for {HEARD_S:.0f} s: {why}")
+        return self.failure is not None or ears.state == "ended"
 
     def _load(self) -> None:
         try:
@@ -193,46 +232,48 @@ class Performance:
                 model,
                 size=self.settings.size,
                 threads=render_threads(),
+                runtime=self.settings.runtime,
                 lora=self.settings.lora,
                 tiny_autoencoder=self.settings.tiny_autoencoder,
             )
+            if self._ended.is_set():
+                return
             self.director.open(generator)
+            if self._ended.is_set():
+                return
             if not self._live_input:
                 self.ears.start()
+            self._loaded_s = now_s()
             self.renderer.generator = generator
-            if self.settings.record is not None:
-                self._record_when_heard()
         except BentlightError as error:
             self.failure = error
         except Exception as error:
             log.exception("the model could not be loaded")
             self.failure = error
 
-    def _record_when_heard(self) -> None:
-        """Begin the recording once the sample rate is known; give up waiting when sound does not come."""
-        deadline = now_s() + 5.0
-        while self.ears.status().sample_rate == 0 and now_s() < deadline:
-            self._ended.wait(0.02)
-        self.director.record(self.settings.record)
-
-    def _render(self, stop: threading.Event) -> None:
-        self.renderer.run(stop)
+    def _tell(self, error: Exception) -> None:
+        self.director.notice(str(error))
 
     def _smaller(self, generator: Generator) -> None:
-        width, height = (max(SMALLEST_SIDE, int(side * 0.75) // 64 * 64) for side in generator.size)
-        if (width, height) == generator.size:
+        size = smaller(generator.size)
+        if size is None:
             raise BadInput("The device has no memory left even for small pictures; close other programs that use it.")
+        width, height = size
         generator.resize(width, height)
         self.director.notice(f"out of memory: pictures are now {width} x {height}")
 
     def _close(self) -> None:
         self._ended.set()
-        for thread in self._threads:
-            thread.stop()
-        self.director.close()
-        if self.osc is not None:
-            self.osc.stop()
-        self.ears.stop()
+        with ExitStack() as steps:  # each is done whatever becomes of the others; the last one added is the first done
+            steps.callback(self.ears.stop)
+            if self.osc is not None:
+                steps.callback(self.osc.stop)
+            steps.callback(self.director.close)
+            for thread in self.threads:
+                steps.callback(thread.stop)
+            if self._loader.is_alive():
+                # A download is not waited for: the loader looks whether the show has ended before it starts anything.
+                self._loader.join(LOADER_S)
 
     # What the HUD shows --------------------------------------------------------------------------------
 
@@ -249,12 +290,26 @@ class Performance:
 
     def warnings(self) -> list[str]:
         """Return every warning of the moment, in plain words."""
-        found = [thread.fault for thread in self._threads if thread.fault]
+        found = [thread.fault for thread in self.threads if thread.fault]
+        if self.osc is not None and not self.osc.stats().alive:
+            found.append("OSC has stopped listening; start the show again to play by OSC")
         return found + self.director.warnings()
 
 
+def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return (width, height) about a quarter smaller, both by one factor; None when `size` is small enough as it is."""
+    factor = max(0.75, SMALLEST_SIDE / min(size))
+    if factor >= 1:
+        return None
+    width, height = (int(side * factor) // SIDE_STEP * SIDE_STEP for side in size)
+    return width, height
+
+
 def end_on_signals(quit_: threading.Event) -> Callable[[], None]:
-    """Let Ctrl-C and SIGTERM end the show in order, recordings finished; a second one ends it at once.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the show in order, recordings finished.
+
+    A second Ctrl-C or SIGTERM ends it at once. A second SIGHUP does not: a terminal that is closed sends several. Where
+    SIGHUP is ignored, as under `nohup`, it stays so.
 
     Returns what puts the former handlers back. Does nothing off the main thread, where Python has no signals.
     """
@@ -262,11 +317,15 @@ def end_on_signals(quit_: threading.Event) -> Callable[[], None]:
         return lambda: None
 
     def ask(number: int, frame: object) -> None:
-        if quit_.is_set():
+        if quit_.is_set() and number != hangup:
             raise KeyboardInterrupt
         quit_.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    hangup = getattr(signal, "SIGHUP", None)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        numbers.append(hangup)
+    before = {number: signal.signal(number, ask) for number in numbers}
 
     def restore() -> None:
         for number, handler in before.items():

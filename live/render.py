@@ -19,6 +19,7 @@ from live.histogram import Histogram
 from live.mailbox import Mailbox
 
 if TYPE_CHECKING:
+    from engine.errors import NotFinite
     from engine.generator import Generator
     from scenes.patch import Patch
 
@@ -27,6 +28,8 @@ __all__ = ["BendTrace", "Hearing", "OnsetTrace", "RenderStats", "Renderer"]
 log = logging.getLogger(__name__)
 
 LOST_AFTER_S = 0.25
+COMPLAIN_EVERY_S = 1.0
+MADE_MOST_S = 1.0
 HOP_S = 256 / 48000
 
 
@@ -41,7 +44,7 @@ class Hearing:
     """Frames for the patch, whether or not sound arrives.
 
     While the ears are lost, resting frames are made at hop rate on the host clock, so that envelopes fall to rest and
-    motion goes on.
+    motion goes on; a second of them at most at a time, so that a machine that slept is not held up by what it missed.
     """
 
     def __init__(self, reader: FeatureReader, clock: Callable[[], float] = now_s) -> None:
@@ -57,6 +60,14 @@ class Hearing:
         """Stream time of the newest frame given out."""
         return float(self._last["time_s"])
 
+    def begin(self) -> None:
+        """Begin now: what was heard or lost so far is passed over."""
+        frames, _ = self._reader.read()
+        self._last = frames[-1].copy() if len(frames) else rest_frame()
+        self._last_host_s = self._clock()
+        self.hops_lost = 0
+        self.resting = False
+
     def visit(self) -> np.ndarray:
         """Return every frame since the last visit, shape (hops,); empty when there is nothing new yet."""
         frames, lost = self._reader.read()
@@ -70,7 +81,9 @@ class Hearing:
         if late_s < (HOP_S if self.resting else LOST_AFTER_S):
             return frames
         self.resting = True
-        hops = max(1, int(late_s / HOP_S))
+        if late_s > MADE_MOST_S:
+            self._last_host_s = now - MADE_MOST_S
+        hops = max(1, int(min(late_s, MADE_MOST_S) / HOP_S))
         made = np.full(hops, rest_frame(), FEATURE_FRAME)
         for name in ("index", "onset_count", "beat_count", "generation"):
             made[name] = self._last[name]
@@ -151,29 +164,38 @@ class Renderer:
         self.listeners: list[Callable[[Picture], None]] = []
         self.onset_listener: Callable[[OnsetTrace], None] | None = None
         self.on_out_of_memory: Callable[[Generator], None] | None = None
+        self.on_broken_picture: Callable[[NotFinite], None] | None = None
         self.hearing = Hearing(reader, clock)
         self.stats = RenderStats()
         self._controls = controls
         self._pictures = pictures
         self._clock = clock
         self._previous: Picture | None = None
+        self._complaint = ("", 0.0)
         self._checksum: int | None = None
         self._spec: FrameSpec | None = None
         self._waiting: list[np.void] = []
+        self._begun = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Make pictures until `stop` is set."""
+    def run(self, stop: threading.Event, well: Callable[[], None] = lambda: None) -> None:
+        """Make pictures until `stop` is set, and call `well` after each."""
         while not stop.is_set():
-            if not self.step():
+            if self.step():
+                well()
+            else:
                 stop.wait(0.001)
 
     def step(self) -> bool:
         """Make one picture; False when there was nothing new to hear, or the picture is frozen."""
-        from engine.errors import OutOfMemory
+        from engine.errors import NotFinite, OutOfMemory
 
         patch, generator = self.patch, self.generator
         if patch is None or generator is None:
             return False
+        if not self._begun:
+            # What was heard while the model was loading belongs to no picture.
+            self.hearing.begin()
+            self._begun = True
         frames = self.hearing.visit()
         if not len(frames):
             return False
@@ -192,6 +214,9 @@ class Renderer:
                 raise
             self.on_out_of_memory(generator)
             return False
+        except NotFinite as error:
+            self._complain(error, begun)
+            return False
         done = self._clock()
         self._pictures.put(picture)
         for listener in self.listeners:
@@ -199,6 +224,13 @@ class Renderer:
         self._account(picture, begun, done, float(frames[-1]["published_s"]))
         self._previous = picture
         return True
+
+    def _complain(self, error: NotFinite, now: float) -> None:
+        """Say that there is no picture to show, once a second while it lasts, and at once when the bend is found."""
+        told, told_s = self._complaint
+        if self.on_broken_picture is not None and (str(error) != told or now - told_s >= COMPLAIN_EVERY_S):
+            self._complaint = (str(error), now)
+            self.on_broken_picture(error)
 
     def _account(self, picture: Picture, begun: float, done: float, published_s: float) -> None:
         stats, spec = self.stats, picture.spec

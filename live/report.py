@@ -15,7 +15,8 @@ def report(performance: Performance) -> dict[str, Any]:
     """Return the numbers of a show, as `--report` writes them.
 
     `pictures` counts new outputs of the generator; `distinct` those that differ from the one before. `seconds` runs
-    from the first picture to the last. Ages are render start minus publication of the newest feature.
+    from the first picture to the last. Ages are render start minus publication of the newest feature. `recording` is
+    how the last recording went, null when there was none; `failure` why the show ended early, or null.
     """
     stats = performance.renderer.stats
     generator = performance.renderer.generator
@@ -33,6 +34,7 @@ def report(performance: Performance) -> dict[str, Any]:
         "steps": patch.scene.steps if patch is not None else 0,
         "scene": performance.bank.current,
         "model": generator.model if generator is not None else None,
+        "runtime": generator.playing if generator is not None else None,
         "onsets_heard": stats.onsets_heard,
         "onsets_shown": stats.onsets_shown,
         "feature_age_ms": stats.feature_age.summary_ms(),
@@ -40,8 +42,25 @@ def report(performance: Performance) -> dict[str, Any]:
         "hops_lost": performance.renderer.hearing.hops_lost,
         "osc_received": osc.received if osc else 0,
         "osc_dropped": osc.dropped_total if osc else 0,
-        "restarts": sum(thread.restarts for thread in performance._threads),
+        "restarts": sum(thread.restarts for thread in performance.threads),
+        "recording": recording(performance),
+        "failure": str(performance.failure) if performance.failure is not None else None,
         "bends": bends(stats),
+    }
+
+
+def recording(performance: Performance) -> dict[str, Any] | None:
+    """Return how the last recording went; None when there was none."""
+    if not performance.director.recordings.done:
+        return None
+    last = performance.director.recordings.done[-1]
+    return {
+        "path": str(last.path),
+        "seconds": round(last.status.seconds, 3),
+        "dropped": last.status.dropped,
+        "skipped": last.status.skipped,
+        "samples_lost": last.status.samples_lost,
+        "error": last.status.error,
     }
 
 

@@ -1,51 +1,73 @@
-"""Which prompts are in the picture: timed ones come by themselves, the others on cue, each with a cross-fade."""
+"""Which prompts are in the picture: on cue, on the way between their times, round a loop, or by ear."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 
 from bentlight.parameter import Value
+from scenes.drift import BeatPhase, CrossFade, Heard, Listener
 from scenes.schema import Scene
+from scenes.sources import VECTORS
 
 __all__ = ["Cues"]
 
-_MOST_IN_A_MIX = 4
+Mix = tuple[tuple[str, float], ...]
 
 
 class Cues:
     """The prompt mix over scene time.
 
-    A cue starts a cross-fade from whatever mix stands at that moment; the new text's share rises as a smoothstep,
-    ``3u² - 2u³`` with ``u`` the elapsed share of the fade. A timed cue starts exactly at its time, however late the
-    next picture comes.
+    A cue starts a cross-fade from whatever mix stands at that moment; the new text's share rises as a smoothstep. A
+    timed cue starts exactly at its time, however late the next picture comes. Where the prompts move by themselves, a
+    cue cross-fades to the same movement some prompts further on.
 
     Parameters
     ----------
     scene : Scene
+
+    Attributes
+    ----------
+    index : int
+        The scene's prompt that was cued last, or by how many prompts a moving list has been moved on.
+    cued : list of (int, float)
+        Every index that was gone to, with its scene time, since this was last emptied.
     """
 
     def __init__(self, scene: Scene) -> None:
+        motion = scene.motion.prompts
+        self._kind, self._blend_s = motion.kind, scene.prompt_blend_s
         self._texts = tuple(prompt.text for prompt in scene.prompts)
-        self._timed = tuple((prompt.at, i) for i, prompt in enumerate(scene.prompts) if prompt.at is not None)
-        self._blend_s = scene.prompt_blend_s
+        self._times = tuple((prompt.at, i) for i, prompt in enumerate(scene.prompts) if prompt.at is not None)
+        self._timed = () if self._kind == "travel" else self._times
+        self._loop = BeatPhase(motion.bars)
+        self._loops_per_s = motion.loops_per_minute / 60
+        self._listener = Listener(
+            motion.by, VECTORS[motion.by], len(self._texts), motion.attack_ms, motion.release_ms, motion.sharpness
+        )
         self.index = 0
         self._next_timed = 0
         while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= 0:
             self.index = self._timed[self._next_timed][1]
             self._next_timed += 1
-        self._from: tuple[tuple[str, float], ...] = ()
-        self._to = self._texts[self.index]
-        self._since_s = float("-inf")
+        self.cued: list[tuple[int, float]] = []
+        self._fade: CrossFade[str | int] = CrossFade(self._item)
         self._typed = ""
         self._seen_index: int | None = None
         self._seen_next: int | None = None
         self._time_s = 0.0
+        self._ahead_s = 0.0
 
     @property
     def text(self) -> str:
         """The text the mix is going to."""
-        return self._to
+        return max(self._texts_of(self._fade.to), key=lambda part: part[1])[0]
+
+    @property
+    def _item(self) -> str | int:
+        """What the fade goes to: a text, or where texts move by themselves, how far these are moved on."""
+        return self._texts[self.index] if self._kind == "cues" else self.index
 
     def carry_over(self, previous: Cues) -> None:
         """Go on from where the cues of the scene's earlier version stand: the same prompt, in its new wording."""
@@ -54,29 +76,68 @@ class Cues:
             self._next_timed += 1
         self.index = min(previous.index, len(self._texts) - 1)
         self._typed, self._seen_index, self._seen_next = previous._typed, previous._seen_index, previous._seen_next
-        self._from, self._to, self._since_s = previous._from, previous._to, previous._since_s
-        self._cue(self._typed or self._texts[self.index], self._time_s)
+        self._loop.turns = previous._loop.turns
+        self._listener.copy_from(previous._listener)
+        item = self._typed or self._item
+        if self._kind == previous._kind and (self._kind == "cues" or self._texts == previous._texts):
+            self._fade.copy_from(previous._fade)
+            self._fade.cue(item, self._time_s, self._blend_s)
+        else:
+            standing: tuple[tuple[str | int, float], ...] = previous.mix(self._time_s)
+            self._fade.begin(standing, item, self._time_s, self._blend_s)
 
-    def advance(self, time_s: float, control: Mapping[str, Value]) -> None:
-        """Let every cue up to `time_s` happen: timed ones in order, then what the performer asked for."""
+    def step(self, heard: Heard) -> None:
+        """Take in a hop."""
+        if self._kind == "loop":
+            self._loop.step(heard)
+            self._loop.set_rate(self._loops_per_s, heard.tempo, heard.speed)
+        elif self._kind == "mixture":
+            self._listener.step(heard)
+
+    def advance(self, time_s: float, control: Mapping[str, Value], ahead_s: float = 0.0) -> None:
+        """Let every cue up to `time_s`, which is `ahead_s` after the newest hop, happen: timed ones, then the rest."""
         self._time_s = max(self._time_s, time_s)
+        self._ahead_s = ahead_s
         while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= time_s:
             at, index = self._timed[self._next_timed]
             self._next_timed += 1
-            self.index = index
-            if not self._typed:
-                self._cue(self._texts[index], float(at))
+            self._go(index, float(at))
         self._performer(time_s, control)
 
-    def mix(self, time_s: float, to_next: float = 0.0) -> tuple[tuple[str, float], ...]:
+    def mix(self, time_s: float, to_next: float = 0.0) -> Mix:
         """Return texts and weights, which sum to 1; `to_next` is the share given to the next prompt of the list."""
-        mix = self._standing(time_s)
+        mix = _summed((text, part * w) for item, w in self._fade.mix(time_s) for text, part in self._texts_of(item))
         if to_next > 0 and len(self._texts) > 1:
             following = self._texts[(self.index + 1) % len(self._texts)]
-            shares = {text: weight * (1 - to_next) for text, weight in mix}
-            shares[following] = shares.get(following, 0.0) + to_next
-            mix = tuple(shares.items())
+            mix = _summed([*((text, weight * (1 - to_next)) for text, weight in mix), (following, to_next)])
         return mix
+
+    def _texts_of(self, item: str | int) -> Mix:
+        """What an item of the fade stands for at present."""
+        if isinstance(item, str):
+            return ((item, 1.0),)
+        if self._kind == "mixture":
+            rest, shares = self._listener.shares()
+            return _summed([(self._texts[item % len(self._texts)], rest), *zip(self._texts, shares, strict=True)])
+        texts, place = self._list()
+        place = min(place + item, len(texts) - 1) if self._kind == "travel" else (place + item) % len(texts)
+        first = min(math.floor(place), len(texts) - 1)
+        share = place - first
+        return _summed([(texts[first], 1 - share), (texts[(first + 1) % len(texts)], share)])
+
+    def _list(self) -> tuple[tuple[str, ...], float]:
+        """The texts that move by themselves, and the place among them."""
+        if self._kind == "loop":
+            return self._texts, self._loop.ahead(self._ahead_s) % 1.0 * len(self._texts)
+        times = [float(at) for at, _ in self._times if at is not None]
+        last = bisect_right(times, self._time_s) - 1
+        if last < 0:
+            place = 0.0
+        elif last + 1 >= len(times):
+            place = float(last)
+        else:
+            place = last + (self._time_s - times[last]) / (times[last + 1] - times[last])
+        return tuple(self._texts[i] for _, i in self._times), place
 
     def _performer(self, time_s: float, control: Mapping[str, Value]) -> None:
         index = _whole(control.get("/prompt/index"))
@@ -84,7 +145,7 @@ class Cues:
             first = self._seen_index is None
             self._seen_index = index
             if not (first and index == 0):  # 0 at the first visit is a control at rest, no cue
-                self._go(index, time_s)
+                self._go(index - (math.floor(self._list()[1]) if self._kind in ("travel", "loop") else 0), time_s)
         count = _whole(control.get("/prompt/next"))
         if count is not None:
             if self._seen_next is not None and count > self._seen_next:
@@ -94,31 +155,22 @@ class Cues:
         typed = typed.strip() if isinstance(typed, str) else ""
         if typed != self._typed:
             self._typed = typed
-            self._cue(typed or self._texts[self.index], time_s)
+            self._fade.cue(typed or self._item, time_s, self._blend_s)
 
     def _go(self, index: int, time_s: float) -> None:
         self.index = index % len(self._texts)
+        self.cued.append((self.index, time_s))
         if not self._typed:
-            self._cue(self._texts[self.index], time_s)
+            self._fade.cue(self._item, time_s, self._blend_s)
 
-    def _cue(self, text: str, time_s: float) -> None:
-        if text == self._to:
-            return
-        mix = sorted(self._standing(time_s), key=lambda part: -part[1])[:_MOST_IN_A_MIX]
-        whole = sum(weight for _, weight in mix)
-        self._from = tuple((t, w / whole) for t, w in mix)
-        self._to, self._since_s = text, time_s
 
-    def _standing(self, time_s: float) -> tuple[tuple[str, float], ...]:
-        elapsed = (time_s - self._since_s) / self._blend_s if self._blend_s > 0 else 1.0
-        if elapsed >= 1 or not self._from:
-            return ((self._to, 1.0),)
-        share = max(0.0, elapsed)
-        share = share * share * (3 - 2 * share)
-        shares = {self._to: share}
-        for text, weight in self._from:
-            shares[text] = shares.get(text, 0.0) + weight * (1 - share)
-        return tuple((text, weight) for text, weight in shares.items() if weight > 0)
+def _summed(parts: Iterable[tuple[str, float]]) -> Mix:
+    """Texts with the sums of their weights, without those of no weight."""
+    shares: dict[str, float] = {}
+    for text, weight in parts:
+        if weight > 0:
+            shares[text] = shares.get(text, 0.0) + weight
+    return tuple(shares.items())
 
 
 def _whole(value: Value | None) -> int | None:

@@ -147,13 +147,15 @@ def _short(value: object) -> str:
 
 def _keys(place: Place) -> list[str]:
     """Keys that are known where the key at the end of `place` was found."""
-    from scenes import schema
+    from scenes import motion, schema
 
     part: dict[str, type[BaseModel]] = {
         "prompts": schema.Prompt,
-        "motion": schema.Motion,
+        "motion": motion.Motion,
         "bends": schema.BendEntry,
         "routes": schema.Route,
     }
     model: type[BaseModel] = part.get(str(place[0]), Scene) if len(place) > 1 else Scene
+    if len(place) > 2 and place[0] == "motion":
+        model = motion.NoiseMotion if place[1] == "noise" else motion.PromptMotion
     return [field.alias or name for name, field in model.model_fields.items()]

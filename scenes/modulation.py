@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Envelope", "Follower", "Hit", "shape", "span", "sway", "to_unit"]
+__all__ = ["Envelope", "Follower", "Hit", "left", "shape", "span", "sway", "to_unit"]
 
 _LOG_GAIN = 9.0
 
@@ -62,7 +62,7 @@ class Envelope(Protocol):
         ...
 
 
-def _left(dt_s: float, tau_s: float) -> float:
+def left(dt_s: float, tau_s: float) -> float:
     """Share of a distance left after `dt_s` with the time constant `tau_s`: ``exp(-dt / tau)``; none when tau is 0."""
     return math.exp(-dt_s / tau_s) if tau_s > 0 else 0.0
 
@@ -85,7 +85,7 @@ class Follower:
     def step(self, value: float, dt_s: float) -> float:
         """Advance by one hop; return the level at its end."""
         tau_s = self.attack_s if value > self.level else self.release_s
-        self.level = value + (self.level - value) * _left(dt_s, tau_s)
+        self.level = value + (self.level - value) * left(dt_s, tau_s)
         return self.level
 
 
@@ -127,13 +127,13 @@ class Hit:
         if dt_s <= 0:
             return
         peak = self._peak
-        self._peak = peak * _left(dt_s, tau_s)
+        self._peak = peak * left(dt_s, tau_s)
         if self.attack_s <= 0:
             self.level = self._peak
         elif math.isinf(tau_s) or tau_s <= 0:
-            self.level = self._peak + (self.level - self._peak) * _left(dt_s, self.attack_s)
+            self.level = self._peak + (self.level - self._peak) * left(dt_s, self.attack_s)
         elif math.isclose(tau_s, self.attack_s, rel_tol=1e-6):
-            self.level = (self.level + peak * dt_s / tau_s) * _left(dt_s, tau_s)
+            self.level = (self.level + peak * dt_s / tau_s) * left(dt_s, tau_s)
         else:
             part = peak * tau_s / (tau_s - self.attack_s)
-            self.level = part * _left(dt_s, tau_s) + (self.level - part) * _left(dt_s, self.attack_s)
+            self.level = part * left(dt_s, tau_s) + (self.level - part) * left(dt_s, self.attack_s)

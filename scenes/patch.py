@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter, Value
-from engine.spec import FrameSpec
+from engine.spec import FrameSpec, NoisePath
 from scenes.controls import CONTROLS
 from scenes.cues import Cues
+from scenes.drift import GAP_S, HOP_S, Heard, smoothstep
 from scenes.modulation import Envelope, Follower, Hit, shape, span, sway, to_unit
-from scenes.schema import TARGETS, Route, Scene
+from scenes.motion import AMOUNTS, TARGETS
+from scenes.schema import Route, Scene
 from scenes.sources import SOURCES, SWAY
+from scenes.wander import Wander
 
 __all__ = ["Patch"]
 
-_GAP_S = 0.1
-_HOP_S = 256 / 48_000
+_FADE_S = 2.0
+"""Length of the cross-fade from one way of the noise to another, when the scene's file was edited."""
 
 
 class _Voice:
@@ -88,13 +92,14 @@ class Patch:
         self._voices = tuple(_Voice(route) for route in scene.routes)
         self._cues = Cues(scene)
         self._start_s = start_s
+        self._time_s = start_s or 0.0
         self._hop_s = start_s
         """Stream time of the newest hop that was taken in."""
-        self._turns = 0.0
-        self._seeds = 0.0
-        self._turn_rate = 0.0
-        self._seed_rate = 0.0
-        """Per second, from the newest hop on; motion goes on at this speed until the next."""
+        self._wander = Wander(scene.motion, len(scene.prompts), self._seed)
+        self._leaving: tuple[tuple[Wander, float], ...] = ()
+        """Ways of the noise that are left, each with the scene time at which it began to be."""
+        self._amounts = {target: scene.motion.noise.resting(target) for target in AMOUNTS}
+        self._left_amounts, self._left_s = self._amounts, -math.inf
 
     @property
     def levels(self) -> dict[str, float]:
@@ -129,16 +134,25 @@ class Patch:
             self._hop_s = self._start_s
         amounts = [self._number(control, v.amount_address) * self._number(control, "/intensity") for v in self._voices]
         speed = self._number(control, "/motion")
-        if self._turn_rate == 0.0 and self._seed_rate == 0.0:
-            self._set_rates(amounts, speed)
+        if self._wander.stands:
+            self._set_rates(amounts, speed, 0.0)
         self._hear(frames, amounts, speed)
+        self._time_s = time_s
         return self._spec(control, amounts, time_s)
 
     def carry_over(self, previous: Patch) -> None:
-        """Go on where `previous` stands, as after its file was edited: clock, walk, prompt, followers of one name."""
+        """Go on where `previous` stands, as after its file was edited: clock, walk, prompt, followers of one name.
+
+        A noise that goes another way from now on cross-fades from the old one.
+        """
         self._start_s, self._hop_s = previous._start_s, previous._hop_s
-        self._turns, self._seeds = previous._turns, previous._seeds
-        self._turn_rate, self._seed_rate = previous._turn_rate, previous._seed_rate
+        self._time_s = previous._time_s
+        self._wander.carry_over(previous._wander)
+        now_s = max(0.0, previous._time_s - (previous._start_s or 0.0))
+        self._leaving = previous._leaving
+        if not self._wander.same_way(previous._wander):
+            self._leaving = (*self._leaving, (previous._wander, now_s))
+        self._left_amounts, self._left_s = previous._amounts, now_s
         self._cues.carry_over(previous._cues)
         standing = {voice.route.name: voice for voice in previous._voices}
         for voice in self._voices:
@@ -150,32 +164,46 @@ class Patch:
         if not len(frames):
             return
         columns = [voice.read(frames) for voice in self._voices]
+        tempos, phases = _finite(frames["tempo"]), _finite(frames["beat_phase"])
+        vectors = {name: _finite(frames[name]) for name in self._needed()}
+        wanders = self._wanders()
         assert self._hop_s is not None
         first_s = float(frames["time_s"][0])
-        if first_s < self._hop_s - _GAP_S:
+        if first_s < self._hop_s - GAP_S:
             # The stream's clock began again, as when the first sound comes after pictures went on without any.
-            back_s = self._hop_s - (first_s - _HOP_S)
+            back_s = self._hop_s - (first_s - HOP_S)
             self._hop_s -= back_s
+            self._time_s -= back_s
             self._start_s = (self._start_s or 0.0) - back_s
         for hop, time_s in enumerate(frames["time_s"].tolist()):
             dt_s = max(0.0, time_s - self._hop_s) if math.isfinite(time_s) else 0.0
-            self._turns += self._turn_rate * dt_s
-            self._seeds += self._seed_rate * dt_s
+            heard = Heard(dt_s, tempos[hop], phases[hop], speed, {name: v[hop] for name, v in vectors.items()})
+            for wander in wanders:
+                wander.step(heard)
+            self._cues.step(heard)
             for voice, column in zip(self._voices, columns, strict=True):
-                if dt_s > _GAP_S:  # nothing was heard in between, so that part counts as rest
-                    voice.envelope.step(voice.rest, dt_s - _HOP_S)
-                    voice.envelope.step(column[hop], _HOP_S)
+                if dt_s > GAP_S:  # nothing was heard in between, so that part counts as rest
+                    voice.envelope.step(voice.rest, dt_s - HOP_S)
+                    voice.envelope.step(column[hop], HOP_S)
                 else:
                     voice.envelope.step(column[hop], dt_s)
             self._hop_s += dt_s
-            self._set_rates(amounts, speed)
+            self._set_rates(amounts, speed, tempos[hop])
 
-    def _set_rates(self, amounts: list[float], speed: float) -> None:
-        motion = self.scene.motion
-        turns = motion.noise_turns_per_minute + self._added("noise/rate", amounts, self._hop_s or 0.0)
-        seeds = motion.seeds_per_minute + self._added("seed/rate", amounts, self._hop_s or 0.0)
-        self._turn_rate = TARGETS["noise/rate"].clamp(turns) / 60 * speed
-        self._seed_rate = TARGETS["seed/rate"].clamp(seeds) / 60 * speed
+    def _set_rates(self, amounts: list[float], speed: float, tempo: float) -> None:
+        turns = self._added("noise/rate", amounts, self._hop_s or 0.0)
+        seeds = self._added("seed/rate", amounts, self._hop_s or 0.0)
+        for wander in self._wanders():
+            wander.set_rates(turns, seeds, speed, tempo)
+
+    def _wanders(self) -> tuple[Wander, ...]:
+        return (*(wander for wander, _ in self._leaving), self._wander)
+
+    def _needed(self) -> set[str]:
+        """Features of several values that something follows."""
+        noises, prompts = (wander.motion.noise for wander in self._wanders()), self.scene.motion.prompts
+        needed = {noise.by for noise in noises if noise.kind == "mixture"}
+        return needed | {prompts.by} if prompts.kind == "mixture" else needed
 
     def _added(self, target: str, amounts: list[float], time_s: float) -> float:
         """Sum of what the routes to `target` add."""
@@ -189,12 +217,9 @@ class Patch:
         assert self._start_s is not None
         assert self._hop_s is not None
         ahead_s = max(0.0, time_s - self._hop_s)
-        turns = self._turns + self._turn_rate * ahead_s
-        seeds = self._seeds + self._seed_rate * ahead_s
-        angle = 2 * math.pi * (turns % 1.0) + self._added("noise/angle", amounts, time_s)
-        seed = (int(self._number(control, "/seed")) or self._seed) + math.floor(seeds)
         scene_s = max(0.0, time_s - self._start_s)
-        self._cues.advance(scene_s, control)
+        self._cues.advance(scene_s, control, ahead_s)
+        noise = self._noise(control, amounts, time_s, ahead_s)
         to_next = TARGETS["prompt/blend"].clamp(self._added("prompt/blend", amounts, time_s))
         feedback = self._number(control, "/feedback") + self._added("feedback/amount", amounts, time_s)
         sums = dict.fromkeys((target for _, target, _, _ in self._slots), 0.0)
@@ -205,16 +230,66 @@ class Patch:
         return FrameSpec(
             time_s=time_s,
             prompts=self._cues.mix(scene_s, to_next),
-            seed=seed,
-            seed_to=seed + 1,
-            seed_blend=seeds - math.floor(seeds),
-            angle=angle,
             steps=int(self._number(control, "/steps")),
             guidance=self._number(control, "/guidance"),
             feedback=TARGETS["feedback/amount"].clamp(feedback),
             plan=self.plan,
             values=values,
+            blending=self.scene.motion.prompts.blending,
+            **noise,
         )
+
+    def _noise(
+        self, control: Mapping[str, Value], amounts: list[float], time_s: float, ahead_s: float
+    ) -> dict[str, Any]:
+        """The spec's fields that say where the starting noise comes from."""
+        assert self._start_s is not None
+        scene_s = max(0.0, time_s - self._start_s)
+        for index, cued_s in self._cues.cued:
+            for wander in self._wanders():
+                wander.cue(index, cued_s)
+        self._cues.cued.clear()
+        base = int(self._number(control, "/seed")) or self._seed
+        angle = self._added("noise/angle", amounts, time_s)
+        self._amounts = self._noise_amounts(control, amounts, time_s, scene_s)
+        path = self._wander.path(base, ahead_s, angle, scene_s, self._amounts)
+        anchors = self.scene.motion.noise.anchors
+        pulls = zip(anchors, (self._amounts["noise/pull"], self._amounts["noise/pull2"]), strict=False)
+        fields: dict[str, Any] = {"still": self._amounts["noise/still"], "pulls": tuple(p for p in pulls if p[1] > 0)}
+        paths = self._fading(path, ahead_s, angle, scene_s)
+        if len(paths) == 1 and path.kind == "walk":
+            seed, seed_to = path.seeds
+            turned = 2 * math.pi * path.turns
+            return fields | {"seed": seed, "seed_to": seed_to, "seed_blend": path.blend, "angle": turned}
+        return fields | {"seed": base, "seed_to": base, "paths": paths}
+
+    def _noise_amounts(
+        self, control: Mapping[str, Value], amounts: list[float], time_s: float, scene_s: float
+    ) -> dict[str, float]:
+        """Where the targets of the noise stand; after an edit they go there from where they stood."""
+        noise = self.scene.motion.noise
+        share = smoothstep((scene_s - self._left_s) / _FADE_S)
+        found: dict[str, float] = {}
+        for target, parameter in AMOUNTS.items():
+            value = noise.resting(target)
+            if target in noise.moves:
+                value = parameter.clamp(self._number(control, f"/{target}") + self._added(target, amounts, time_s))
+            found[target] = value if share == 1 else value * share + self._left_amounts[target] * (1 - share)
+        return found
+
+    def _fading(
+        self, path: NoisePath, ahead_s: float, angle: float, scene_s: float
+    ) -> tuple[tuple[NoisePath, float], ...]:
+        """The path, and those that are left but not gone, each with its share over what stands before it."""
+        done = [i for i, (_, left_s) in enumerate(self._leaving) if scene_s >= left_s + _FADE_S]
+        if done:
+            self._leaving = self._leaving[done[-1] + 1 :]
+        paths: list[tuple[NoisePath, float]] = []
+        share = 1.0
+        for wander, left_s in self._leaving:
+            paths.append((wander.path(wander.base, ahead_s, angle, scene_s, self._amounts), share))
+            share = smoothstep((scene_s - left_s) / _FADE_S)
+        return (*paths, (path, share))
 
     def _number(self, control: Mapping[str, Value], address: str) -> float:
         parameter = self.parameters[address]
@@ -226,12 +301,21 @@ class Patch:
         return float(parameter.default)
 
 
+def _finite(column: np.ndarray) -> list[Any]:
+    """A feature's values over the hops; what is not finite counts as 0."""
+    found: list[Any] = np.nan_to_num(column.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).tolist()
+    return found
+
+
 def _parameters(scene: Scene) -> dict[str, Parameter]:
     found = CONTROLS | {
         "/steps": Parameter("steps", scene.steps, 1, 8, "", "denoising steps", "int"),
         "/guidance": Parameter("guidance", scene.guidance, 0.0, 20.0, "", "guidance scale; 1 or less means none"),
         "/feedback": Parameter("feedback", scene.feedback, 0.0, 0.95, "", "share of the last picture in the next"),
     }
+    noise = scene.motion.noise
+    for target in sorted(noise.moves):
+        found[f"/{target}"] = replace(AMOUNTS[target], default=noise.resting(target))
     for route in scene.routes:
         found[f"/route/{route.name}/amount"] = Parameter(
             "amount", 1.0, 0.0, 2.0, "", f"how much {route.source} moves {route.to}"

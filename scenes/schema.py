@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from engine.bends import OPERATORS, Bend, BendPlan, site_kind
+from scenes.fields import Clock, Milliseconds, Name, Number, Part, Range, Seed, Text, Whole
+from scenes.motion import TARGETS, Motion, motion_faults, moved_nothing
 from scenes.sources import SOURCES, SWAY, did_you_mean
 
 __all__ = ["CURVES", "TARGETS", "BendEntry", "Motion", "Prompt", "Route", "Scene"]
 
 CURVES = ("linear", "square", "sqrt", "log", "exp")
-
-TARGETS: dict[str, Parameter] = {
-    "noise/rate": Parameter(
-        "rate", 0.0, -60.0, 60.0, "turns/min", "added to the speed of the noise walk; it is summed up, never jumps"
-    ),
-    "noise/angle": Parameter(
-        "angle", 0.0, -2 * math.pi, 2 * math.pi, "rad", "added to the place on the noise walk: the form itself moves"
-    ),
-    "seed/rate": Parameter("rate", 0.0, 0.0, 60.0, "seeds/min", "added to the speed of the walk from seed to seed"),
-    "prompt/blend": Parameter("blend", 0.0, 0.0, 1.0, "", "share of the next prompt in the picture"),
-    "feedback/amount": Parameter("amount", 0.0, 0.0, 0.95, "", "added to the share of the last picture"),
-}
-"""What a route can move beside the bends' parameters."""
 
 _RESERVED = frozenset(address.split("/")[0] for address in TARGETS)
 _SITES = (
@@ -38,25 +25,8 @@ _SITES = (
     *(f"unet.{part}.{i}" for part in ("down", "up", "skip") for i in range(4)),
     *(f"decoder.{i}" for i in range(10)),
 )  # fmt: skip
-_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d(?:\.\d{1,3})?)")
-_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 # A hub id or builtin; never something that could be read as a path out of the current folder.
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$"
-
-_LIMITS = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, strict=False)
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool | str):
-        raise ValueError(f"{repr(value)[:40]} is no number")
-    return value
-
-
-def _clock(value: object) -> object:
-    """``m:ss`` as people write places in a track, or seconds."""
-    if isinstance(value, str) and (match := _CLOCK.fullmatch(value)):
-        return int(match[1]) * 60 + float(match[2])
-    return _number(value)
 
 
 def _curve(value: object) -> object:
@@ -68,50 +38,35 @@ def _curve(value: object) -> object:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
-Whole = Annotated[int, BeforeValidator(_number)]
-Text = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
-Name = Annotated[str, Field(strict=True, pattern=_NAME)]
-Milliseconds = Annotated[Number, Field(ge=0, le=20_000)]
-Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
-Range = tuple[Annotated[Number, Field(ge=-24_000, le=24_000)], Annotated[Number, Field(ge=-24_000, le=24_000)]]
-
-
-class _Part(BaseModel):
-    model_config = _LIMITS
-
-
-class Prompt(_Part):
+class Prompt(Part):
     """A text to draw; with `at` it comes by itself at that many seconds of the scene, else on cue (Tab)."""
 
     text: Text
-    at: Annotated[float | None, BeforeValidator(lambda v: v if v is None else _clock(v)), Field(ge=0, le=86_400)] = None
+    at: Clock = None
 
 
-class Motion(_Part):
-    """The drift that never stops.
+def _share(value: object) -> object:
+    """One place, which YAML reads as a number, in the words of `Bend`."""
+    return f"{value:.3f}" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
-    Attributes
-    ----------
-    noise_turns_per_minute : float
-        Speed of the circular noise walk [0.05 to 30]; one turn returns to the same noise.
-    seeds_per_minute : float
-        Speed of the walk from the noise of one seed to that of the next [0 to 60].
+
+class BendEntry(Part):
+    """A bend, the part of its site that it may touch, and where its parameters rest; those not set rest at neutral.
+
+    The selections are those of `engine.bends.Bend`.
     """
-
-    noise_turns_per_minute: Annotated[Number, Field(ge=0.05, le=30)] = 0.5
-    seeds_per_minute: Annotated[Number, Field(ge=0, le=60)] = 0.0
-
-
-class BendEntry(_Part):
-    """A bend and the values at which its parameters rest; those not set rest at neutral."""
 
     name: Name
     operator: Annotated[str, Field(strict=True, max_length=40)]
-    site: Annotated[str, Field(strict=True, max_length=60)]
+    site: Annotated[str, Field(strict=True, max_length=120)]
     channels: Annotated[str, Field(strict=True, max_length=40)] = "all"
     seed: Seed = 0
-    set_: dict[str, Number] = Field(default_factory=dict, alias="set", max_length=8)
+    rows: Annotated[str, BeforeValidator(_share), Field(max_length=40)] = "all"
+    columns: Annotated[str, BeforeValidator(_share), Field(max_length=40)] = "all"
+    mask: Annotated[str, Field(strict=True, max_length=40)] = "all"
+    sparse: Annotated[Number, Field(ge=0, le=1)] = 1.0
+    plane: Annotated[str, Field(strict=True, max_length=20)] = ""
+    set_: dict[str, Number] = Field(default_factory=dict, alias="set", max_length=20)
 
     @field_validator("operator")
     @classmethod
@@ -132,7 +87,18 @@ class BendEntry(_Part):
     @property
     def bend(self) -> Bend:
         """The engine's form of it."""
-        return Bend(self.name, self.operator, self.site, self.channels, self.seed)
+        return Bend(
+            self.name,
+            self.operator,
+            self.site,
+            self.channels,
+            self.seed,
+            rows=self.rows,
+            columns=self.columns,
+            mask=self.mask,
+            sparse=self.sparse,
+            plane=self.plane,
+        )
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -144,7 +110,7 @@ class BendEntry(_Part):
         return float(self.set_.get(name, float(self.parameters[name].default)))
 
 
-class Route(_Part):
+class Route(Part):
     """A heard feature moving a parameter: source → range → envelope → curve → what is added to the target.
 
     Attributes
@@ -214,7 +180,7 @@ class Route(_Part):
         return (self.release_ms if self.release_ms is not None else 200.0 if self.mode == "follow" else 250.0) / 1000
 
 
-class Scene(_Part):
+class Scene(Part):
     """A scene file, checked whole."""
 
     name: Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -272,7 +238,9 @@ def _faults(scene: Scene) -> Any:
         try:
             _ = entry.bend
         except BadInput as error:
-            key = "channels" if str(error).startswith("channels") else "site"
+            # Such a message begins with the field that it is about, if it is about one.
+            word = str(error).split(" ", 1)[0]
+            key = word if word in BendEntry.model_fields else "site"
             yield ("bends", i, key), str(error)
         for key, value in entry.set_.items():
             if key not in entry.parameters:
@@ -284,6 +252,8 @@ def _faults(scene: Scene) -> Any:
             except BadInput as error:
                 yield ("bends", i, "set", key), str(error)
     yield from _prompt_faults(scene)
+    timed = sum(prompt.at is not None for prompt in scene.prompts)
+    yield from motion_faults(scene.motion, timed, len(scene.prompts))
     yield from _route_faults(scene)
 
 
@@ -311,6 +281,8 @@ def _route_faults(scene: Scene) -> Any:
             continue
         if route.to == "prompt/blend" and len(scene.prompts) < 2:
             yield ("routes", i, "to"), "prompt/blend needs at least two prompts; this scene has one."
+        elif useless := moved_nothing(scene.motion, route.to):
+            yield ("routes", i, "to"), useless
         if route.source == SWAY and route.mode == "hit":
             yield ("routes", i, "mode"), "sway has no hits; use mode follow."
         target = targets[route.to]

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.frame import FEATURES, Field
 from bentlight.errors import BadInput
 
-__all__ = ["SOURCES", "SWAY", "Source", "did_you_mean", "source"]
+__all__ = ["SOURCES", "SWAY", "VECTORS", "Source", "did_you_mean", "source"]
 
 SWAY = "sway"
 """The source that hears nothing: a raised cosine of scene time, so that a bend drifts in silence too."""
@@ -58,6 +58,9 @@ def _all_sources() -> dict[str, Source]:
 
 SOURCES: dict[str, Source] = _all_sources()
 """Every source by name."""
+
+VECTORS: dict[str, int] = {field.name: field.size for field in FEATURES if field.size > 1}
+"""Features of several values, with how many: what a mixture can follow."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from bentlight.errors import BadInput
-from engine.bends.kernels import Setting, bend_activation, choose_channels, settle
-from engine.bends.plan import Bend, BendPlan
+from engine.bends.kernels import Setting, bend_activation, settle
+from engine.bends.plan import Bend, BendPlan, site_kind
+from engine.bends.selection import check_bend
+from engine.bends.weights import WeightSeat, find_weight
 from engine.sites import Measure, ModuleSite
 
 __all__ = ["BendRuntime", "CompiledPlan", "SeatedBend"]
@@ -26,25 +28,38 @@ class SeatedBend:
     ----------
     bend : Bend
     parameters : sequence of 0-d Tensor
-    sd : float
-        The site's standard deviation.
+    measure : Measure
+        The site's.
     """
 
-    def __init__(self, bend: Bend, parameters: Sequence[Tensor], sd: float) -> None:
-        self._bend, self._parameters, self._sd = bend, tuple(parameters), sd
+    def __init__(self, bend: Bend, parameters: Sequence[Tensor], measure: Measure) -> None:
+        self._bend, self._parameters, self._measure = bend, tuple(parameters), measure
         self._settings: dict[tuple, Setting] = {}
 
     def __call__(self, x: Tensor, sd: float | None = None) -> Tensor:
         """Bend an activation (batch, channel, height, width); `sd` overrides the site's own."""
-        key = (x.shape[1:], x.dtype)
+        # Plain numbers, also while a graph is traced.
+        shape = tuple(int(n) for n in x.shape)
+        key = (shape[1:], x.dtype)
         setting = self._settings.get(key)
         if setting is None:
-            setting = self._settings[key] = settle(self._bend, x.shape, x.dtype, x.device)
-        return bend_activation(self._bend.operator, x, self._parameters, setting, self._sd if sd is None else sd)
+            setting = settle(self._bend, shape, x.dtype, x.device, self._measure.clusters)
+            self._settings[key] = setting
+        sd = self._measure.sd if sd is None else sd
+        return bend_activation(self._bend.operator, x, self._parameters, setting, sd)
 
 
 class CompiledPlan:
     """A plan made ready for one model.
+
+    Parameters
+    ----------
+    plan : BendPlan
+    measures : mapping of str to Measure
+        Channels and standard deviation of every site that activations can be bent at.
+    device : torch.device
+    modules : mapping of str to ModuleSite or None
+        The sites inside the networks, where their weights may be bent too; None where they may not.
 
     Attributes
     ----------
@@ -53,9 +68,23 @@ class CompiledPlan:
         One float32 value per slot of the plan, on the model's device. All bends read from it.
     seats : dict
         For each bent site its bends, in the order in which they act.
+    weights : dict
+        The same for each bent weight tensor.
+
+    Raises
+    ------
+    BadInput
+        If a bend names a site, channels or groups of channels that the model lacks, or weights where they cannot
+        be bent.
     """
 
-    def __init__(self, plan: BendPlan, measures: Mapping[str, Measure], device: torch.device) -> None:
+    def __init__(
+        self,
+        plan: BendPlan,
+        measures: Mapping[str, Measure],
+        device: torch.device,
+        modules: Mapping[str, ModuleSite] | None = None,
+    ) -> None:
         self.plan = plan
         self.bank = torch.tensor(plan.neutral, dtype=torch.float32, device=device)
         self.seats: dict[str, list[SeatedBend]] = {}
@@ -63,15 +92,30 @@ class CompiledPlan:
         self._rest = np.array(plan.neutral, dtype=np.float32)
         self._low = np.array([-np.inf if p.low is None else p.low for p in parameters], dtype=np.float32)
         self._high = np.array([np.inf if p.high is None else p.high for p in parameters], dtype=np.float32)
+        self.weights: dict[str, WeightSeat] = {}
+        self._slots: dict[str, list[int]] = {}
         start = 0
         for bend in plan.bends:
+            views = [self.bank[start + i] for i in range(len(bend.parameters))]
+            slots = range(start, start + len(views))
+            start += len(views)
+            if site_kind(bend.site) == "weights":
+                self._sit_on_weights(bend, views, modules)
+                self._slots.setdefault(bend.site, []).extend(slots)
+                continue
             measure = measures.get(bend.site)
             if measure is None:
                 raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {_list(measures)}.")
-            choose_channels(bend.channels, measure.channels, bend.seed)
-            views = [self.bank[start + i] for i in range(len(bend.parameters))]
-            start += len(views)
-            self.seats.setdefault(bend.site, []).append(SeatedBend(bend, views, measure.sd))
+            check_bend(bend, measure)
+            self.seats.setdefault(bend.site, []).append(SeatedBend(bend, views, measure))
+
+    def _sit_on_weights(self, bend: Bend, views: Sequence[Tensor], modules: Mapping[str, ModuleSite] | None) -> None:
+        if modules is None:
+            raise BadInput(f"the bend {bend.name} bends weights, which only eager PyTorch can.")
+        site = find_weight(bend.site, modules)
+        check_bend(bend, site.measure)
+        seat = self.weights.setdefault(bend.site, WeightSeat(site))
+        seat.append(SeatedBend(bend, views, site.measure))
 
     def write(self, values: Sequence[float]) -> None:
         """Set every value at once; one out of range is moved into it, one that is not finite becomes neutral.
@@ -88,6 +132,14 @@ class CompiledPlan:
         wanted = np.asarray(values, dtype=np.float32)
         wanted = np.where(np.isfinite(wanted), wanted, self._rest).clip(self._low, self._high)
         self.bank.copy_(torch.from_numpy(wanted))
+        for site, seat in self.weights.items():
+            slots = self._slots[site]
+            seat.write(tuple(wanted[slots].tolist()), tuple(self._rest[slots].tolist()))
+
+    def release(self) -> None:
+        """Put bent weights back as they were loaded."""
+        for seat in self.weights.values():
+            seat.release()
 
     def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
         """Pass an activation through the bends at `site`; without any it is returned as it is."""
@@ -143,7 +195,7 @@ class BendRuntime:
         with self._lock:
             compiled = self._kept.get(plan)
             if compiled is None:
-                compiled = self._kept[plan] = CompiledPlan(plan, measures, self._device)
+                compiled = self._kept[plan] = CompiledPlan(plan, measures, self._device, self._sites)
                 self.compilations += 1
                 if len(self._kept) > self._limit:
                     self._kept.popitem(last=False)
@@ -156,6 +208,7 @@ class BendRuntime:
         if plan == self._active.plan:
             return self._active
         compiled = self.compile(plan)
+        self._active.release()
         for handle in self._handles:
             handle.remove()
         self._handles = [

@@ -1,9 +1,10 @@
-"""How fast pictures are made: the generator alone with and without bends, and a whole headless show."""
+"""How fast pictures are made: by each runtime with and without bends, by the plain pipeline, by a whole show."""
 
 from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from engine.spec import FrameSpec
 if TYPE_CHECKING:
     from engine.generator import Generator
 
-__all__ = ["FOUR_BENDS", "generator_speed", "show_speed"]
+__all__ = ["FOUR_BENDS", "TWELVE_BENDS", "generator_speed", "pipeline_players", "players", "show_speed"]
+
+Player = Callable[[int], None]
 
 FOUR_BENDS = BendPlan(
     (
@@ -27,8 +30,24 @@ FOUR_BENDS = BendPlan(
 )
 """The four bends of the design's budget: add, channel rotation, threshold, and a zoom at 16×16 or less."""
 
+TWELVE_BENDS = BendPlan(
+    (
+        *FOUR_BENDS.bends,
+        Bend("grain", "noise", "latent.0", "even"),
+        Bend("loud", "multiply", "unet.down.1", "odd"),
+        Bend("edge", "hard_threshold", "unet.down.2"),
+        Bend("spin", "rotate", "unet.mid"),
+        Bend("drift", "translate", "unet.up.0"),
+        Bend("soft", "blur", "unet.up.1"),
+        Bend("grow", "dilate", "unet.up.2"),
+        Bend("plane", "channel_rotate", "decoder.0"),
+    )
+)
+"""The four, and eight more of every kind at early, middle and late sites."""
+
 PICTURES = 200
 WARM = 12
+STRETCHES = 6
 
 
 def moving(plan: BendPlan, index: int) -> tuple[float, ...]:
@@ -44,42 +63,86 @@ def moving(plan: BendPlan, index: int) -> tuple[float, ...]:
     return tuple(values)
 
 
-def generator_speed(generator: Generator, prompt: str, pictures: int = PICTURES) -> list[dict[str, Any]]:
-    """Time the generator with no bends and with four moving ones, taking turns so that noise hits both alike.
+def generator_speed(players: Mapping[str, Player], pictures: int = PICTURES) -> list[dict[str, Any]]:
+    """Time what makes pictures, all of it taking turns picture by picture, so that noise hits each alike.
+
+    Parameters
+    ----------
+    players : mapping of str to callable
+        Each makes its picture number i; see `players`.
+    pictures : int
+        Pictures timed of each, after some to get warm.
 
     Returns
     -------
     list of dict
-        One row for each plan: median, p95 and p99 in ms, pictures per second, and the ratio to no bends.
+        One row for each: median, p95 and p99 in ms; pictures per second by the median, and in the best of six
+        stretches.
     """
-    plans = {"no bends": BendPlan(), "four bends, all moving": FOUR_BENDS}
-    generator.prepare(prompts=(prompt,), plans=tuple(plans.values()))
-    took: dict[str, list[float]] = {name: [] for name in plans}
+    took: dict[str, list[float]] = {name: [] for name in players}
     for index in range(pictures + WARM):
-        for name, plan in plans.items():
-            spec = FrameSpec(
-                time_s=index / 30,
-                prompts=((prompt, 1.0),),
-                angle=0.02 * index,
-                plan=plan,
-                values=moving(plan, index),
-            )
+        for name, play in players.items():
             begun = now_s()
-            generator.render(spec)
+            play(index)
             if index >= WARM:
                 took[name].append(now_s() - begun)
-    base = float(np.median(took["no bends"]))
-    return [
-        {
-            "what": name,
-            "median_ms": round(1e3 * float(np.median(times)), 2),
-            "p95_ms": round(1e3 * float(np.percentile(times, 95)), 2),
-            "p99_ms": round(1e3 * float(np.percentile(times, 99)), 2),
-            "pictures_per_s": round(1 / float(np.median(times)), 1),
-            "over_no_bends": round(float(np.median(times)) / base, 3),
-        }
-        for name, times in took.items()
-    ]
+    return [{"what": name, **_summary(np.array(times))} for name, times in took.items()]
+
+
+def players(generator: Generator, prompt: str) -> dict[str, Player]:
+    """Return what makes a generator's picture number i with no bends, with four and with twelve, every value moving."""
+    plans = {"no bends": BendPlan(), "4 bends": FOUR_BENDS, "12 bends": TWELVE_BENDS}
+    generator.prepare(prompts=(prompt,), plans=tuple(plans.values()), wait=True)
+
+    def player(plan: BendPlan) -> Player:
+        def play(index: int) -> None:
+            values = moving(plan, index)
+            generator.render(FrameSpec(prompts=((prompt, 1.0),), angle=0.02 * index, plan=plan, values=values))
+
+        return play
+
+    return {f"{generator.runtime}, {words}": player(plan) for words, plan in plans.items()}
+
+
+def pipeline_players(prompt: str, threads: int) -> dict[str, Player]:
+    """Return the same for diffusers' own pipeline over the built-in model's weights.
+
+    Once called fairly (the prompt encoded before, one step, no guidance, no progress bar, an array as result), and once
+    as its documentation shows (a text, a PIL image as result; the progress bar is off all the same).
+    """
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from engine.builtin import WEIGHTS
+    from engine.noise import fixed_noise
+
+    torch.set_num_threads(threads)
+    pipe: Any = StableDiffusionPipeline.from_pretrained(str(WEIGHTS), torch_dtype=torch.float32, safety_checker=None)
+    pipe.set_progress_bar_config(disable=True)
+    one_step: dict[str, Any] = {"num_inference_steps": 1, "guidance_scale": 0.0}
+    embedding, _ = pipe.encode_prompt(prompt, "cpu", 1, False)
+    shape = (1, pipe.unet.config.in_channels, pipe.unet.config.sample_size, pipe.unet.config.sample_size)
+
+    def fair(index: int) -> None:
+        latents = torch.from_numpy(fixed_noise(index, shape))
+        pipe(prompt_embeds=embedding, latents=latents, output_type="np", **one_step)
+
+    def stock(index: int) -> None:
+        pipe(prompt, generator=torch.Generator().manual_seed(index), **one_step)
+
+    return {"diffusers pipeline, called fairly": fair, "diffusers pipeline, stock call": stock}
+
+
+def _summary(times_s: np.ndarray) -> dict[str, float]:
+    median = float(np.median(times_s))
+    stretches = [len(part) / float(part.sum()) for part in np.array_split(times_s, STRETCHES)]
+    return {
+        "median_ms": round(1e3 * median, 2),
+        "p95_ms": round(1e3 * float(np.percentile(times_s, 95)), 2),
+        "p99_ms": round(1e3 * float(np.percentile(times_s, 99)), 2),
+        "pictures_per_s": round(1 / median, 1),
+        "best_per_s": round(max(stretches), 1),
+    }
 
 
 def show_speed(seconds: float, scene: str = "", model: str | None = None) -> dict[str, Any]:

@@ -137,18 +137,23 @@ class Ears:
         self._resume_s = -math.inf
         self._gone_message = ""
         self._stopping = threading.Event()
+        self._starting = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._control.send(self._command)
 
     def start(self) -> None:
-        """Begin to listen. Once only."""
-        self._spawn()
-        self._watcher = threading.Thread(target=self._watch, name="ears watch", daemon=True)
-        self._watcher.start()
+        """Begin to listen. Once only; nothing happens after `stop`."""
+        with self._starting:
+            if self._stopping.is_set() or self._watcher is not None:
+                return
+            self._spawn()
+            self._watcher = threading.Thread(target=self._watch, name="ears watch", daemon=True)
+            self._watcher.start()
 
     def stop(self) -> None:
         """End the process and give the shared memory back; rings can still be read by whoever holds them."""
-        self._stopping.set()
+        with self._starting:
+            self._stopping.set()
         if self._watcher is not None and self._watcher is not threading.current_thread():
             self._watcher.join()
         self._send(stop=True)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from bentlight.clock import now_s
-from bentlight.errors import BadInput, BentlightError
+from bentlight.errors import BentlightError
 from live.capture.closing import close_stream
 from live.capture.intake import Intake
+from live.sound_file import measure
 
 __all__ = ["ClockPacer", "FileSource", "SilenceSource", "file_blocks"]
 
@@ -195,17 +196,9 @@ class FileSource:
         BadInput
             If the file cannot be read as sound.
         """
-        import soundfile
-
-        try:
-            about = soundfile.info(str(self._path))
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise BadInput(f"{self._path} cannot be read as sound; use wav, flac, ogg or mp3.") from error
-        if about.frames == 0:
-            raise BadInput(f"{self._path} holds no sound; use a file with at least one sample.")
-        self._duration_s = about.frames / about.samplerate
-        self._channels = about.channels
-        self.sample_rate = float(about.samplerate)
+        about = measure(self._path)
+        self._duration_s, self._channels = about.duration_s, about.channels
+        self.sample_rate = float(about.sample_rate)
         if self._mute or not self._open_output():
             self.intake = Intake(self.sample_rate, self._channels, _BLOCK)
             self._pace_by_clock(file_blocks(self._path, sample_rate=None, loop=self._loop, position_s=self._start_s))

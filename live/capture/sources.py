@@ -17,6 +17,7 @@ from live.capture.demo import demo_path
 from live.capture.devices import Device, find_input, inputs, portaudio
 from live.capture.intake import Intake
 from live.capture.playback import FileSource, SilenceSource
+from live.sound_file import measure
 
 __all__ = ["DeviceSource", "Source", "Wanted", "make_source", "parse_source"]
 
@@ -44,7 +45,7 @@ def parse_source(text: str) -> Wanted:
     Raises
     ------
     BadInput
-        If it is empty, or the file is not there.
+        If it is empty, or the file is not there or cannot be read as sound.
     """
     text = text.strip()
     if not text:
@@ -55,6 +56,7 @@ def parse_source(text: str) -> Wanted:
         path = Path(text.removeprefix("file:")).expanduser()
         if not path.is_file():
             raise BadInput(f"{path} is not a file; give the path of a sound file after 'file:'.")
+        measure(path)
         return Wanted("file", str(path.absolute()))
     return Wanted("device", text)
 

@@ -84,8 +84,8 @@ def sites(
 
 
 def operators(as_json: Json = False) -> None:
-    """List the bending operators with their parameters."""
-    from engine.bends import OPERATORS
+    """List the bending operators with their parameters, the sites they suit and the runtimes they run in."""
+    from engine.bends import OPERATORS, RUNTIMES
 
     if as_json:
         print(
@@ -94,7 +94,10 @@ def operators(as_json: Json = False) -> None:
                     {
                         "name": op.name,
                         "description": op.description,
+                        "note": op.note,
                         "sites": sorted(op.kinds),
+                        "runtimes": sorted(op.runtimes),
+                        "resamples": op.resamples,
                         "source": op.source,
                         "parameters": [as_dict(p) for p in op.parameters],
                     }
@@ -103,12 +106,13 @@ def operators(as_json: Json = False) -> None:
             )
         )
         return
-    rows = [
-        (op.name if i == 0 else "", p.name, span(p), p.unit, f"{p.default:g}", op.description if i == 0 else "")
-        for op in OPERATORS.values()
-        for i, p in enumerate(op.parameters)
-    ]
-    show("Operators", ("operator", "parameter", "range", "unit", "neutral", "what it does"), rows)
+    rows = []
+    for op in OPERATORS.values():
+        only = "" if op.runtimes == RUNTIMES else f" ({' and '.join(sorted(op.runtimes))} only)"
+        for i, p in enumerate(op.parameters):
+            head = (op.name, ", ".join(sorted(op.kinds)), op.description + only) if i == 0 else ("", "", "")
+            rows.append((head[0], p.name, span(p), p.unit, f"{p.default:g}", head[1], head[2]))
+    show("Operators", ("operator", "parameter", "range", "unit", "neutral", "sites", "what it does"), rows)
 
 
 def parameters(

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from bentlight.errors import BadInput
 
-__all__ = ["Wishes", "parse_size", "perform", "play"]
+__all__ = ["Runtime", "Wishes", "parse_size", "perform", "play"]
 
 DEMO_VIDEO = Path("recordings/demo.mkv")
 DEMO_SECONDS = 24.0
 
 
+class Runtime(StrEnum):
+    """What runs the model."""
+
+    auto = "auto"
+    eager = "eager"
+    onnx = "onnx"
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The options of `play` as they were given; None is "not said"."""
+    """The options of `play` as they were given, by the names of `PlaySettings`; None is "not said"."""
 
     input: str | None = None
     channels: str | None = None
@@ -29,6 +38,7 @@ class Wishes:
     model: str | None = None
     lora: str | None = None
     tiny_autoencoder: str | None = None
+    runtime: Runtime = Runtime.auto
     size: str | None = None
     steps: int | None = None
     seed: int | None = None
@@ -58,6 +68,9 @@ def play(  # the options are read from the context: their names are those of `Wi
     tiny_autoencoder: Annotated[
         str | None, typer.Option(help="A tiny autoencoder (TAESD) to decode with: a hub id or a folder.")
     ] = None,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What runs the model: torch (eager) or ONNX Runtime; auto takes the faster here.")
+    ] = Runtime.auto,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 256x256 or 384x256.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps; the scene's when not said.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the noise; the scene's when not said.")] = None,
@@ -85,38 +98,35 @@ def perform(wishes: Wishes) -> None:
     BentlightError
         If what was asked for cannot be had.
     """
+    from live.control.osc import parse_address
     from live.machine import display_problem, sound_problem
 
     wishes = settle(wishes, display_problem(), sound_problem() if wishes.input is None else None)
     from live.performance import Performance, PlaySettings
 
-    performance = Performance(
-        PlaySettings(
-            input=wishes.input or "default",
-            channels=parse_channels(wishes.channels),
-            gain=parse_gain(wishes.gain),
-            scene=wishes.scene,
-            model=wishes.model,
-            lora=wishes.lora,
-            tiny_autoencoder=wishes.tiny_autoencoder,
-            size=parse_size(wishes.size),
-            steps=wishes.steps,
-            seed=wishes.seed,
-            display=wishes.display,
-            fullscreen=wishes.fullscreen,
-            headless=wishes.headless,
-            record=wishes.record,
-            osc=parse_osc(wishes.osc),
-            seconds=wishes.seconds,
-            mute=wishes.mute,
-            report=wishes.report,
-        )
-    )
-    made = performance.run()
+    as_given = {field.name: getattr(wishes, field.name) for field in fields(wishes)}
+    read: dict[str, Any] = {
+        "input": wishes.input or "default",
+        "channels": parse_channels(wishes.channels),
+        "gain": parse_gain(wishes.gain),
+        "size": parse_size(wishes.size),
+        "osc": None if wishes.osc == "off" else parse_address(wishes.osc),
+    }
+    performance = Performance(PlaySettings(**as_given | read))
+    recordings = performance.director.recordings
+    try:
+        made = performance.run()
+    finally:
+        for recording in recordings.done:
+            if not recording.status.error:
+                tell(f"Recorded {recording.path}.")
     if wishes.headless:
         tell(f"{made['pictures']} pictures in {made['seconds']:.1f} s, {made['onsets_shown']} hits shown.")
-    if wishes.record is not None:
-        tell(f"Recorded {wishes.record}.")
+    failed = [recording.status.error for recording in recordings.done if recording.status.error]
+    for error in failed:
+        tell(f"bentlight: {error}")
+    if failed:
+        raise typer.Exit(2)
 
 
 def settle(wishes: Wishes, no_display: str | None, no_sound: str | None) -> Wishes:
@@ -155,7 +165,7 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text.strip())
+    found = re.fullmatch(r"([0-9]{1,5})[x×]([0-9]{1,5})", text.strip())
     sides = tuple(int(side) for side in found.groups()) if found else ()
     if len(sides) != 2 or any(side % 8 or not 64 <= side <= 2048 for side in sides):
         raise BadInput(f"--size {text}: give width x height, such as 384x256; multiples of 8 from 64 to 2048.")
@@ -172,10 +182,12 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     """
     if text is None:
         return None
-    parts = text.split(",")
-    if len(parts) > 2 or not all(part.strip().isdigit() and 1 <= int(part) <= 64 for part in parts):
-        raise BadInput(f"--channels {text}: give one or two channel numbers, counted from 1, such as 1,2.")
-    return tuple(int(part) for part in parts)
+    parts = [part.strip() for part in text.split(",")]
+    numbers = tuple(int(part) for part in parts if re.fullmatch("[0-9]{1,2}", part))
+    bad = not len(set(numbers)) == len(numbers) == len(parts) <= 2
+    if bad or not all(1 <= number <= 64 for number in numbers):
+        raise BadInput(f"--channels {text}: give one or two different channels, counted from 1, such as 1,2.")
+    return numbers
 
 
 def parse_gain(text: str) -> float | Literal["auto"]:
@@ -195,19 +207,3 @@ def parse_gain(text: str) -> float | Literal["auto"]:
     if not -60 <= gain <= 60:
         raise BadInput(f"--gain {text}: give auto, or decibels from -60 to 60.")
     return gain
-
-
-def parse_osc(text: str) -> tuple[str, int] | None:
-    """Return (host, port) of ``127.0.0.1:9000``, or None for ``off``.
-
-    Raises
-    ------
-    BadInput
-        If it is neither.
-    """
-    if text == "off":
-        return None
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise BadInput(f"--osc {text}: give HOST:PORT such as 127.0.0.1:9000, or off.")
-    return host.strip("[]"), int(port)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bentlight.errors import BadInput
-from live.cli.play import parse_size
+from live.cli.play import Runtime, parse_size, tell
 from live.files import write_json
 
 __all__ = ["analyze", "render"]
@@ -61,6 +61,9 @@ def render(
     out: Annotated[Path, typer.Option(help="The video to make: .mkv or .mp4.")],
     scene: Annotated[str, typer.Option(help="A scene's name or file; the first scene when not said.")] = "",
     model: Annotated[str | None, typer.Option(help="Overrides the scene's model.")] = None,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What runs the model: torch (eager) or ONNX Runtime; auto takes the faster here.")
+    ] = Runtime.auto,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 512x512.")] = None,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Pictures per second.")] = 30.0,
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps.")] = None,
@@ -85,10 +88,12 @@ def render(
             scene=scene,
             model=model,
             size=parse_size(size),
+            runtime=runtime.value,
             fps=fps,
             steps=steps,
             seconds=seconds,
             seed=seed,
+            tell=tell,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     print(f"Made {out}.")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bentlight.clock import now_s
 from bentlight.errors import BadInput
-from bentlight.parameter import Parameter, Value
+from bentlight.parameter import Kind, Parameter, Value
 
 __all__ = ["ControlBoard", "ControlEvent"]
 
@@ -157,9 +157,7 @@ class ControlBoard:
         BadInput
             If there is none.
         """
-        parameter = self._parameters.get(address)
-        if parameter is None or parameter.kind != "trigger":
-            raise BadInput(f"there is no trigger {address}; `bentlight parameters` lists them.")
+        self._need(address, "trigger", ("trigger",))
         self.set(address, True)
 
     def toggle(self, address: str) -> bool:
@@ -170,9 +168,7 @@ class ControlBoard:
         BadInput
             If there is none.
         """
-        parameter = self._parameters.get(address)
-        if parameter is None or parameter.kind != "bool":
-            raise BadInput(f"there is no switch {address}; `bentlight parameters` lists them.")
+        self._need(address, "switch", ("bool",))
         return bool(self.set(address, not self.get(address)))
 
     def nudge(self, address: str, step: float) -> float:
@@ -183,11 +179,15 @@ class ControlBoard:
         BadInput
             If there is none.
         """
-        parameter = self._parameters.get(address)
-        if parameter is None or parameter.kind not in ("float", "int"):
-            raise BadInput(f"there is no number {address}; `bentlight parameters` lists them.")
+        parameter = self._need(address, "number", ("float", "int"))
         # Rounded so that steps of 0.1 end exactly on 1.0 again.
         return float(self.set(address, parameter.clamp(round(float(self.get(address)) + step, 6))))
+
+    def _need(self, address: str, word: str, kinds: tuple[Kind, ...]) -> Parameter:
+        parameter = self._parameters.get(address)
+        if parameter is None or parameter.kind not in kinds:
+            raise BadInput(f"there is no {word} {address}; `bentlight parameters` lists them.")
+        return parameter
 
     def get(self, address: str) -> Value:
         """Return the value at `address`.

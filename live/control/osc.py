@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -142,8 +143,9 @@ class OscReceiver:
                 datagram, _ = self._socket.recvfrom(65536)
             except TimeoutError:
                 continue
-            except OSError as error:
-                # Windows reports a datagram that is too long, or a closed port of an earlier peer, as an error here.
+            except Exception as error:
+                # Windows reports a datagram that is too long, or a closed port of an earlier peer, as an error here;
+                # whatever else it is, the thread goes on.
                 if not self._closing.is_set():
                     self._count_drop("fault", f"OSC could not receive: {error}.")
                     self._closing.wait(0.02)
@@ -214,7 +216,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """
     host, _, port = text.strip().rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not (port.isascii() and port.isdigit() and 0 <= int(port) <= 65535):
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         raise BadInput(f"{text!r} is no OSC address; write HOST:PORT, such as 0.0.0.0:9000.")
     return host, int(port)
 

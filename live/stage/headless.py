@@ -40,6 +40,9 @@ class HeadlessStage:
             self._pictures.wait(_POLL_S)
             self.frame()
 
+    def close(self) -> None:
+        """Nothing to do."""
+
     def frame(self) -> None:
         """Take one picture, if there is one."""
         picture = self._pictures.take()

@@ -146,7 +146,7 @@ class Hud:
         column = (box.width - px(32)) // 2
         row = (box.height - px(20)) // 2
         cells = (
-            (pictures, "pictures/s", COLOURS["text"]),
+            (pictures, f"pictures/s {state.runtime}".rstrip(), COLOURS["text"]),
             (fps, "display/s", COLOURS["text"]),
             (age, "ms sound age", COLOURS["text"]),
             (osc, "OSC", COLOURS["text"]),

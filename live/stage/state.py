@@ -48,6 +48,8 @@ class HudState:
         0 to 1; 0 on the beat.
     pictures_per_s : float
         New outputs of the generator per second.
+    runtime : str
+        What makes them, such as ``onnx``.
     sound_age_ms : float or None
         Age of the newest sound in the picture that is shown; None while there is none.
     scene, prompt : str
@@ -74,6 +76,7 @@ class HudState:
     tempo: float = 0.0
     beat_phase: float = 0.0
     pictures_per_s: float = 0.0
+    runtime: str = ""
     sound_age_ms: float | None = None
     scene: str = ""
     prompt: str = ""

@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 
 _USUAL_HZ = 60.0
 _IDLE_S = 2.0
+_NOTE_S = 6.0
+_FAULT_PAUSE_S = 0.1
+_FAULTS_MOST = 50
 
 
 class Stage:
@@ -109,6 +112,7 @@ class Stage:
         self._window_size = settings.size
         self._fullscreen = False
         self._fault = ""
+        self._told, self._told_until_s = "", 0.0
         self._dirty = True
         self._look: tuple[object, ...] = ()
         self._cards: dict[str, tuple[str, pygame.Surface]] = {}
@@ -135,12 +139,24 @@ class Stage:
         return self._screen.get_size()
 
     def run(self, should_stop: Callable[[], bool]) -> None:
-        """Show pictures until `should_stop` says so or quit is pressed twice; then close the window."""
+        """Show pictures until `should_stop` says so or quit is pressed twice; then close the window.
+
+        A frame that fails is passed over, after a pause of a tenth of a second; the fiftieth in a row is raised.
+        """
         hz = self._settings.refresh_hz or _display_hz(self._settings.display)
         pacer = Pacer(1.0 / hz, self._clock())
+        faults = 0
         try:
             while not (self._quit or should_stop()):
-                self.frame()
+                try:
+                    self.frame()
+                    faults = 0
+                except Exception as error:
+                    faults += 1
+                    if faults >= _FAULTS_MOST:
+                        raise
+                    self._log_once("a frame could not be drawn", error)
+                    time.sleep(_FAULT_PAUSE_S)
                 tick = pacer.tick(self._clock())
                 self.skipped += tick.skipped
                 if tick.wait_s > 0:
@@ -170,7 +186,7 @@ class Stage:
         if hud_on or title:
             self._ask_state()
         self._card("help", "keys" if values["/help"] else "")
-        self._card("note", self._note())
+        self._card("note", self._note(now))
         boxes = self._hud.boxes(self._state) if hud_on else []
         boxes += [card.get_rect(center=self._screen.get_rect().center) for _, card in self._cards.values()]
 
@@ -230,27 +246,40 @@ class Stage:
             size = self._screen.get_size()
             self._cards[name] = text, help_card(*size) if name == "help" else note_card(*size, text)
 
-    def _note(self) -> str:
+    def _note(self, now: float) -> str:
         if self._quitting.waiting:
             return f"{'Cmd' if sys.platform == 'darwin' else 'Ctrl'} Q once more to quit"
-        return ""
+        return self._told if now < self._told_until_s else ""
+
+    def _tell(self, text: str) -> None:
+        log.warning(text)
+        self._told, self._told_until_s = text, self._clock() + _NOTE_S
+
+    def _log_once(self, what: str, error: Exception) -> None:
+        # Said once, not sixty times a second.
+        if repr(error) != self._fault:
+            self._fault = repr(error)
+            log.exception(what)
 
     def _ask_state(self) -> None:
         try:
             self._state = self._hud_state()
         except Exception as error:
-            # Whatever is wrong with the numbers, the pictures go on; said once, not sixty times a second.
-            if repr(error) != self._fault:
-                self._fault = repr(error)
-                log.exception("the HUD could not be told its state")
+            # Whatever is wrong with the numbers, the pictures go on.
+            self._log_once("the HUD could not be told its state", error)
 
     # The window ----------------------------------------------------------------------------------------
 
     def _set_mode(self, fullscreen: bool) -> None:
-        display = self._settings.display
+        display, desktops = self._settings.display, pygame.display.get_desktop_sizes()
+        if not desktops:
+            raise pygame.error("no display is connected")
+        if display >= len(desktops):
+            self._tell(f"display {display} is gone; display 0 is used")
+            display = 0
         if fullscreen:
             # A size of (0, 0) would mean the first display's, whichever is asked for.
-            size, flags = pygame.display.get_desktop_sizes()[display], pygame.FULLSCREEN
+            size, flags = desktops[display], pygame.FULLSCREEN
         else:
             size, flags = self._window_size, pygame.RESIZABLE
         # Without a window manager X11 leaves a window that becomes fullscreen where it was; centred at full size it
@@ -272,7 +301,7 @@ class Stage:
         try:
             self._set_mode(fullscreen)
         except pygame.error as error:
-            log.warning("the window cannot change to %s: %s", "fullscreen" if fullscreen else "windowed", error)
+            self._tell(f"the window cannot change to {'fullscreen' if fullscreen else 'windowed'}: {error}")
             self._board.set("/fullscreen", self._fullscreen)
 
     def _adopt_screen(self) -> None:

@@ -44,37 +44,26 @@ def test_resuming_in_an_empty_folder_goes_on_from_the_shipped_weights(tmp_path):
         assert all(torch.equal(shipped[key], again[key]) for key in shipped)
 
 
-def test_orthogonalised_updates_have_singular_values_near_one():
+def test_a_tokenizer_grows_without_forgetting(tmp_path):
     import torch
+    from transformers import CLIPTokenizer
 
-    from engine.builtin.train.optimiser import orthogonalise
+    from engine.builtin.train.models import build_tokenizer
+    from engine.builtin.train.words import grow_embeddings, grow_tokenizer
 
-    for rows, columns in ((8, 40), (40, 8)):
-        wild = torch.randn(3, rows, columns, generator=torch.Generator().manual_seed(0)) * 50
-        values = torch.linalg.svdvals(orthogonalise(wild).float())
-        assert values.min() > 0.5
-        assert values.max() < 1.3
-
-
-def test_muon_moves_every_parameter_downhill():
-    import torch
-
-    from engine.builtin.train.optimiser import build_optimisers
-
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten(), torch.nn.Linear(8 * 36, 4))
-    x, y = torch.randn(16, 3, 8, 8), torch.randn(16, 4)
-    before, losses = [p.clone() for p in net.parameters()], []
-    optimisers = build_optimisers(net, 1e-2, 1e-2)
-    for _ in range(30):
-        loss = ((net(x) - y) ** 2).mean()
-        losses.append(loss.item())
-        net.zero_grad()
-        loss.backward()
-        for optimiser in optimisers:
-            optimiser.step()
-    assert losses[-1] < 0.5 * losses[0]
-    assert all(not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+    before = build_tokenizer(tmp_path, ["red smoke and blue fire"] * 50)
+    old = before("red smoke and blue fire")["input_ids"]
+    origin = grow_tokenizer(tmp_path, ["kaleidoscope", "infrared", "starburst"])
+    after = CLIPTokenizer.from_pretrained(tmp_path)
+    assert len(origin) == len(after)
+    for word in ("kaleidoscope", "infrared", "starburst"):
+        assert len(before.tokenize(word)) > 1
+        assert len(after.tokenize(word)) == 1
+    new = after("red smoke and blue fire")["input_ids"]
+    assert [origin[token] for token in new] == old
+    table = torch.randn(len(before), 8)
+    grown = grow_embeddings({"token_embedding.weight": table}, origin)["token_embedding.weight"]
+    assert torch.equal(grown[new], table[old])
 
 
 def test_a_discriminator_learns_to_tell_taught_from_learnt_latents(tmp_path):

@@ -11,8 +11,10 @@ import torch
 
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
+from engine.eager import EagerGenerator
 from engine.errors import OutOfMemory
-from engine.generator import Generator, guidance_embedding
+from engine.generator import Generator
+from engine.guidance import guidance_embedding
 from engine.noise import fixed_noise
 from engine.pictures import mixed_with, to_pixels
 from tests.engine.conftest import make_pipeline
@@ -73,7 +75,7 @@ def test_pictures_equal_those_of_the_diffusers_pipeline(tmp_path, autoencoder, s
         "blue galaxy",
         num_inference_steps=steps,
         guidance_scale=guidance,
-        latents=fixed_noise(5, (1, 4, 8, 8)),
+        latents=torch.from_numpy(fixed_noise(5, (1, 4, 8, 8))),
         height=32,
         width=32,
         output_type="np",
@@ -101,8 +103,8 @@ def test_feedback_mixes_the_last_picture_in(generator) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
 def test_feedback_keeps_the_variance_of_the_noise(share: float) -> None:
-    noise = fixed_noise(1, (1, 4, 32, 32))
-    latent = 3 + 0.2 * noise + fixed_noise(2, (1, 4, 32, 32))
+    noise = torch.from_numpy(fixed_noise(1, (1, 4, 32, 32)))
+    latent = 3 + 0.2 * noise + torch.from_numpy(fixed_noise(2, (1, 4, 32, 32)))
     mixed = mixed_with(noise, latent, share)
     torch.testing.assert_close(mixed.square().mean(), noise.square().mean())
     if share == 0:
@@ -146,7 +148,7 @@ def test_sizes_that_do_not_fit_are_refused(generator, size: tuple[int, int]) -> 
 def test_measures_are_taken_once_and_kept(tiny_folder, monkeypatch) -> None:
     first = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
     measured = first._known_measures()
-    monkeypatch.setattr(Generator, "_watch", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr(EagerGenerator, "_watch", lambda *a: pytest.fail("measured again"))
     assert Generator.load(str(tiny_folder), device="cpu", dtype="float32")._known_measures() == measured
 
 
@@ -253,7 +255,7 @@ def test_guidance_embedding_equals_diffusers() -> None:
 
     for width in (32, 33):
         theirs = LatentConsistencyModelPipeline.get_guidance_scale_embedding(None, torch.tensor([7.5]), width)
-        torch.testing.assert_close(guidance_embedding(8.5, width), theirs, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(torch.from_numpy(guidance_embedding(8.5, width)), theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])

@@ -40,9 +40,10 @@ def test_every_site_of_a_model_can_be_bent(name: str, request) -> None:
 @pytest.mark.parametrize("name", OPERATORS)
 def test_every_operator_runs_inside_the_model(generator, name: str) -> None:
     plain = generator.render(FrameSpec(**SPEC))
-    bend = Bend("b", name, "unet.up.0", "even", seed=2)
+    site, channels = ("unet.up.0", "even") if "unet" in OPERATORS[name].kinds else ("picture", "all")
+    bend = Bend("b", name, site, channels, seed=2)
     assert difference(bent(generator, bend), plain) < 0.05
-    changed = [float(p.default) + 0.4 * ((p.high or 0) - float(p.default)) for p in bend.parameters[:-1]]
+    changed = [float(p.default) + 0.4 * ((p.high or p.low) - float(p.default)) for p in bend.parameters[:-1]]
     assert difference(bent(generator, bend, values=(*changed, 1.0)), plain) > 0.05
 
 

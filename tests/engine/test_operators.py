@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from bentlight.errors import BadInput
-from engine.bends.catalog import OPERATORS
+from engine.bends import OPERATORS, RUNTIMES, Bend
 from engine.bends.kernels import KERNELS, bend_activation, choose_channels, settle
-from engine.bends.plan import Bend
 
 SITES = {
     "text": ("text", (1, 32, 24, 1)),
     "latent": ("latent.0", (1, 4, 8, 8)),
-    "unet": ("unet.mid", (2, 32, 12, 20)),
+    "unet": ("unet.mid", (2, 34, 11, 20)),
     "decoder": ("decoder.1", (1, 16, 32, 32)),
-    "picture": ("picture", (1, 3, 48, 40)),
+    "picture": ("picture", (1, 3, 48, 70)),
+    "weights": ("weights.unet.in", (1, 16, 8, 9)),
 }
 SD = 2.5
 CASES = [(name, kind) for name, op in OPERATORS.items() for kind in SITES if kind in op.kinds]
 each_case = pytest.mark.parametrize(("name", "kind"), CASES)
+# A value beside a level, or half way between two steps, may fall on either side of it.
+JUMPS = {"hard_threshold", "shrink_threshold", "binary_threshold", "quantise"}
 
 
 def activation(kind: str, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Noise on a slope along every axis: what an activation is, and what takes a mean has one to take."""
     generator = torch.Generator().manual_seed(11)
-    return (SD * torch.randn(SITES[kind][1], generator=generator)).to(dtype)
+    shape = SITES[kind][1]
+    x = 0.2 + torch.randn(shape, generator=generator)
+    for axis in (1, 2, 3):
+        slope = torch.linspace(-0.4, 0.4, shape[axis]) if shape[axis] > 1 else torch.zeros(1)
+        x = x + slope.reshape([-1 if a == axis else 1 for a in range(4)])
+    return (SD * x).to(dtype)
 
 
-def bent(name: str, kind: str, x: torch.Tensor, values: list[float], channels: str = "all") -> torch.Tensor:
-    bend = Bend("b", name, SITES[kind][0], channels, seed=3)
+def bent(name: str, kind: str, x: torch.Tensor, values: list[float], channels: str = "all", **fields) -> torch.Tensor:
+    bend = Bend("b", name, SITES[kind][0], channels, **{"seed": 3, **fields})
     bank = torch.tensor(values, dtype=torch.float32)
     setting = settle(bend, x.shape, x.dtype, x.device)
     return bend_activation(name, x, [bank[i] for i in range(len(values))], setting, SD)
@@ -41,23 +47,45 @@ def neutral(name: str) -> list[float]:
     return [float(p.default) for p in OPERATORS[name].parameters]
 
 
+def lively(name: str) -> list[float]:
+    """Fully wet, every parameter well off neutral."""
+    parameters = OPERATORS[name].parameters[:-1]
+    return [p.default + 0.6 * ((p.high if p.high != p.default else p.low) - p.default) for p in parameters] + [1.0]
+
+
 def settings(name: str) -> list[list[float]]:
-    """Values with one parameter at either end or on the way there, the rest neutral, fully wet."""
+    """Fully wet, with one parameter on the way to either end or there, the others at neutral or off it."""
+    rest = neutral(name)[:-1]
     found = []
     for index, parameter in enumerate(OPERATORS[name].parameters[:-1]):
         for end in (parameter.low, parameter.high):
             for part in (0.35, 1.0):
-                values = neutral(name)
-                values[-1] = 1.0
-                values[index] = float(parameter.default) + part * (end - float(parameter.default))
-                if values != neutral(name):
-                    found.append(values)
+                for others in (rest, lively(name)[:-1]):
+                    values = [*others, 1.0]
+                    values[index] = rest[index] + part * (end - rest[index])
+                    if values not in found and values != neutral(name):
+                        found.append(values)
     return found or [[1.0]]
 
 
 def test_catalogue_and_kernels_name_the_same_operators() -> None:
     assert set(KERNELS) == set(OPERATORS)
-    assert len(OPERATORS) >= 12
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_a_declaration_is_whole(name: str) -> None:
+    op = OPERATORS[name]
+    assert op.name == name
+    assert op.parameters[-1].name == "mix"
+    assert len({p.name for p in op.parameters}) == len(op.parameters)
+    assert op.description
+    assert op.source
+    assert op.kinds
+    assert {"eager", "graph"} <= op.runtimes <= RUNTIMES
+    for p in op.parameters:
+        assert p.low <= p.default <= p.high
+        assert p.low < p.high
+        assert p.description
 
 
 @each_case
@@ -71,7 +99,7 @@ def test_neutral_is_the_identity(name: str, kind: str) -> None:
 
 
 @each_case
-def test_dry_is_the_identity_at_every_setting(name: str, kind: str) -> None:
+def test_a_silent_mix_is_the_identity_at_every_setting(name: str, kind: str) -> None:
     x = activation(kind)
     for values in settings(name):
         assert torch.equal(bent(name, kind, x, [*values[:-1], 0.0]), x)
@@ -80,9 +108,27 @@ def test_dry_is_the_identity_at_every_setting(name: str, kind: str) -> None:
 @each_case
 def test_away_from_neutral_the_activation_changes(name: str, kind: str) -> None:
     x = activation(kind)
-    for index in range(max(1, len(OPERATORS[name].parameters) - 1)):
-        own = [v for v in settings(name) if v[index] != neutral(name)[index]]
+    wet = [*neutral(name)[:-1], 1.0]
+    for index in range(max(1, len(wet) - 1)):
+        own = [v for v in settings(name) if v[index] != wet[index] or len(wet) == 1]
         assert any((bent(name, kind, x, v) - x).abs().mean() > 0.05 * SD for v in own)
+
+
+@each_case
+def test_every_parameter_counts(name: str, kind: str) -> None:
+    """With the others off neutral, where an amount would hide them."""
+    x = activation(kind)
+    values = settings(name)
+    pictures = [bent(name, kind, x, v) for v in values]
+    for index, parameter in enumerate(OPERATORS[name].parameters[:-1]):
+        alike = [
+            (a, b)
+            for a in range(len(values))
+            for b in range(a)
+            if all((values[a][i] == values[b][i]) != (i == index) for i in range(len(values[a])))
+        ]
+        assert alike
+        assert any((pictures[a] - pictures[b]).abs().mean() > 0.01 * SD for a, b in alike), parameter.name
 
 
 @each_case
@@ -96,20 +142,20 @@ def test_shape_and_type_are_kept_and_all_is_finite(name: str, kind: str, dtype: 
             assert torch.isfinite(y).all()
 
 
-@pytest.mark.parametrize(("name", "kind"), [c for c in CASES if c[0] != "hard_threshold"])
+@pytest.mark.parametrize(("name", "kind"), [c for c in CASES if c[0] not in JUMPS])
 def test_half_precision_agrees_with_single(name: str, kind: str) -> None:
-    """But for the hard threshold, where a value beside the level may fall on either side of it."""
     x = activation(kind, torch.bfloat16)
     for values in settings(name):
         exact = bent(name, kind, x.float(), values)
-        assert (bent(name, kind, x, values).float() - exact).abs().mean() < 0.03 * SD
+        scale = max(1.0, float(exact.abs().mean() / x.float().abs().mean()))
+        assert (bent(name, kind, x, values).float() - exact).abs().mean() < 0.03 * SD * scale
 
 
 @each_case
 def test_one_capture_serves_every_value(name: str, kind: str) -> None:
     """The operations are the same at every setting, so a graph captured at neutral plays all of them."""
     x = activation(kind)
-    setting = settle(Bend("b", name, SITES[kind][0], "even", seed=3), x.shape, x.dtype, x.device)
+    setting = settle(Bend("b", name, SITES[kind][0], seed=3, rows="0.1-0.8"), x.shape, x.dtype, x.device)
 
     def run(x: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
         return bend_activation(name, x, list(bank.unbind()), setting, SD)
@@ -121,11 +167,31 @@ def test_one_capture_serves_every_value(name: str, kind: str) -> None:
 
 
 @each_case
+def test_the_same_bend_gives_the_same_twice(name: str, kind: str) -> None:
+    x = activation(kind)
+    assert torch.equal(bent(name, kind, x, lively(name)), bent(name, kind, x, lively(name)))
+
+
+@each_case
+def test_pictures_of_a_batch_do_not_touch_each_other(name: str, kind: str) -> None:
+    one = activation(kind)[:1]
+    other = one.flip(1) * 1.7
+    values = lively(name)
+    both = bent(name, kind, torch.cat((one, other)), values)
+    torch.testing.assert_close(both[:1], bent(name, kind, one, values), rtol=0, atol=1e-4 * SD)
+    torch.testing.assert_close(both[1:], bent(name, kind, other, values), rtol=0, atol=2e-4 * SD)
+
+
+@each_case
 def test_channels_that_are_not_chosen_stay(name: str, kind: str) -> None:
     x = activation(kind)
-    values = settings(name)[0]
+    values = lively(name)
     for choice in ("odd", "random:0.4", "1-2"):
         chosen = choose_channels(choice, x.shape[1], seed=3)
+        if "four equal runs" in OPERATORS[name].note and len(chosen) < 4:
+            with pytest.raises(BadInput, match="4 groups"):
+                bent(name, kind, x, values, choice)
+            continue
         others = [c for c in range(x.shape[1]) if c not in chosen]
         y = bent(name, kind, x, values, choice)
         assert torch.equal(y[:, others], x[:, others])
@@ -136,109 +202,15 @@ def test_channels_that_are_not_chosen_stay(name: str, kind: str) -> None:
 @each_case
 def test_channels_last_gives_the_same(name: str, kind: str) -> None:
     x = activation(kind)
-    values = settings(name)[-1]
+    values = lively(name)
     y = bent(name, kind, x.contiguous(memory_format=torch.channels_last), values)
-    torch.testing.assert_close(y, bent(name, kind, x, values), rtol=0, atol=1e-4)
+    torch.testing.assert_close(y, bent(name, kind, x, values), rtol=0, atol=2e-4 * SD)
 
 
-@pytest.mark.parametrize("size", [(64, 64), (45, 80), (90, 160), (33, 7)])
-@pytest.mark.parametrize("name", [n for n, op in OPERATORS.items() if op.resamples])
-def test_an_unmoved_grid_is_exact_at_any_size(name: str, size: tuple[int, int]) -> None:
-    x = torch.randn((1, 2, *size), generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("size", [(64, 64), (45, 80), (90, 160), (33, 7), (1, 1), (2, 3)])
+@pytest.mark.parametrize("name", [n for n, op in OPERATORS.items() if "latent" in op.kinds])
+def test_any_size_will_do_and_neutral_is_exact_at_each(name: str, size: tuple[int, int]) -> None:
+    x = torch.randn((1, 4, *size), generator=torch.Generator().manual_seed(1))
     y = bent(name, "latent", x, neutral(name))
     assert (y - x).abs().max() <= 1e-5
-
-
-def test_a_quarter_turn_is_counter_clockwise_and_a_whole_one_closes() -> None:
-    x = activation("decoder")
-    assert torch.allclose(bent("rotate", "decoder", x, [math.pi / 2, 1.0]), torch.rot90(x, 1, (2, 3)), atol=1e-3)
-    assert torch.allclose(bent("rotate", "decoder", x, [2 * math.pi, 1.0]), x, atol=1e-3)
-
-
-def test_rotation_keeps_circles_round_on_wide_sites() -> None:
-    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(64.0), indexing="ij")
-    distance = torch.hypot(rows - 11.5, columns - 31.5)
-    disc = torch.sigmoid(8 - distance)[None, None]
-    turned = bent("rotate", "latent", disc, [0.7, 1.0])
-    # Further out the mirrored edges bring in copies of the disc.
-    assert (turned - disc)[0, 0][distance < 11].abs().max() < 0.05
-
-
-def test_zoom_magnifies_about_the_centre() -> None:
-    x = torch.zeros(1, 1, 16, 16)
-    x[..., 6:10, 6:10] = 1
-    assert bent("zoom", "latent", x, [2.0, 1.0]).sum() > 3 * x.sum()
-    assert bent("zoom", "latent", x, [0.5, 1.0])[..., 4:12, 4:12].sum() < 0.5 * x.sum()
-
-
-def test_translation_moves_right_and_down() -> None:
-    x = torch.zeros(1, 1, 8, 16)
-    x[..., 2, 4] = 1
-    y = bent("translate", "latent", x, [0.25, 0.5, 1.0])
-    assert y[0, 0, 6, 8] == 1
-    assert y[0, 0, 2, 4] == 0
-
-
-def test_thresholds_count_in_units_of_the_site() -> None:
-    x = activation("latent")
-    hard = bent("hard_threshold", "latent", x, [1.0, 1.0])
-    assert torch.equal(hard != 0, x.abs() >= SD)
-    assert torch.equal(bent("hard_threshold", "latent", hard, [1.0, 1.0]), hard)
-    soft = bent("soft_threshold", "latent", x, [1.0, 1.0])
-    torch.testing.assert_close(soft, x.sign() * (x.abs() - SD).clamp_min(0))
-
-
-def test_channel_rotation_keeps_length_and_undoes_itself() -> None:
-    x = activation("unet")
-    y = bent("channel_rotate", "unet", x, [0.8, 1.0])
-    torch.testing.assert_close(y.norm(dim=1), x.norm(dim=1))
-    torch.testing.assert_close(bent("channel_rotate", "unet", y, [-0.8, 1.0]), x, rtol=0, atol=1e-5)
-
-
-def test_sign_operators_undo_themselves() -> None:
-    x = activation("latent")
-    for name in ("invert", "channel_reflect"):
-        assert torch.equal(bent(name, "latent", bent(name, "latent", x, [1.0]), [1.0]), x)
-    assert torch.equal(bent("channel_reflect", "latent", x, [1.0])[:, ::2], x[:, ::2])
-
-
-def test_morphology_interpolates_between_whole_radii() -> None:
-    x = activation("decoder")
-    one, two = (bent("dilate", "decoder", x, [r, 1.0]) for r in (1.0, 2.0))
-    torch.testing.assert_close(two, torch.nn.functional.max_pool2d(x, 5, 1, 2))
-    torch.testing.assert_close(bent("dilate", "decoder", x, [1.5, 1.0]), (one + two) / 2)
-    torch.testing.assert_close(bent("erode", "decoder", x, [1.5, 1.0]), -bent("dilate", "decoder", -x, [1.5, 1.0]))
-
-
-def test_blur_keeps_the_mean_and_matches_a_gaussian() -> None:
-    x = torch.zeros(1, 1, 65, 65)
-    x[..., 32, 32] = 1
-    y = bent("blur", "latent", x, [2 / 65, 1.0])
-    places = torch.arange(65.0) - 32
-    row = torch.exp(-(places**2) / 8)
-    torch.testing.assert_close(y[0, 0], torch.outer(row, row) / row.sum() ** 2, rtol=0, atol=1e-6)
-
-
-def test_noise_is_fixed_by_the_seed() -> None:
-    x = activation("latent")
-    assert torch.equal(bent("noise", "latent", x, [1.0, 1.0]), bent("noise", "latent", x, [1.0, 1.0]))
-    other = settle(Bend("b", "noise", "latent.0", seed=4), x.shape, x.dtype, x.device).noise
-    assert not torch.equal(other, settle(Bend("b", "noise", "latent.0", seed=5), x.shape, x.dtype, x.device).noise)
-
-
-def test_channel_choices() -> None:
-    assert choose_channels("all", 5) == [0, 1, 2, 3, 4]
-    assert choose_channels("even", 5) == [0, 2, 4]
-    assert choose_channels("odd", 5) == [1, 3]
-    assert choose_channels("1-3", 5) == [1, 2, 3]
-    quarter = choose_channels("random:0.25", 64, seed=1)
-    assert len(quarter) == 16
-    assert quarter == choose_channels("random:0.25", 64, seed=1)
-    assert quarter != choose_channels("random:0.25", 64, seed=2)
-    assert len(choose_channels("random:.001", 4)) == 1
-
-
-@pytest.mark.parametrize("choice", ["3-1", "2-4"])
-def test_channels_that_do_not_exist_are_refused(choice: str) -> None:
-    with pytest.raises(BadInput, match="0-3"):
-        choose_channels(choice, 4)
+    assert torch.isfinite(bent(name, "latent", x, lively(name))).all()

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
-import torch
 
 from bentlight.errors import BadInput
-from engine.prompts import PromptSpace
+from engine.prompts import BLENDINGS, PromptSpace
+from engine.sphere import slerp
 
 
 @pytest.fixture
 def space(tiny_folder) -> PromptSpace:
     from transformers import CLIPTextModel, CLIPTokenizer
 
+    from engine.text import TextEncoder
+
     encoder = CLIPTextModel.from_pretrained(str(tiny_folder / "text_encoder")).eval()
-    return PromptSpace(CLIPTokenizer.from_pretrained(str(tiny_folder / "tokenizer")), encoder, limit=3)
+    tokenizer = CLIPTokenizer.from_pretrained(str(tiny_folder / "tokenizer"))
+    return PromptSpace(TextEncoder(tokenizer, encoder), limit=3)
+
+
+def _drawn(text: str) -> np.ndarray:
+    return np.random.default_rng(len(text) * 1000 + ord(text[0])).normal(0.5, 1, (1, 5, 24))
+
+
+def _far(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
 def test_a_text_is_encoded_once(space: PromptSpace) -> None:
@@ -36,16 +50,59 @@ def test_no_more_than_the_limit_is_kept(space: PromptSpace) -> None:
 
 
 def test_one_text_gives_its_own_embedding_exactly(space: PromptSpace) -> None:
-    assert torch.equal(space.blend((("fire", 0.2),)), space.encode("fire"))
-    assert torch.equal(space.blend((("smoke", 0.0), ("fire", 3.0))), space.encode("fire"))
+    assert np.array_equal(space.blend((("fire", 0.2),)), space.encode("fire"))
+    assert np.array_equal(space.blend((("smoke", 0.0), ("fire", 3.0))), space.encode("fire"))
+    assert np.array_equal(space.blend((("fire", 0.2), ("fire", 0.5))), space.encode("fire"))
 
 
 def test_only_proportions_matter_and_a_weight_rises_without_a_jump(space: PromptSpace) -> None:
     half = space.blend((("fire", 1.0), ("smoke", 1.0)))
-    torch.testing.assert_close(space.blend((("fire", 7.0), ("smoke", 7.0))), half)
-    whole = (space.encode("fire") - space.encode("smoke")).norm()
-    assert (space.blend((("fire", 1.0), ("smoke", 1e-4))) - space.encode("fire")).norm() < 1e-3 * whole
-    torch.testing.assert_close((half - space.encode("fire")).norm(), (half - space.encode("smoke")).norm())
+    np.testing.assert_allclose(space.blend((("fire", 7.0), ("smoke", 7.0))), half, atol=1e-6)
+    assert _far(space.blend((("fire", 1.0), ("smoke", 1e-4))), space.encode("fire")) < 1e-3
+    assert _far(half, space.encode("fire")) == pytest.approx(_far(half, space.encode("smoke")), rel=1e-3)
+
+
+def test_two_texts_give_each_tokens_slerp() -> None:
+    space = PromptSpace(_drawn)
+    expected = slerp(space.encode("fire"), space.encode("smoke"), 0.3, axis=-1)
+    np.testing.assert_allclose(space.blend((("fire", 0.7), ("smoke", 0.3))), expected, atol=1e-6)
+    np.testing.assert_allclose(space.blend((("smoke", 0.3), ("fire", 0.7))), expected, atol=1e-5)
+
+
+def test_the_straight_mean_is_a_choice() -> None:
+    space = PromptSpace(_drawn)
+    expected = 0.7 * space.encode("fire") + 0.3 * space.encode("smoke")
+    np.testing.assert_allclose(space.blend((("fire", 0.7), ("smoke", 0.3)), "lerp"), expected, atol=1e-6)
+    with pytest.raises(BadInput, match="slerp, lerp"):
+        space.blend((("fire", 1.0),), "cubic")
+
+
+@pytest.mark.parametrize("blending", BLENDINGS)
+def test_weights_that_cross_and_vanish_make_no_jump(blending: str) -> None:
+    space = PromptSpace(_drawn)
+    texts = [f"{'x' * i}y" for i in range(12)]
+    moments = np.linspace(0, 1, 301)
+    centres = np.arange(12) / 12
+    weights = np.maximum(0, 0.15 - np.abs((moments[:, None] - centres + 0.5) % 1 - 0.5))
+    path = []
+    for row in weights:
+        by_weight = sorted(zip(texts, row.tolist(), strict=True), key=lambda part: -part[1])
+        path.append(space.blend(tuple(part for part in by_weight if part[1] > 0), blending))
+    strides = [_far(b, a) for a, b in pairwise(path)]
+    whole = _far(space.encode(texts[0]), space.encode(texts[1]))
+    assert max(strides) < 0.12 * whole
+    assert max(strides) < 4 * np.median(strides)
+
+
+@pytest.mark.parametrize("blending", BLENDINGS)
+def test_a_text_without_weight_changes_nothing(blending: str) -> None:
+    space = PromptSpace(_drawn)
+    three = (("fire", 0.5), ("smoke", 0.3), ("ice", 0.2))
+    np.testing.assert_allclose(
+        space.blend((*three, ("galaxy", 0.0)), blending), space.blend(three, blending), atol=1e-5
+    )
+    two = (("fire", 0.5), ("smoke", 0.3))
+    np.testing.assert_allclose(space.blend((*two, ("ice", 1e-7)), blending), space.blend(two, blending), atol=1e-5)
 
 
 @pytest.mark.parametrize("prompts", [(), (("fire", 0.0),), (("fire", -1.0), ("ice", 2.0)), (("fire", float("nan")),)])

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from bentlight.clock import now_s
+from bentlight.errors import BadInput
 from live.capture.ears import Ears
 from live.capture.feature_ring import FeatureReader
 from tests.analysis.sounds import click, place
@@ -69,6 +70,14 @@ def listen() -> Iterator[Callable[..., tuple[Ears, Follower]]]:
     yield start
     for ears in opened:
         ears.stop()
+
+
+def test_ears_that_were_stopped_do_not_start_any_more() -> None:
+    ears = Ears("silence")
+    ears.stop()
+    ears.start()
+    assert ears.pid is None
+    assert ears.status().state in ("starting", "ended")
 
 
 def test_a_file_is_heard_hit_by_hit_and_then_ends(clicks: tuple[Path, np.ndarray], listen: Callable) -> None:
@@ -135,10 +144,22 @@ def test_a_process_that_hangs_is_replaced(listen: Callable) -> None:
     assert len(follower.frames())
 
 
-def test_a_bad_file_fails_for_good_with_one_sentence(tmp_path: Path, listen: Callable) -> None:
+def test_a_bad_file_is_refused_at_once_with_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "words.wav"
     path.write_text("no sound at all")
-    ears, _ = listen(f"file:{path}", mute=True)
+    with pytest.raises(BadInput, match=r"words\.wav cannot be read as sound \(.*\); use"):
+        Ears(f"file:{path}")
+
+
+def test_a_file_that_goes_bad_before_it_is_opened_fails_for_good_with_one_sentence(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / "words.wav"
+    soundfile.write(path, np.zeros(100, np.float32), 44_100)
+    ears = Ears(f"file:{path}", mute=True)
+    request.addfinalizer(ears.stop)
+    path.write_text("no sound at all")
+    ears.start()
     until(lambda: ears.status().state == "failed", "the file is refused")
     assert "words.wav" in ears.status().message
     ears.set_source("silence")

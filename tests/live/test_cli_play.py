@@ -1,12 +1,17 @@
 """What `bentlight play` does with what it is given, and with what the machine lacks."""
 
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bentlight.errors import BadInput
 from live.cli import main
-from live.cli.play import DEMO_VIDEO, Wishes, parse_channels, parse_gain, parse_osc, parse_size, settle
+from live.cli.play import DEMO_VIDEO, Wishes, parse_channels, parse_gain, parse_size, perform, settle
+from live.performance import PlaySettings
+from live.record import RecorderStatus
+from live.recordings import Recording
 
 NO_SCREEN, NO_SOUND = "There is no display.", "There is no sound input."
 
@@ -53,7 +58,7 @@ def test_channels_are_read():
     assert parse_channels("3, 4") == (3, 4)
 
 
-@pytest.mark.parametrize("text", ["0", "1,2,3", "a", "1,", "65"])
+@pytest.mark.parametrize("text", ["0", "1,2,3", "a", "1,", "65", "²", "1,1", "٣", "1" * 5000, ""])
 def test_bad_channels_are_refused(text):
     with pytest.raises(BadInput, match="counted from 1"):
         parse_channels(text)
@@ -70,16 +75,54 @@ def test_a_bad_gain_is_refused(text):
         parse_gain(text)
 
 
-def test_an_osc_address_is_read():
-    assert parse_osc("0.0.0.0:9001") == ("0.0.0.0", 9001)
-    assert parse_osc("[::1]:9001") == ("::1", 9001)
-    assert parse_osc("off") is None
+class FakePerformance:
+    """Notes what it was asked for; `done` is how its recordings went."""
+
+    asked: PlaySettings
+    done = ()
+
+    def __init__(self, settings):
+        type(self).asked = settings
+        self.director = SimpleNamespace(recordings=SimpleNamespace(done=self.done))
+
+    def run(self):
+        return {"pictures": 3, "seconds": 1.0, "onsets_shown": 0}
 
 
-@pytest.mark.parametrize("text", ["9000", "host:", "host:0", "host:70000", ":9000"])
-def test_a_bad_osc_address_is_refused(text):
-    with pytest.raises(BadInput, match="HOST:PORT"):
-        parse_osc(text)
+@pytest.fixture
+def performance(monkeypatch):
+    monkeypatch.setattr("live.performance.Performance", FakePerformance)
+    monkeypatch.setattr(FakePerformance, "done", ())
+    return FakePerformance
+
+
+def test_every_option_reaches_the_performance_under_its_own_name(performance):
+    perform(Wishes(headless=True, input="silence"))
+    assert performance.asked == PlaySettings(headless=True, input="silence")
+    assert {field.name for field in fields(Wishes)} == {field.name for field in fields(PlaySettings)}
+    perform(Wishes(headless=True, input="1", channels="3", gain="-3", size="64x128", osc="[::1]:9001", display=2))
+    assert performance.asked == PlaySettings(
+        headless=True, input="1", channels=(3,), gain=-3.0, size=(64, 128), osc=("::1", 9001), display=2
+    )
+    perform(Wishes(headless=True, input="silence", osc="off"))
+    assert performance.asked.osc is None
+
+
+@pytest.mark.parametrize("text", ["²", "host:", "host:²", "host:70000", "host:" + "9" * 5000, "٣"])
+def test_a_bad_osc_address_is_refused(text, performance, capsys):
+    assert main(["play", "--headless", "--input", "silence", "--osc", text]) == 2
+    assert "HOST:PORT" in capsys.readouterr().err
+
+
+def test_a_recording_that_failed_is_said_instead_of_recorded(performance, monkeypatch, capsys):
+    full = "b.mkv can no longer be written (No space left on device)"
+    done = [Recording(Path("a.mkv"), RecorderStatus()), Recording(Path("b.mkv"), RecorderStatus(error=full))]
+    monkeypatch.setattr(FakePerformance, "done", done)
+    assert main(["play", "--headless", "--input", "silence", "--record", "a.mkv"]) == 2
+    said = capsys.readouterr().err
+    assert "Recorded a.mkv." in said
+    assert "Recorded b.mkv" not in said
+    assert f"bentlight: {full}" in said
 
 
 @pytest.mark.parametrize(
@@ -92,6 +135,10 @@ def test_a_bad_osc_address_is_refused(text):
         ["play", "--headless", "--input", "silence", "--record", "takes/here"],
         ["play", "--headless", "--input", "silence", "--scene", "no such scene"],
         ["play", "--headless", "--input", "file:/no/such/file.wav"],
+        ["play", "--headless", "--input", f"file:{__file__}"],
+        ["play", "--headless", "--input", "silence", "--channels", "²"],
+        ["play", "--headless", "--input", "silence", "--report", f"{__file__}/x.json"],
+        ["play", "--headless", "--input", "silence", "--record", f"{__file__}/x.MKV"],
         ["scenes", "check", "/no/such/scene.yaml"],
         ["analyze", "/no/such/file.wav"],
         ["render", "/no/such/file.wav", "--out", "a.mkv"],

@@ -47,7 +47,7 @@ class Ears:
 
 
 class Generator:
-    size, model = (64, 64), "fake"
+    size, model, playing = (64, 64), "fake", "eager"
 
     def sites(self):
         return [SimpleNamespace(address=a) for a in ("latent.0", "unet.mid")]
@@ -56,7 +56,7 @@ class Generator:
         self.prepared = set()
         self.plans = []
 
-    def prepare(self, prompts=(), plans=()):
+    def prepare(self, prompts=(), plans=(), **how):
         self.prepared |= set(prompts)
         self.plans += plans
 
@@ -186,6 +186,37 @@ def test_a_bad_scene_file_is_refused_at_the_start_with_its_line(tmp_path):
     path.write_text("name: bad\nprompts: 5\n")
     with pytest.raises(BadScene, match=r"bad\.yaml:2"):
         SceneBank(str(path))
+
+
+def test_what_one_handler_dies_of_does_not_lose_the_events_after_it(directed, monkeypatch):
+    director, board, _, ears, _ = directed
+    monkeypatch.setattr(ears, "tap", lambda: 1 / 0)
+    board.trigger("/tap")
+    board.set("/scene/number", 3)
+    director.step()
+    assert director.bank.current == director.bank.names[2]
+    assert any("/tap" in warning and "ZeroDivisionError" in warning for warning in director.warnings())
+
+
+def test_the_wish_to_quit_is_known_before_anything_slow_is_done(directed, monkeypatch):
+    director, board, _, ears, _ = directed
+    known = []
+    monkeypatch.setattr(ears, "tap", lambda: known.append(director.quit.is_set()))
+    board.trigger("/tap")
+    board.trigger("/quit")
+    director.step()
+    assert known == [True]
+
+
+def test_scenes_are_not_prepared_for_a_show_that_has_ended(scene_file):
+    board = ControlBoard()
+    declare_performance(board)
+    director = Director(board, Renderer(Reader(), dict, Mailbox()), Ears(), SceneBank(str(scene_file)))
+    director.close()
+    generator = Generator()
+    director.open(generator)
+    director._preparing.stop()
+    assert len(generator.plans) == 1, "only the first scene"
 
 
 def test_quitting_is_passed_on(directed):

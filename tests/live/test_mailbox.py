@@ -17,13 +17,6 @@ def test_newest_wins_and_what_it_replaced_is_counted():
     assert (box.count, box.replaced) == (5, 4)
 
 
-def test_peek_leaves_the_item_there():
-    box: Mailbox[str] = Mailbox()
-    assert box.peek() is None
-    box.put("a")
-    assert (box.peek(), box.peek(), box.take(), box.peek()) == ("a", "a", "a", None)
-
-
 def test_wait_ends_when_an_item_comes_and_gives_up_when_none_does():
     box: Mailbox[int] = Mailbox()
     assert not box.wait(0.0)

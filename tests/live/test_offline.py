@@ -10,6 +10,7 @@ import soundfile
 from bentlight.errors import BadInput, BadScene
 from engine.spec import Picture
 from live.offline import render, specs
+from live.sound_file import DamagedSound
 from scenes import Patch, loads
 from tests.pictures import decode, lag_s
 
@@ -166,6 +167,67 @@ def test_what_cannot_be_used_is_said_in_one_sentence(song, tmp_path):
         with pytest.raises(kind, match=reason):
             render(source, out, scene=scene)
         assert not out.exists()
+
+
+class Failing:
+    """A sound file that cannot be read to its end: from second `good_s` on it raises, or gives nothing."""
+
+    def __init__(self, monkeypatch, good_s, *, raises):
+        read = soundfile.SoundFile.read
+
+        def limited(file, frames=-1, **options):
+            left = round(good_s * RATE) - file.tell()
+            if frames > left and raises:
+                raise soundfile.LibsndfileError(0, "")
+            return read(file, min(frames, max(0, left)), **options)
+
+        monkeypatch.setattr(soundfile.SoundFile, "read", limited)
+
+
+def test_a_damaged_sound_is_rendered_up_to_the_damage_and_its_second_is_named(song, tmp_path, generator, monkeypatch):
+    Failing(monkeypatch, 1.0, raises=True)
+    out = tmp_path / "a.mkv"
+    out.write_bytes(b"the older file")
+    with pytest.raises(BadInput, match=r"song\.flac is damaged from second 1\.0 on.*a\.part\.mkv"):
+        render(song, out, scene=SCENE, fps=10, generator=generator)
+    assert out.read_bytes() == b"the older file"
+    _, pictures, sound, rate = decode(tmp_path / "a.part.mkv")
+    assert len(pictures) == 10
+    assert len(sound) == rate
+    assert {path.name for path in tmp_path.iterdir()} == {"song.flac", "a.mkv", "a.part.mkv"}
+
+
+def test_a_sound_damaged_from_its_beginning_leaves_nothing(song, tmp_path, generator, monkeypatch):
+    Failing(monkeypatch, 0.0, raises=True)
+    with pytest.raises(BadInput, match=r"damaged from second 0\.0 on"):
+        render(song, tmp_path / "a.mkv", scene=SCENE, generator=generator)
+    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]
+
+
+def test_a_file_that_was_cut_off_is_damaged_where_it_ends(song, tmp_path):
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes(song.read_bytes()[: song.stat().st_size // 2])
+    made = []
+    with pytest.raises(DamagedSound) as caught:
+        made.extend(specs(cut, Patch(SCENE, start_s=0.0), fps=20))
+    assert 0 < caught.value.good_s < 2
+
+
+def test_a_sound_shorter_than_it_says_has_every_picture_up_to_its_end(song, monkeypatch):
+    Failing(monkeypatch, 1.1, raises=False)
+    steps = list(specs(song, Patch(SCENE, start_s=0.0), fps=50))
+    assert [index for step in steps for index, _ in step.pictures] == list(range(55))
+    assert sum(len(step.sound) for step in steps) == round(1.1 * RATE)
+    assert steps[-1].total == 55
+
+
+def test_bends_whose_sites_the_model_lacks_rest_as_they_do_live(song, tmp_path, generator):
+    lacking = SCENE.model_copy(update={"bends": (SCENE.bends[0].model_copy(update={"site": "unet.nowhere"}),)})
+    told = []
+    out = render(song, tmp_path / "a.mkv", scene=lacking, fps=4, seconds=1, generator=generator, tell=told.append)
+    assert len(decode(out)[1]) == 4
+    assert len(told) == 1
+    assert "hue" in told[0]
 
 
 def test_an_mp4_holds_pictures_and_sound(song, tmp_path, generator):

@@ -231,6 +231,25 @@ def test_a_place_that_is_not_this_machine_is_said_in_one_sentence(board):
         OscReceiver("no.such.host.invalid", 9000, board)
 
 
+def test_whatever_its_socket_raises_the_thread_goes_on(board):
+    receiver = OscReceiver("127.0.0.1", 0, board)
+    real, faults = receiver._socket, [RuntimeError("a fault of ours"), OSError("a fault of theirs")]
+
+    class Flawed:
+        def recvfrom(self, most):
+            if faults:
+                raise faults.pop()
+            return real.recvfrom(most)
+
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+    receiver._socket = Flawed()
+    with receiver:
+        arrives(receiver, board, 1.0)
+        assert receiver.stats().dropped == {"fault": 2}
+
+
 def test_the_port_is_free_again_after_stop(board):
     first = OscReceiver("127.0.0.1", 0, board).start()
     first.stop()
@@ -248,7 +267,7 @@ def test_addresses_are_understood_and_stay_on_this_machine_unless_told(text, exp
     assert parse_address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:", "host:99999", "host:-1", "host:²"])
+@pytest.mark.parametrize("text", ["", "host", "host:", "host:99999", "host:-1", "host:²", "host:" + "9" * 5000])
 def test_bad_addresses_are_refused(text):
     with pytest.raises(BadInput):
         parse_address(text)

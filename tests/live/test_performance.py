@@ -73,10 +73,11 @@ def test_the_recording_holds_pictures_and_the_sound(show, clicks):
     assert lag <= 1.0
 
 
-def test_a_termination_signal_ends_the_show_in_order(tmp_path):
+def test_a_termination_signal_ends_the_show_in_order(tmp_path, request):
     command = [sys.executable, "-m", "live", "--verbose", "play", "--headless", "--mute", "--input", "demo"]
     command += ["--osc", "off", "--record", "a.mkv", "--report", "r.json"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    request.addfinalizer(process.kill)
     lines = []
     threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True).start()
     wait_until(lambda: any("first picture" in line for line in lines), 120, "the first picture")

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.frame import FEATURE_FRAME
 from engine.bends import Bend, BendPlan
-from engine.errors import OutOfMemory
+from engine.errors import NotFinite, OutOfMemory
 from engine.spec import FrameSpec, Picture
 from live.mailbox import Mailbox
 from live.render import HOP_S, LOST_AFTER_S, Hearing, Renderer
@@ -70,7 +70,44 @@ def show():
     controls = {}
     renderer = Renderer(reader, lambda: controls, Mailbox(), clock)
     renderer.patch, renderer.generator = FakePatch(), FakeGenerator()
+    assert not renderer.step()  # begins to listen
     return renderer, reader, clock, controls
+
+
+def test_what_was_heard_while_the_model_was_loading_is_passed_over():
+    clock, reader = Clock(), Reader()
+    renderer = Renderer(reader, dict, Mailbox(), clock)
+    assert not renderer.step()
+    reader.hear(40, onsets=(3,))
+    reader.lost = 7
+    clock.now += 600.0
+    renderer.patch, renderer.generator = FakePatch(), FakeGenerator()
+    assert not renderer.step()
+    assert (renderer.stats.onsets_heard, renderer.hearing.hops_lost) == (0, 0)
+    reader.hear(2, start=40 * HOP_S)
+    assert renderer.step()
+    assert renderer.patch.visits == [(2, pytest.approx(42 * HOP_S))]
+
+
+def test_resting_hops_after_a_long_load_are_only_those_since_the_first_step():
+    clock, reader = Clock(), Reader()
+    renderer = Renderer(reader, dict, Mailbox(), clock)
+    clock.now += 600.0
+    renderer.patch, renderer.generator = FakePatch(), FakeGenerator()
+    assert not renderer.step()
+    clock.now += LOST_AFTER_S + 0.01
+    assert renderer.step()
+    assert renderer.patch.visits[0][0] == pytest.approx((LOST_AFTER_S + 0.01) / HOP_S, abs=1.5)
+
+
+def test_after_a_long_sleep_no_more_than_a_second_of_resting_hops_is_made_up():
+    clock = Clock()
+    hearing = Hearing(Reader(), clock)
+    clock.now += 3600.0
+    made = hearing.visit()
+    assert len(made) == pytest.approx(1.0 / HOP_S, abs=1.5)
+    assert made["captured_s"][-1] == pytest.approx(clock.now, abs=2 * HOP_S)
+    assert not len(hearing.visit()), "the rest is not made up later"
 
 
 def test_every_hop_since_the_last_picture_reaches_the_patch(show):
@@ -143,6 +180,30 @@ def test_running_out_of_memory_asks_for_a_smaller_size_and_goes_on(show):
     assert renderer.step()
 
 
+def test_a_broken_picture_is_not_shown_and_is_complained_of_once_a_second(show):
+    renderer, reader, clock, _ = show
+    reader.hear(1)
+    assert renderer.step()
+    pictures = renderer._pictures
+    assert pictures.take() is not None
+    told = []
+    renderer.on_broken_picture = lambda error: told.append(str(error))
+    for bend in (None, None, "wild", "wild"):
+        renderer.generator.failures = [NotFinite(bend)]
+        reader.hear(1)
+        assert not renderer.step()
+    assert [("wild" in sentence) for sentence in told] == [False, True]
+    clock.now += 1.5
+    renderer.generator.failures = [NotFinite("wild")]
+    reader.hear(1)
+    assert not renderer.step()
+    assert len(told) == 3
+    assert pictures.take() is None
+    assert renderer.stats.pictures == 1
+    reader.hear(1)
+    assert renderer.step()
+
+
 def test_without_sound_resting_hops_go_on_at_hop_rate():
     clock, reader = Clock(), Reader()
     hearing = Hearing(reader, clock)
@@ -150,10 +211,10 @@ def test_without_sound_resting_hops_go_on_at_hop_rate():
     assert len(hearing.visit()) == 10
     clock.now += LOST_AFTER_S / 2
     assert not len(hearing.visit()), "a short pause is no loss"
-    clock.now += 1.0
+    clock.now += 0.8
     made = hearing.visit()
     assert hearing.resting
-    assert len(made) == pytest.approx((1.0 + LOST_AFTER_S / 2) / HOP_S, abs=1.5)
+    assert len(made) == pytest.approx((0.8 + LOST_AFTER_S / 2) / HOP_S, abs=1.5)
     assert np.all(made["rms"] == 0)
     assert np.all(made["onset"] == 0)
     assert np.all(np.diff(made["time_s"]) > 0)

@@ -269,6 +269,62 @@ def test_a_hud_that_cannot_be_told_does_not_end_the_show(show, caplog):
     assert caplog.text.count("RuntimeError: no numbers today") == 1
 
 
+def test_a_projector_that_is_gone_leaves_the_show_on_the_display_that_is_there(show, monkeypatch):
+    show.stage._settings = StageSettings(display=1, size=(640, 360))
+    before = show.frame(plain(50))
+    show.press("f", "f")
+    assert not np.array_equal(show.frame(), before), "a note says so"
+    assert show.stage.size == (1024, 768)
+    show.now += 60.0
+    assert near(show.frame()[384, 512], (50, 50, 50))
+
+
+def test_without_any_display_left_the_window_stays_as_it_is(show, monkeypatch):
+    import pygame
+
+    before = show.frame(plain(50))
+    monkeypatch.setattr(pygame.display, "get_desktop_sizes", list)
+    show.board.set("/fullscreen", True)
+    assert not np.array_equal(show.frame(), before), "a note says so"
+    assert show.stage.size == (640, 360)
+    assert show.board.get("/fullscreen") is False
+    show.now += 60.0
+    np.testing.assert_array_equal(show.frame(), before)
+
+
+@pytest.fixture
+def failing(monkeypatch) -> Iterator[Show]:
+    """A show of which every frame from now on fails, so many times as `faults` says."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr("live.stage.window._FAULT_PAUSE_S", 0.0)
+    made = Show(refresh_hz=500.0)
+    made.faults, drawn = 0, made.stage.frame
+
+    def frame() -> None:
+        if made.faults:
+            made.faults -= 1
+            raise ValueError("bad frame")
+        drawn()
+
+    monkeypatch.setattr(made.stage, "frame", frame)
+    yield made
+    made.stage.close()
+
+
+def test_frames_that_fail_are_passed_over_and_logged_once(failing, caplog):
+    failing.faults, opened = 20, failing.stage.presented
+    counted = itertools.count()
+    failing.stage.run(lambda: next(counted) >= 25)
+    assert failing.stage.presented - opened == 5
+    assert caplog.text.count("ValueError: bad frame") == 1
+
+
+def test_frames_that_never_succeed_end_the_show(failing):
+    failing.faults = 10**9
+    with pytest.raises(ValueError, match="bad frame"):
+        failing.stage.run(lambda: False)
+
+
 def test_run_shows_until_it_is_told_to_stop(monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     show = Show(refresh_hz=500.0)
@@ -303,7 +359,7 @@ def test_headless_takes_every_picture_and_ends_when_told():
 
     feeder = threading.Thread(target=feed)
     feeder.start()
-    stage.run(lambda: feeding.is_set() and pictures.peek() is None)
+    stage.run(lambda: feeding.is_set() and not pictures.wait(0))
     feeder.join(30.0)
     assert stage.picture is not None
     assert stage.picture.pixels[0, 0, 0] == 19

@@ -24,7 +24,6 @@ def test_work_that_raises_is_called_again_and_the_reason_is_kept():
     assert "boom" in thread.fault
     assert thread.restarts == 1
     assert thread.stop()
-    assert not thread.alive
 
 
 def test_work_that_returns_is_not_called_again():
@@ -36,8 +35,41 @@ def test_work_that_returns_is_not_called_again():
     assert thread.fault is None
 
 
-def test_a_recovered_thread_shows_no_fault():
-    thread = Supervised("job", lambda stop: None)
-    thread.fault = "was ill"
-    thread.recovered()
-    assert thread.fault is None
+class Life:
+    """Work that lives so many seconds each time, on a clock of its own, and the pauses between."""
+
+    def __init__(self, *lives_s):
+        self.now, self.pauses, self.lives_s = 100.0, [], list(lives_s)
+        self.thread = Supervised("job", self.work, clock=lambda: self.now)
+        self.thread._stop = self
+        self.thread._run()
+
+    def work(self, stop):
+        if self.lives_s:
+            self.now += self.lives_s.pop(0)
+            raise RuntimeError("boom")
+
+    def is_set(self):
+        return False
+
+    def wait(self, pause_s):
+        self.pauses.append(pause_s)
+
+
+def test_pauses_double_while_work_dies_young():
+    assert Life(*[0.1] * 7).pauses == [0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0]
+
+
+def test_after_a_long_life_pauses_begin_short_again():
+    assert Life(0.1, 0.1, 0.1, 60.0, 0.1).pauses == [0.2, 0.4, 0.8, 0.2, 0.4]
+
+
+def test_a_fault_is_shown_long_enough_to_be_read_and_forgotten_once_the_work_is_well():
+    life = Life(0.1)
+    life.thread.recovered()
+    assert "boom" in life.thread.fault
+    life.now += 60.0
+    assert "boom" in life.thread.fault, "nothing has gone well since"
+    life.thread.recovered()
+    assert life.thread.fault is None
+    assert life.thread.restarts == 1

@@ -10,7 +10,7 @@ def builtin():
     """The shipped model; the library is made for it."""
     from engine.generator import Generator
 
-    return Generator.load("builtin")
+    return Generator.load("builtin", runtime="eager")
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ CHANGES = [
     ("at: 1:30", "at: later", 8, "no number"),
     ("- text: neon red fire", "- {text: neon red fire, at: 99}", 8, "must rise"),
     ("noise_turns_per_minute: 1", "noise_turns_per_minute: 0", 10, "greater than or equal to 0.05"),
-    ("noise_turns_per_minute: 1", "noise: 1", 10, "no key 'noise'"),
+    ("noise_turns_per_minute: 1", "noises: 1", 10, "did you mean noise?"),
     ("site: unet.mid", "site: unet.mid\n    site: unet.in", 19, "'site' is given twice"),
     ("    to: size/factor\n", "", 26, "routes 2: to is missing"),
     ("    site: unet.mid\n", "", 16, "bends 2: site is missing"),

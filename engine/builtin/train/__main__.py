@@ -22,7 +22,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=None)
     parser.add_argument("--rate", type=float, default=None, help="peak learning rate")
-    parser.add_argument("--matrix-rate", type=float, default=0.02, help="peak rate of Muon's matrices (stage unet)")
     parser.add_argument("--pictures", type=int, default=None, help="painted pictures held in memory")
     parser.add_argument(
         "--adversarial",
@@ -42,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     weight = given.adversarial if given.adversarial is not None else float(given.stage == "pixels")
     run = Run(
         folder=given.folder, device=given.device, minutes=given.minutes, resume=given.resume, seed=given.seed,
-        batch=given.batch or batch, rate=given.rate or rate, matrix_rate=given.matrix_rate, max_steps=given.steps,
+        batch=given.batch or batch, rate=given.rate or rate, max_steps=given.steps,
         pictures=given.pictures or pictures, adversarial=weight, per_form=given.held_out, workers=given.workers,
         compile=given.compile,
     )  # fmt: skip

@@ -24,8 +24,6 @@ class Run:
     seed: int = 0
     batch: int = 16
     rate: float = 1e-3
-    matrix_rate: float = 0.02
-    """Peak rate of the orthogonalised updates in stage ``unet``; ``rate`` is that of the other weights."""
     max_steps: int | None = None
     log_every: int = 50
     pictures: int = 2000

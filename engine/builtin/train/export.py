@@ -9,6 +9,7 @@ import torch
 from engine.builtin.train.common import Run, load, save
 from engine.builtin.train.models import build_scheduler
 from engine.builtin.train.network import SHAPE, build_model, get_tokenizer, load_autoencoder
+from engine.builtin.train.words import grow_embeddings, grow_tokenizer, vocabulary_words
 
 
 def export(folder: Path, target: Path) -> None:
@@ -68,7 +69,9 @@ def unpack(weights: Path, run: Run) -> None:
     shape = {"widths": unet.config.block_out_channels, "heads": unet.config.attention_head_dim}
     (folder / SHAPE).write_text(json.dumps(shape))
     shutil.copytree(weights / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
+    origin = grow_tokenizer(folder / "tokenizer", vocabulary_words())
     model = build_model(folder, len(get_tokenizer(run)))
     model.unet.load_state_dict(unet.state_dict())
-    model.text_encoder.load_state_dict(CLIPTextModel.from_pretrained(weights / "text_encoder").state_dict())
+    words = CLIPTextModel.from_pretrained(weights / "text_encoder").state_dict()
+    model.text_encoder.load_state_dict(grow_embeddings(words, origin))
     save(model, folder / "network.safetensors")

@@ -1,0 +1,68 @@
+"""Section ``motion``: smooth travel through noise and between prompts, that gets somewhere."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench.builtin.captions import draw_captions
+from bench.builtin.measures import circle, difference, step_ratio
+from bench.builtin.readings import Reading, Section
+from bench.builtin.setting import Setting
+from engine.builtin.painter import paint
+
+__all__ = ["measure"]
+
+ABOUT = "a circular noise walk and a prompt blend; steps are mean pixel differences between neighbours"
+SEEDS = 12
+
+
+@torch.inference_mode()
+def measure(setting: Setting) -> Section:
+    """Walk the circle and blend prompts for each form."""
+    section = Section("motion", ABOUT)
+    forms, counts, model = setting.forms(), setting.counts, setting.model
+    captions = draw_captions(setting.rng("motion"), len(forms), forms, held_out=True)
+    ends = setting.noise("motion", SEEDS)
+    steps, reach, painted_reach, blends = {}, {}, {}, {}
+    for k, form in enumerate(setting.track(forms, "walking", len(forms))):
+        caption, following = captions[k], captions[(k + 1) % len(captions)]
+        walked = model.pictures(circle(ends[:1], ends[1:2], counts.walk), [caption] * counts.walk)
+        steps[form] = step_ratio(difference(walked, walked.roll(-1, 0)))
+        reach[form] = _opposites(walked) / _independent(model.pictures(ends, [caption] * SEEDS))
+        few = circle(ends[:1], ends[1:2], SEEDS)
+        painted_reach[form] = _opposites(paint(few, [caption] * SEEDS)) / _independent(paint(ends, [caption] * SEEDS))
+        text = torch.cat([model.blend(caption, following, i / (counts.blend - 1)) for i in range(counts.blend)])
+        blended = model.pictures(ends[:1].expand(counts.blend, -1, -1, -1), text)
+        blends[form] = step_ratio(difference(blended[1:], blended[:-1]))
+    section.data = {"walk": steps, "blend": blends, "opposites": reach, "opposites, painter": painted_reach}
+    section.readings += [
+        Reading("walk: largest step / mean step", max(steps.values()), at_most=3.0, note=_at(steps, counts.walk)),
+        Reading("blend: largest step / mean step", max(blends.values()), at_most=3.0, note=_at(blends, counts.blend)),
+        Reading(
+            "opposite points / independent noises",
+            sum(reach.values()) / len(reach),
+            0.7,
+            note=f"{len(reach)} captions, least {min(reach.values()):.2f}; "
+            f"painter {sum(painted_reach.values()) / len(painted_reach):.2f}",
+        ),
+    ]
+    return section
+
+
+def _at(ratios: dict[str, float], count: int) -> str:
+    worst = max(ratios, key=lambda form: ratios[form])
+    mean = sum(ratios.values()) / len(ratios)
+    return f"{count} pictures, {len(ratios)} captions, the largest at {worst}; mean {mean:.2f}"
+
+
+def _opposites(walked: Tensor) -> float:
+    """Mean difference, of 255, of pictures half a circle apart."""
+    half = len(walked) // 2
+    return float(difference(walked[:half], walked[half : 2 * half]).mean())
+
+
+def _independent(pictures: Tensor) -> float:
+    """Mean difference, of 255, of each two pictures of independent noises."""
+    a, b = torch.triu_indices(len(pictures), len(pictures), 1)
+    return float(difference(pictures[a], pictures[b]).mean())

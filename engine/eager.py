@@ -1,0 +1,407 @@
+"""`EagerGenerator`: the model in torch, any device, any operator; other runtimes are traced from its `paint`."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from bentlight.errors import BadInput
+from engine.bends.hooks import BendRuntime, CompiledPlan
+from engine.bends.plan import BendPlan
+from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
+from engine.errors import NotFinite
+from engine.generator import Generator, checked_size
+from engine.guidance import guidance_embedding
+from engine.loading import Components, load_components
+from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
+from engine.noise import NoiseBank
+from engine.pictures import mixed_with, to_pixels, to_tensor
+from engine.prompts import PromptSpace
+from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
+from engine.sites import Meter, fingerprint, module_sites
+from engine.spec import FrameSpec, Picture
+from engine.text import TextEncoder
+from engine.witness import Witness
+
+__all__ = ["EagerGenerator", "Ingredients"]
+
+_UNBENT = BendPlan()
+_MEASURING = (("", 1), ("a photograph", 2), ("blue and orange", 3), ("", 4))
+"""Prompts and seeds over which the sites of a model are measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What one picture is painted from, on the model's device.
+
+    Attributes
+    ----------
+    start : Tensor
+        Starting latent of unit variance, (1, channel, height, width), float32.
+    text : Tensor
+        Embedding of the prompt, (1, tokens, width).
+    fresh : callable
+        ``fresh(i)`` is the noise added after step i, shaped like `start`.
+    empty : Tensor or None
+        Embedding of the empty prompt where the picture is guided away from it, shaped like `text`.
+    guidance : float or 0-d Tensor
+        Guidance scale; read only with `empty`.
+    condition : Tensor or None
+        `guidance_embedding` for a network that takes one.
+    """
+
+    start: Tensor
+    text: Tensor
+    fresh: Callable[[int], Tensor]
+    empty: Tensor | None = None
+    guidance: float | Tensor = 1.0
+    condition: Tensor | None = None
+
+
+class EagerGenerator(Generator):
+    """A model in torch.
+
+    Attributes
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+    """
+
+    runtime: ClassVar[str] = "eager"
+
+    def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
+        self.model, self.device, self.dtype = parts.name, device, dtype
+        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder.to(device=device)
+        self._folder = parts.folder
+        self._unet = parts.unet.to(device=device, memory_format=torch.channels_last)
+        self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
+        self._decoder_dtype = dtype
+        self._key = fingerprint(self._unet, self._vae)
+        self._prompts = PromptSpace(TextEncoder(parts.tokenizer, self.text_encoder))
+        self._noises = NoiseBank()
+        self._sampler = Sampler(parts.scheduler, device)
+        self._modules = module_sites(self._unet, self._vae)
+        self._runtime = BendRuntime(self._modules, self._known_measures, device)
+        self._measures: dict[str, Measure] | None = None
+        self._shapes: dict[tuple[int, int], dict[str, Meter]] = {}
+        # Reentrant: compiling a plan while rendering may have to measure the model first.
+        self._lock = threading.RLock()
+        config = self._unet.config
+        self._factor = _enlargement(self._vae)
+        self._channels = int(config.in_channels)
+        side = config.sample_size or 64
+        height, width = (side, side) if isinstance(side, int) else side
+        self._native = (int(width) * self._factor, int(height) * self._factor)
+        self.size = self._native
+
+    @classmethod
+    def open(
+        cls,
+        model: str,
+        device: str = "auto",
+        dtype: torch.dtype | str | None = None,
+        threads: int | None = None,
+        lora: str | None = None,
+        tiny_autoencoder: str | None = None,
+    ) -> EagerGenerator:
+        """Load a model; see `Generator.load`."""
+        if threads is not None:
+            torch.set_num_threads(max(1, threads))
+        place = find_device(device)
+        kind = choose_dtype(dtype, place)
+        with enough_memory("this model"):
+            generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
+        if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
+            generator._decode_in_bfloat16()
+        return generator
+
+    @property
+    def has_tiny_autoencoder(self) -> bool:
+        """Whether pictures are decoded by an `AutoencoderTiny`."""
+        return type(self._vae).__name__ == "AutoencoderTiny"
+
+    @property
+    def networks(self) -> tuple[Any, Any]:
+        """The UNet and the autoencoder."""
+        return self._unet, self._vae
+
+    @property
+    def site_addresses(self) -> tuple[str, ...]:
+        """Sites inside the networks, in the order in which a picture passes them."""
+        return tuple(self._modules)
+
+    @property
+    def condition_width(self) -> int | None:
+        """Width of the guidance embedding that the network takes; None when it takes none."""
+        return self._unet.config.time_cond_proj_dim
+
+    @property
+    def embedding_shape(self) -> tuple[int, int]:
+        """Tokens and width of a prompt's embedding."""
+        _, tokens, width = self._prompts.encode("").shape
+        return tokens, width
+
+    def schedule(self, steps: int) -> Schedule:
+        """Return the schedule of so many steps."""
+        return self._sampler.schedule(steps)
+
+    def use(self, plan: BendPlan) -> CompiledPlan:
+        """Bend the networks by `plan` from now on."""
+        return self._runtime.use(plan)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a runtime without torch has to know of the model, as what JSON can hold."""
+        with self._lock:
+            present, self.size = self.size, self._native
+            try:
+                infos = self.sites()
+            finally:
+                self.size = present
+        measures = self._known_measures()
+        tokens, width = self.embedding_shape
+        return {
+            "native": list(self._native),
+            "factor": self._factor,
+            "channels": self._channels,
+            "condition": self.condition_width,
+            "embedding": [tokens, width],
+            "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
+            "most_steps": MOST_STEPS,
+        }
+
+    def resize(self, width: int, height: int) -> None:
+        size = checked_size(width, height, max(8, self._factor))
+        with self._lock:
+            self.size = size
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def sites(self) -> tuple[SiteInfo, ...]:
+        measures = self._known_measures()
+        with self._lock:
+            if self.size not in self._shapes:
+                self._shapes[self.size] = self._watch(((_MEASURING[0]),), self.size)
+            meters = self._shapes[self.size]
+        return tuple(
+            SiteInfo(
+                address,
+                _kind(address),
+                meters[address].shape if address in meters else (self._channels, *self.latent_shape()[2:]),
+                measure.sd,
+                self._modules[address].note if address in self._modules else "",
+            )
+            for address, measure in measures.items()
+        )
+
+    def prepare(
+        self,
+        prompts: Iterable[str] = (),
+        plans: Iterable[BendPlan] = (),
+        *,
+        steps: int = 1,
+        guidance: float = 1.0,
+        feedback: bool = False,
+        wait: bool = False,
+    ) -> None:
+        with torch.inference_mode():
+            for text in prompts:
+                self._prompts.encode(text)
+        for plan in plans:
+            self._runtime.compile(plan)
+
+    def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
+        width, height = self.size
+        with self._lock, torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+            plan = self._runtime.use(spec.plan)
+            plan.write(spec.values)
+            picture, latent = self._run(spec, previous, plan)
+            sound = torch.isfinite(picture.sum() + latent.sum())
+            pixels = to_pixels(picture)
+            # Read after the pixels, which have to be waited for anyway.
+            if not bool(sound):
+                raise NotFinite(self._culprit(spec, previous, plan))
+            return Picture(pixels, spec.time_s, spec)
+
+    def paint(self, ingredients: Ingredients, plan: CompiledPlan, steps: int) -> tuple[Tensor, Tensor]:
+        """Paint one picture.
+
+        Parameters
+        ----------
+        ingredients : Ingredients
+        plan : CompiledPlan
+            The plan in use, its bank written.
+        steps : int
+
+        Returns
+        -------
+        (Tensor, Tensor)
+            The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
+        """
+        predict = self._predictor(ingredients, plan)
+        schedule = self._sampler.schedule(steps)
+        latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
+        return plan.touch("picture", self._decode(latent)), latent
+
+    def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
+        """Return a starting latent with a share (0 to 1) of a picture (1, 3, height, width), -1 to 1, mixed in."""
+        config = self._vae.config
+        encoded = self._vae.encode(pixels.to(self.device, self.dtype))
+        latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+        return mixed_with(start, latent, share)
+
+    def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
+        """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
+        with self._lock, torch.inference_mode():
+            plan = self._runtime.use(spec.plan)
+            plan.write(spec.values)
+            return self._culprit(spec, previous, plan)
+
+    def _culprit(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> str | None:
+        witness = Witness()
+        with witness.watching(plan):
+            self._run(spec, previous, plan)
+        return witness.culprit
+
+    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
+        """Paint what a spec asks for; see `paint`."""
+        if not math.isfinite(spec.guidance):
+            raise BadInput("the guidance scale must be a finite number.")
+        shape = self.latent_shape()
+        start = torch.from_numpy(self._noises.start(spec, shape)).to(self.device)
+        if previous is not None and spec.feedback > 0:
+            start = self.fed_back(start, to_tensor(previous.pixels, self.size), min(spec.feedback, 1.0))
+        embedded = self._unet.config.time_cond_proj_dim
+        guided = spec.guidance > 1 and embedded is None
+        ingredients = Ingredients(
+            start,
+            self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
+            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
+            self._embedding(self._prompts.encode("")) if guided else None,
+            spec.guidance,
+            None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
+        )
+        return self.paint(ingredients, plan, spec.steps)
+
+    def _embedding(self, embedding: Any) -> Tensor:
+        return torch.from_numpy(embedding).to(self.device, self.dtype)
+
+    def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
+        # (batch, tokens, width) is bent as (batch, width, tokens, 1), so that channels mean the same as elsewhere.
+        text = ingredients.text.transpose(1, 2).unsqueeze(-1)
+        text = plan.touch("text", text).squeeze(-1).transpose(1, 2)
+        condition = ingredients.condition
+        if condition is not None:
+            condition = condition.to(self.device, self.dtype)
+        if ingredients.empty is not None:
+            text = torch.cat((ingredients.empty, text))
+
+        def predict(x: Tensor, timestep: Tensor) -> Tensor:
+            x = x.to(self.dtype)
+            if ingredients.empty is None:
+                return self._unet(x, timestep, text, timestep_cond=condition, return_dict=False)[0]
+            without, with_text = self._unet(torch.cat((x, x)), timestep, text, return_dict=False)[0].chunk(2)
+            return without + ingredients.guidance * (with_text - without)
+
+        return predict
+
+    def _decode(self, latent: Tensor) -> Tensor:
+        config = self._vae.config
+        scaled = latent / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
+        return self._vae.decode(scaled.to(self._decoder_dtype), return_dict=False)[0].float()
+
+    def _decode_in_bfloat16(self) -> None:
+        """Let a tiny autoencoder decode in bfloat16; its encoder and the UNet stay as they are."""
+        self._vae.decoder.to(torch.bfloat16)
+        self._decoder_dtype = torch.bfloat16
+
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """Return (1, channel, height, width) of a latent at the present size."""
+        width, height = self.size
+        return (1, self._channels, height // self._factor, width // self._factor)
+
+    def _known_measures(self) -> dict[str, Measure]:
+        """Channels and standard deviation of every site: kept from an earlier run, or measured now, once per model."""
+        with self._lock:
+            if self._measures is not None:
+                return self._measures
+            key = self._key
+            shipped = None if self._folder is None else load_measures(self._folder / "sites.json", key)
+            found = shipped or load_measures(measures_path(key), key)
+            if found is None or not set(found) >= set(self._modules):
+                # At the size the model was trained for, so that a value means the same at every other size.
+                meters = self._watch(_MEASURING, self._native)
+                found = self._ordered({address: meter.measure for address, meter in meters.items()})
+                save_measures(measures_path(key), key, found)
+            self._measures = found
+            return found
+
+    def _watch(self, prompts: Iterable[tuple[str, int]], size: tuple[int, int]) -> dict[str, Meter]:
+        """Render unbent pictures and return what passed at every site."""
+        meters: dict[str, Meter] = {}
+        present = self.size
+        self._runtime.use(_UNBENT)
+        handles = []
+        for address, site in self._modules.items():
+            meters[address] = Meter()
+            handles.append(site.attach(meters[address]))
+        watching = _Watching(meters, self.device)
+        width, height = size
+        try:
+            self.size = size
+            with torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+                for text, seed in prompts:
+                    self._run(FrameSpec(prompts=((text, 1.0),), seed=seed), None, watching)
+        finally:
+            self.size = present
+            for handle in handles:
+                handle.remove()
+        return meters
+
+    def _ordered(self, measured: dict[str, Measure]) -> dict[str, Measure]:
+        """Sites in the order in which a picture passes them; latents between steps scale with the scheduler's noise."""
+        between = {
+            f"latent.{i}": Measure(self._channels, self._sampler.schedule(MOST_STEPS).steps[i].spread)
+            for i in range(MOST_STEPS)
+        }
+        inside = {a: measured[a] for a in self._modules}
+        unet = {a: m for a, m in inside.items() if a.startswith("unet")}
+        decoder = {a: m for a, m in inside.items() if a.startswith("decoder")}
+        return {
+            "text": measured["text"],
+            **between,
+            **unet,
+            "latent.end": measured["latent.end"],
+            **decoder,
+            "picture": measured["picture"],
+        }
+
+
+class _Watching(CompiledPlan):
+    """A plan without bends that shows meters what passes at the generator's own sites."""
+
+    def __init__(self, meters: dict[str, Meter], device: torch.device) -> None:
+        super().__init__(_UNBENT, {}, device)
+        self._meters = meters
+
+    def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
+        return self._meters.setdefault(site, Meter())(x)
+
+
+def _enlargement(vae: Any) -> int:
+    """How many pixels wide the decoder makes one latent pixel."""
+    if hasattr(vae.decoder, "up_blocks"):
+        return 2 ** (len(vae.config.block_out_channels) - 1)
+    factors: list[Any] = [m.scale_factor for m in vae.decoder.layers if isinstance(m, torch.nn.Upsample)]
+    return math.prod(int(factor) for factor in factors)
+
+
+def _kind(address: str) -> str:
+    return address.split(".", maxsplit=1)[0]

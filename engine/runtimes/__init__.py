@@ -1,0 +1,1 @@
+"""Runtimes beside torch that play a model exported from it. Importing this costs no torch."""

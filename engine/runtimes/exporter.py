@@ -1,0 +1,151 @@
+"""`Exporter`: asks the exporting process for graphs, off the picture loop. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from engine.runtimes.source import Source
+from engine.runtimes.task import Task
+
+__all__ = ["Exporter"]
+
+log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Exporter:
+    """Has graphs exported, in the order in which they are asked for, by a process that ends when none is left to do.
+
+    Parameters
+    ----------
+    source : Source
+    folder : Path
+        The model's folder in the cache.
+    settled : callable
+        Called with each task and None, or what went wrong in a sentence; on the exporter's own thread.
+    command : list of str or None
+        How the process is started; None for the usual way.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        settled: Callable[[Task, str | None], None],
+        command: list[str] | None = None,
+    ) -> None:
+        self._source, self._folder, self._settled = source, folder, settled
+        self._command = command or [sys.executable, "-m", "engine.runtimes.export"]
+        self._waiting: deque[tuple[Task, bool]] = deque()
+        self._asked: set[str] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def ask(self, task: Task, *, hurried: bool = False) -> None:
+        """Have a graph exported, unless it has been asked for already; `hurried` when somebody waits for it."""
+        with self._changed:
+            if task.key in self._asked:
+                return
+            self._asked.add(task.key)
+            self._waiting.append((task, hurried))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="exporter", daemon=True)
+                self._thread.start()
+
+    def pending(self, task: Task) -> bool:
+        """Whether a graph has been asked for and is not settled yet."""
+        return task.key in self._asked
+
+    def wait(self) -> None:
+        """Return when everything that was asked for is settled."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._thread is None)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return
+            self._one_process()
+
+    def _one_process(self) -> None:
+        """Start a process and hand it tasks until none is left, or it fails."""
+        with tempfile.TemporaryFile() as said:
+            try:
+                process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    encoding="utf-8",
+                    env={**os.environ, "PYTHONPATH": _search_path()},
+                )
+            except OSError as error:
+                self._give_up(f"the exporting process cannot be started ({error.strerror})")
+                return
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                print(json.dumps({**asdict(self._source), "folder": str(self._folder)}), file=process.stdin)
+                while (following := self._next()) is not None:
+                    task, hurried = following
+                    print(json.dumps({**task.to_json(), "hurried": hurried}), file=process.stdin, flush=True)
+                    answer = process.stdout.readline()
+                    if not answer:
+                        self._tell(task, f"the exporting process ended ({_last_line(said)})")
+                        self._give_up("the exporting process ended before")
+                        return
+                    self._tell(task, json.loads(answer)["error"])
+                process.stdin.close()
+                process.wait()
+            except (OSError, ValueError) as error:
+                self._give_up(f"the exporting process cannot be talked to ({error})")
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+                process.stdout.close()
+
+    def _next(self) -> tuple[Task, bool] | None:
+        with self._changed:
+            return self._waiting[0] if self._waiting else None
+
+    def _tell(self, task: Task, error: str | None) -> None:
+        try:
+            self._settled(task, error)
+        except Exception:
+            log.exception("a graph could not be taken over")
+        with self._changed:
+            self._waiting.popleft()
+            self._asked.discard(task.key)
+
+    def _give_up(self, why: str) -> None:
+        """Settle everything that waits; a process that fails for one fails for the next."""
+        while (following := self._next()) is not None:
+            self._tell(following[0], why)
+
+
+def _search_path() -> str:
+    """Where the process finds this package even when it is not installed."""
+    return os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+
+
+def _last_line(file: IO[bytes]) -> str:
+    file.seek(0)
+    lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:300] if lines else "without a word"

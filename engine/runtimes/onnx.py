@@ -1,0 +1,327 @@
+"""`OnnxGenerator`: the model in ONNX Runtime, one graph for each plan; torch plays whatever has no graph (yet)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from bentlight.errors import BadInput
+from engine.bends.plan import BendPlan
+from engine.bends.selection import check_bend
+from engine.errors import NotFinite
+from engine.generator import Generator, checked_size
+from engine.guidance import guidance_embedding
+from engine.measures import Measure, SiteInfo
+from engine.noise import NoiseBank
+from engine.prompts import PromptSpace
+from engine.runtimes.bank import Bank
+from engine.runtimes.exporter import Exporter
+from engine.runtimes.facts import Facts, TextEncoder
+from engine.runtimes.providers import providers_for
+from engine.runtimes.resize import fitted
+from engine.runtimes.session import Session
+from engine.runtimes.source import Source
+from engine.runtimes.store import Store, graphs_folder
+from engine.runtimes.task import MODEL, Task
+from engine.spec import FrameSpec, Picture
+
+if TYPE_CHECKING:
+    from engine.eager import EagerGenerator
+
+__all__ = ["OnnxGenerator"]
+
+log = logging.getLogger(__name__)
+
+MOST_SESSIONS = 48
+"""Most graphs kept ready; the one that was not used for longest goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What every picture needs, once it has been exported."""
+
+    facts: Facts
+    prompts: PromptSpace
+
+
+class OnnxGenerator(Generator):
+    """A model in ONNX Runtime.
+
+    What has been exported once, by a process of its own, is played without torch. What has not is played in torch at
+    once, and changes over when its graph is ready; so is, for good, what ONNX Runtime cannot play.
+
+    Parameters
+    ----------
+    source : Source
+    store : Store
+    providers : list
+        As `providers_for` gives them.
+    threads : int or None
+        Threads of one picture on the CPU.
+    exporter : Exporter or None
+        Instead of the usual one.
+    """
+
+    runtime: ClassVar[str] = "onnx"
+
+    def __init__(
+        self, source: Source, store: Store, providers: list[Any], threads: int | None, exporter: Exporter | None = None
+    ) -> None:
+        self.model = source.model
+        self._source, self._store, self._providers, self._threads = source, store, providers, threads
+        self._exporter = exporter or Exporter(source, store.folder, self._settled)
+        self._noises = NoiseBank()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._banks: dict[BendPlan, Bank] = {}
+        self._refused: dict[str, str] = {}
+        self._broken: dict[BendPlan, str | None] = {}
+        self._eager: EagerGenerator | None = None
+        self._playing = "onnx"
+        # Sessions are made on whichever thread wants them; `_lock` is never held while one is made.
+        self._lock = threading.RLock()
+        self._eager_lock = threading.RLock()
+        self._ready = self._read_model()
+        if self._ready is None:
+            self.size = self._stand_in().size
+            self._exporter.ask(MODEL, hurried=True)
+        else:
+            self.size = self._ready.facts.native
+
+    @classmethod
+    def open(
+        cls,
+        model: str,
+        device: str = "auto",
+        threads: int | None = None,
+        lora: str | None = None,
+        tiny_autoencoder: str | None = None,
+    ) -> OnnxGenerator:
+        """Load a model; see `Generator.load`."""
+        providers = providers_for(device)
+        source = Source(model, lora, tiny_autoencoder)
+        key = source.key()
+        if key is None:
+            # Not wholly here: loading it in torch fetches what is missing, or says what is wrong.
+            from engine.eager import EagerGenerator
+
+            EagerGenerator.open(model, "cpu", "float32", threads, lora, tiny_autoencoder)
+            key = source.key()
+            if key is None:
+                raise BadInput(f"{model} cannot be exported for ONNX Runtime; use the eager runtime.")
+        return cls(source, Store(graphs_folder() / key), providers, threads)
+
+    @property
+    def playing(self) -> str:
+        return self._playing
+
+    def resize(self, width: int, height: int) -> None:
+        model = self._ready
+        step = max(8, model.facts.factor) if model is not None else 8
+        size = checked_size(width, height, step)
+        with self._eager_lock:
+            if self._eager is not None:
+                self._eager.resize(*size)
+        with self._lock:
+            self.size = size
+
+    def sites(self) -> tuple[SiteInfo, ...]:
+        model = self._ready
+        return self._stand_in().sites() if model is None else model.facts.sites(self.size)
+
+    def prepare(
+        self,
+        prompts: Iterable[str] = (),
+        plans: Iterable[BendPlan] = (),
+        *,
+        steps: int = 1,
+        guidance: float = 1.0,
+        feedback: bool = False,
+        wait: bool = False,
+    ) -> None:
+        prompts, plans = tuple(prompts), tuple(plans)
+        for plan in plans:
+            self._check(plan)
+        if self._ready is None and wait:
+            self._exporter.wait()
+        size = self.size
+        tasks = [self._picture(size, plan, steps, guidance) for plan in plans]
+        missing = [task for task in tasks if self._obtain(task, hurried=wait) is None]
+        if feedback:
+            self._obtain(Task("feedback", size), hurried=wait)
+        if wait:
+            self._exporter.wait()
+        eager = [task.plan for task in missing if task.key not in self._sessions]
+        model = self._ready
+        if model is not None:
+            for text in prompts:
+                model.prompts.encode(text)
+        if eager or model is None:
+            self._stand_in().prepare(prompts, eager)
+
+    def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
+        if not math.isfinite(spec.guidance):
+            raise BadInput("the guidance scale must be a finite number.")
+        size, model = self.size, self._ready
+        fed = previous is not None and spec.feedback > 0
+        session = feedback = None
+        if model is not None:
+            steps = model.facts.checked_steps(spec.steps)
+            session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance))
+            feedback = self._obtain(Task("feedback", size)) if fed else None
+        if model is None or session is None or (fed and feedback is None):
+            self._playing = "eager"
+            return self._stand_in().render(spec, previous)
+        self._playing = "onnx"
+        values = self._values(spec, size, model, session)
+        if feedback is not None and previous is not None:
+            share = np.array(min(spec.feedback, 1.0), np.float32)
+            pixels = fitted(previous.pixels, size)
+            values["start"] = feedback.run({"noise": values["start"], "pixels": pixels, "share": share})[0]
+        pixels, check = session.run(values)
+        if not np.isfinite(check):
+            raise NotFinite(self._culprit(spec, previous))
+        pixels.setflags(write=False)
+        return Picture(pixels, spec.time_s, spec)
+
+    def _values(self, spec: FrameSpec, size: tuple[int, int], model: _Model, session: Session) -> dict[str, np.ndarray]:
+        """Everything a picture's graph takes."""
+        shape = model.facts.latent_shape(size)
+        bank = self._banks.get(spec.plan)
+        if bank is None:
+            bank = self._banks[spec.plan] = Bank(spec.plan)
+        values = {
+            "start": self._noises.start(spec, shape),
+            "text": model.prompts.blend(spec.prompts, spec.blending),
+            "bank": bank.settled(spec.values),
+        }
+        for name in session.inputs:
+            if name.startswith("fresh."):
+                values[name] = self._noises.step(spec, shape, int(name.removeprefix("fresh.")))
+        if "empty" in session.inputs:
+            values |= {"empty": model.prompts.encode(""), "guidance": np.array(spec.guidance, np.float32)}
+        if "condition" in session.inputs:
+            values["condition"] = guidance_embedding(spec.guidance, model.facts.condition or 0)
+        return values
+
+    def _check(self, plan: BendPlan) -> None:
+        """Refuse a plan that names sites or channels that the model lacks, whichever runtime would play it."""
+        model = self._ready
+        if model is None:
+            self._stand_in().prepare(plans=(plan,))
+            return
+        measures = model.facts.measures
+        for bend in plan.bends:
+            measure = measures.get(bend.site)
+            if measure is not None:
+                check_bend(bend, measure)
+            elif bend.site.startswith("weights."):
+                self._stand_in().prepare(plans=(plan,))
+            else:
+                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {_listed(measures)}.")
+
+    def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float) -> Task:
+        guided = guidance > 1 and (self._ready is None or self._ready.facts.condition is None)
+        return Task("picture", size, plan, steps, guided)
+
+    def _obtain(self, task: Task, *, hurried: bool = False) -> Session | None:
+        """Return a graph ready to run; None, and it is being exported or never will be."""
+        with self._lock:
+            session = self._sessions.get(task.key)
+            if session is not None:
+                self._sessions.move_to_end(task.key)
+        if session is not None or task.key in self._refused:
+            return session
+        if "onnx" not in task.plan.runtimes:
+            with_torch = [bend.name for bend in task.plan.bends if "onnx" not in bend.runtimes]
+            self._refuse(task, f"ONNX Runtime has nothing for {', '.join(with_torch)}")
+            return None
+        if self._exporter.pending(task):
+            return None
+        session = self._make_ready(task)
+        if session is None:
+            self._exporter.ask(task, hurried=hurried)
+            session = self._sessions.get(task.key)
+        return session
+
+    def _make_ready(self, task: Task) -> Session | None:
+        graph = self._store.read(task)
+        if graph is None:
+            return None
+        session = Session(graph, self._providers, self._threads)
+        with self._lock:
+            self._sessions[task.key] = session
+            while len(self._sessions) > MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        return session
+
+    def _settled(self, task: Task, error: str | None) -> None:
+        """Take over what the exporter made; on its thread."""
+        if error is not None:
+            self._refuse(task, f"exporting failed: {error}")
+        elif task.kind == "model":
+            self._ready = self._read_model()
+            if self._ready is None:
+                self._refuse(task, "what was exported cannot be read")
+        elif self._make_ready(task) is None:
+            self._refuse(task, "what was exported cannot be read")
+        elif task.kind == "picture":
+            log.info("%s plays in ONNX Runtime from now on", _named(task.plan))
+
+    def _refuse(self, task: Task, why: str) -> None:
+        self._refused[task.key] = why
+        what = {"model": "the model", "feedback": "feedback", "picture": _named(task.plan)}[task.kind]
+        log.warning("%s plays in torch: %s", what, why.rstrip("."))
+
+    def _read_model(self) -> _Model | None:
+        facts, graph = self._store.read_facts(), self._store.read(MODEL)
+        if facts is None or graph is None:
+            return None
+        # A text is encoded once and kept; the CPU is fast enough for it, and always there.
+        encode = TextEncoder(facts["tokenizer"], Session(graph, providers_for("cpu"), self._threads))
+        return _Model(Facts.of(facts), PromptSpace(encode))
+
+    def _stand_in(self) -> EagerGenerator:
+        """The model in torch; loaded when it is first needed."""
+        with self._eager_lock:
+            if self._eager is None:
+                from engine.eager import EagerGenerator
+
+                source = self._source
+                self._eager = EagerGenerator.open(
+                    source.model, "cpu", None, self._threads, source.lora, source.tiny_autoencoder
+                )
+                if self._ready is not None:
+                    self._eager.resize(*self.size)
+            return self._eager
+
+    def _culprit(self, spec: FrameSpec, previous: Picture | None) -> str | None:
+        """Name the bend that broke a picture, once a thread that asks the model in torch has found it."""
+        if spec.plan in self._broken:
+            return self._broken[spec.plan]
+        self._broken[spec.plan] = None
+
+        def find() -> None:
+            self._broken[spec.plan] = self._stand_in().broken_bend(spec, previous)
+
+        threading.Thread(target=find, name="search for a broken bend", daemon=True).start()
+        return None
+
+
+def _named(plan: BendPlan) -> str:
+    return _several("the bend", [bend.name for bend in plan.bends]) if plan.bends else "the model without bends"
+
+
+def _several(what: str, names: list[str]) -> str:
+    return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _listed(measures: dict[str, Measure]) -> str:
+    """Sites for a message: the finer ones left out, since there are dozens."""
+    return ", ".join(a for a in measures if ".resnet." not in a and ".attention." not in a)

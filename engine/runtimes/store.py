@@ -1,0 +1,163 @@
+"""The cache of exported graphs on disk: whole or not there, checked when read, weights kept once. Needs no torch.
+
+A model's folder holds one file per graph and one per weight tensor, each tensor under the hash of its content, so that
+graphs share what they have in common, on disk and in memory. A graph's file is a line that names the format, the
+SHA-256 of the rest, and the rest: the length of an index (8 bytes, little-endian), the index (JSON: which tensor each
+of the graph's weights is) and the ONNX model without its weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from engine.runtimes.task import Task
+
+__all__ = ["Graph", "Store", "Tensors", "graphs_folder"]
+
+_FORMAT = b"bentlight graph 1\n"
+_DIGEST = 32
+_LENGTH = 8
+_UNUSED_S = 30 * 86400.0
+
+
+def graphs_folder() -> Path:
+    """Return where graphs are kept between runs."""
+    return Path(platformdirs.user_cache_dir("bentlight", appauthor=False)) / "graphs"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An exported graph.
+
+    Attributes
+    ----------
+    model : bytes
+        The ONNX model, its weights marked as external.
+    weights : mapping of str to ndarray
+        The weights by name, shared between graphs; not to be written to.
+    """
+
+    model: bytes
+    weights: Mapping[str, np.ndarray]
+
+
+Tensors = dict[str, tuple[str, tuple[int, ...], bytes]]
+"""Weights to be written: numpy's name of the type, shape and raw content by name."""
+
+
+class Store:
+    """The graphs of one model.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # A tensor stays in memory as long as a graph uses it.
+        self._read: weakref.WeakValueDictionary[str, np.ndarray] = weakref.WeakValueDictionary()
+
+    def has(self, task: Task) -> bool:
+        """Whether there is a graph for a task, sound or not."""
+        return self._path(task).is_file()
+
+    def read(self, task: Task) -> Graph | None:
+        """Read a graph; None if there is none, or it is damaged, and then it is removed so that it is made anew."""
+        path = self._path(task)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        try:
+            rest = content[len(_FORMAT) + _DIGEST :]
+            if content[: len(_FORMAT) + _DIGEST] != _FORMAT + hashlib.sha256(rest).digest():
+                raise ValueError("the content is not what was written")
+            end = _LENGTH + int.from_bytes(rest[:_LENGTH], "little")
+            index = json.loads(rest[_LENGTH:end])
+            weights = {name: self._tensor(*entry) for name, entry in index.items()}
+        except (OSError, ValueError):
+            path.unlink(missing_ok=True)
+            return None
+        return Graph(rest[end:], weights)
+
+    def write(self, task: Task, model: bytes, tensors: Tensors) -> None:
+        """Write a graph and those of its tensors that are not there yet, each file whole or not at all."""
+        index = {}
+        for name, (dtype, shape, content) in tensors.items():
+            digest = hashlib.sha256(content).hexdigest()
+            index[name] = (digest, dtype, shape)
+            path = self.folder / "tensors" / digest
+            if not path.is_file():
+                write_whole(path, content)
+        listed = json.dumps(index).encode()
+        rest = len(listed).to_bytes(_LENGTH, "little") + listed + model
+        write_whole(self._path(task), _FORMAT + hashlib.sha256(rest).digest() + rest)
+
+    def read_facts(self) -> dict[str, Any] | None:
+        """Return what `write_facts` wrote; None if there is nothing, or it is damaged."""
+        try:
+            facts = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return facts if isinstance(facts, dict) and facts.get("complete") else None
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        """Write what is to be known of the model besides its graphs."""
+        content = json.dumps({**facts, "complete": True}, indent=1)
+        write_whole(self.folder / "model.json", content.encode("utf-8"))
+
+    def tidy(self) -> None:
+        """Remove the graphs of other models, or of other versions of this program, that were not used for a month."""
+        with_time = time.time() - _UNUSED_S
+        try:
+            os.utime(self.folder)
+            for other in self.folder.parent.iterdir():
+                if other != self.folder and other.stat().st_mtime < with_time:
+                    shutil.rmtree(other, ignore_errors=True)
+        except OSError:
+            return
+
+    def _path(self, task: Task) -> Path:
+        return self.folder / f"{task.key}.graph"
+
+    def _tensor(self, digest: str, dtype: str, shape: list[int]) -> np.ndarray:
+        known = self._read.get(digest)
+        if known is not None:
+            return known
+        path = self.folder / "tensors" / digest
+        # Mapped: processes that play the same model share the memory.
+        content = np.memmap(path, np.uint8, "r")
+        if hashlib.sha256(content.data).hexdigest() != digest:
+            del content
+            path.unlink(missing_ok=True)
+            raise ValueError("a tensor is not what was written")
+        tensor = np.asarray(content).view(dtype).reshape(shape)
+        self._read[digest] = tensor
+        return tensor
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,84 @@
+"""`Task`: one graph that is wanted of a model, as plain data that crosses to the exporting process. Needs no torch."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from engine.bends.plan import Bend, BendPlan, Painted
+
+__all__ = ["MODEL", "Task"]
+
+_UNBENT = BendPlan()
+Kind = Literal["model", "picture", "feedback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to export.
+
+    Attributes
+    ----------
+    kind : str
+        ``model``: what every picture needs (the text encoder, the tokenizer, the sites and their measures);
+        ``picture``: a whole picture under a plan; ``feedback``: mixing a picture into the starting latent.
+    size : tuple of int
+        (width, height) of the pictures.
+    plan : BendPlan
+    steps : int
+    guided : bool
+        Whether the picture is guided away from the empty prompt.
+    """
+
+    kind: Kind
+    size: tuple[int, int] = (0, 0)
+    plan: BendPlan = _UNBENT
+    steps: int = 1
+    guided: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name of the graph. Plans that differ only in the names of their bends share one."""
+        if self.kind == "model":
+            return "text"
+        content = self.to_json()
+        for bend in content["plan"]:
+            del bend["name"]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the task as what JSON can hold."""
+        return {
+            "kind": self.kind,
+            "size": list(self.size),
+            "plan": [_bend_to_json(bend) for bend in self.plan.bends],
+            "steps": self.steps,
+            "guided": self.guided,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Task:
+        """Return the task that `to_json` was made of."""
+        width, height = content["size"]
+        plan = BendPlan(tuple(_bend_from_json(bend) for bend in content["plan"]))
+        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"])
+
+
+MODEL = Task("model")
+
+
+def _bend_to_json(bend: Bend) -> dict[str, Any]:
+    content = asdict(bend)
+    if bend.painted is not None:
+        content["painted"]["levels"] = base64.b64encode(bend.painted.levels).decode()
+    return content
+
+
+def _bend_from_json(content: dict[str, Any]) -> Bend:
+    painted = content.get("painted")
+    if painted is not None:
+        painted = Painted(painted["height"], painted["width"], base64.b64decode(painted["levels"]))
+    return Bend(**{**content, "painted": painted})

@@ -1,0 +1,37 @@
+"""Making a generator ready for a scene; the same live and offline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.generator import Generator
+    from scenes.patch import Patch
+
+__all__ = ["prepare_for"]
+
+
+def prepare_for(generator: Generator, patch: Patch, *, wait: bool = False) -> None:
+    """Make a generator ready to play a scene, so that its first picture comes as fast as the others.
+
+    Parameters
+    ----------
+    generator : Generator
+    patch : Patch
+    wait : bool
+        Return only when it is as ready as it will be; else a runtime that is not lets another play for it.
+
+    Raises
+    ------
+    BadInput
+        If the model lacks a site or channels of the scene's bends.
+    """
+    scene = patch.scene
+    generator.prepare(
+        prompts=patch.prompts,
+        plans=(patch.plan,),
+        steps=scene.steps,
+        guidance=scene.guidance,
+        feedback=scene.feedback > 0 or any(route.to == "feedback/amount" for route in scene.routes),
+        wait=wait,
+    )

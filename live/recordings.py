@@ -1,0 +1,168 @@
+"""`Recordings`: begins recordings, notices when one fails, and finishes them without holding anyone up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bentlight.errors import BadInput, BentlightError
+from live.control.board import ControlBoard
+from live.files import free_name
+from live.render import Renderer
+
+if TYPE_CHECKING:
+    from live.capture.ears import Ears
+    from live.record import Recorder, RecorderStatus
+
+__all__ = ["Recording", "Recordings"]
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path("recordings")
+FINISH_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording that is over.
+
+    Attributes
+    ----------
+    path : Path
+    status : RecorderStatus
+        How it went; its `error` is empty when all is well.
+    """
+
+    path: Path
+    status: RecorderStatus
+
+
+class Recordings:
+    """The recordings of a show, one at a time. Used by one thread; `done` and `fault` may be read by any.
+
+    Parameters
+    ----------
+    board : ControlBoard
+        Its ``/record`` always says whether one runs.
+    renderer : Renderer
+    ears : Ears
+    notice : callable
+        Shows a sentence to the performer for some seconds.
+
+    Attributes
+    ----------
+    recorder : Recorder or None
+        The one that runs.
+    done : list of Recording
+        Those that are over, in order.
+    fault : str
+        Why the last one failed; empty once another has begun.
+    wish : Path or None
+        A file to begin as soon as there is a model and sound.
+    """
+
+    def __init__(self, board: ControlBoard, renderer: Renderer, ears: Ears, notice: Callable[[str], None]) -> None:
+        self.recorder: Recorder | None = None
+        self.done: list[Recording] = []
+        self.fault = ""
+        self.wish: Path | None = None
+        self._board, self._renderer, self._ears, self._notice = board, renderer, ears, notice
+        self._finishing: list[threading.Thread] = []
+        self._closed = False
+
+    def begin(self, path: Path | None = None) -> None:
+        """Begin to record into `path`, or a new file in `recordings/` named for the moment.
+
+        A name that is taken gets a number. Does nothing while a recording runs.
+
+        Raises
+        ------
+        BentlightError
+            If none can begin; the board's switch is off then.
+        """
+        if self.recorder is not None or self._closed:
+            return
+        try:
+            self._begin(path or FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv")
+        except Exception:
+            self._board.set("/record", False)
+            raise
+
+    def _begin(self, wanted: Path) -> None:
+        from live.record import Recorder
+
+        generator = self._renderer.generator
+        if generator is None:
+            raise BadInput("Nothing can be recorded while the model is loading; try again when there is a picture.")
+        path = free_name(wanted)
+        status = self._ears.status()
+        recorder = Recorder(
+            path,
+            size=generator.size,
+            samples=self._ears.samples.reader(),
+            sample_rate=round(status.sample_rate),
+            channels=status.channels,
+        )
+        recorder.start()
+        self.recorder, self.fault = recorder, ""
+        self._renderer.listeners = [recorder.offer]
+        self._board.set("/record", True)
+        if path != wanted:
+            self._notice(f"{wanted} is there already: recording into {path}")
+
+    def end(self) -> None:
+        """End the recording, if one runs, and finish its file in a thread of its own."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is None:
+            return
+        self._renderer.listeners = []
+        self._board.set("/record", False)
+        thread = threading.Thread(target=self._finish, args=(recorder,), name="end of a recording", daemon=True)
+        self._finishing = [*(thread for thread in self._finishing if thread.is_alive()), thread]
+        thread.start()
+
+    def _finish(self, recorder: Recorder) -> None:
+        # A slow disk may take many seconds over this.
+        status = recorder.stop()
+        if status.error:
+            self._fail(recorder.path, status)
+        else:
+            self.done.append(Recording(recorder.path, status))
+            self._notice(f"recorded {recorder.path}")
+
+    def _fail(self, path: Path, status: RecorderStatus) -> None:
+        self.done.append(Recording(path, status))
+        self.fault = status.error
+        log.warning("%s", status.error)
+
+    def look(self) -> None:
+        """End a recording that failed, and begin the one that is wished for once that is possible."""
+        if self.recorder is not None and self.recorder.status().error:
+            self.end()
+        if self.wish is None or self._renderer.generator is None or not self._ears.status().sample_rate:
+            return
+        path, self.wish = self.wish, None
+        try:
+            self.begin(path)
+        except BentlightError as error:
+            from live.record import RecorderStatus
+
+            self._fail(path, RecorderStatus(error=str(error)))
+
+    def close(self) -> None:
+        """End what runs, wait until every file is finished, and begin nothing any more."""
+        self._closed = True
+        self.end()
+        for thread in self._finishing:
+            thread.join(FINISH_S)
+        if self.wish is not None:
+            from live.record import RecorderStatus
+
+            missed = f"{self.wish} was not recorded: the show ended before there were sound and a model."
+            self.done.append(Recording(self.wish, RecorderStatus(error=missed)))
+            self.wish = None

@@ -1,0 +1,68 @@
+"""Sound files: is this one, and what is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bentlight.errors import BadInput
+
+__all__ = ["DamagedSound", "SoundInfo", "measure"]
+
+
+class DamagedSound(BadInput):
+    """A sound file that can be read only so far.
+
+    Parameters
+    ----------
+    path : Path
+    good_s : float
+        Length of the sound before the damage, in seconds.
+    """
+
+    def __init__(self, path: Path, good_s: float) -> None:
+        self.path, self.good_s = path, good_s
+        super().__init__(f"{path} is damaged from second {good_s:.1f} on; mend the file or take another.")
+
+
+@dataclass(frozen=True, slots=True)
+class SoundInfo:
+    """What a sound file holds.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In Hz.
+    channels : int
+    frames : int
+        Length in samples, from 1.
+    """
+
+    sample_rate: int
+    channels: int
+    frames: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+
+def measure(path: Path) -> SoundInfo:
+    """Return what a sound file says of itself; damage further on is not seen.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read as sound, or holds none.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"{path} cannot be read as sound ({reason.rstrip('.')}); use wav, flac, ogg or mp3.") from None
+    if not info.frames:
+        raise BadInput(f"{path} holds no sound; use a file with at least one sample.")
+    return SoundInfo(info.samplerate, info.channels, info.frames)

@@ -1,0 +1,41 @@
+"""The kinds of value that a scene file holds, and the base of its parts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = ["Clock", "Milliseconds", "Name", "Number", "Part", "Range", "Seed", "Text", "Whole"]
+
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d(?:\.\d{1,3})?)")
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError(f"{repr(value)[:40]} is no number")
+    return value
+
+
+def _clock(value: object) -> object:
+    """``m:ss`` as people write places in a track, or seconds."""
+    if isinstance(value, str) and (match := _CLOCK.fullmatch(value)):
+        return int(match[1]) * 60 + float(match[2])
+    return value if value is None else _number(value)
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Clock = Annotated[float | None, BeforeValidator(_clock), Field(ge=0, le=86_400)]
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
+Name = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Milliseconds = Annotated[Number, Field(ge=0, le=20_000)]
+Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+Range = tuple[Annotated[Number, Field(ge=-24_000, le=24_000)], Annotated[Number, Field(ge=-24_000, le=24_000)]]
+
+
+class Part(BaseModel):
+    """A part of a scene: no keys but its own, never changed, no infinities."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, strict=False)

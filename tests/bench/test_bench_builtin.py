@@ -1,0 +1,105 @@
+"""What surrounds the measures: held-out captions, bars, and the judge's reading of its own answers."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+
+from bench.builtin.bends import SWEEPS, coarse_share, replaced_by_noise
+from bench.builtin.captions import draw_captions, is_held_out
+from bench.builtin.coupling import by_class, top_confusions
+from bench.builtin.judge import HEADS, Judge, labels
+from bench.builtin.readings import Reading
+from bench.builtin.speed import best_rate
+from engine.bends import operator
+from engine.builtin.vocabulary import COLOURS, understand
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_captions_keep_to_their_side_and_take_turns_through_forms(held_out):
+    forms = ["galaxy", "fire", "ocean"]
+    captions = draw_captions(random.Random(1), 30, forms, held_out=held_out)
+    meanings = [understand(caption) for caption in captions]
+    assert {is_held_out(meaning) for meaning in meanings} == {held_out}
+    assert [meaning.form for meaning in meanings] == forms * 10
+
+
+def test_captions_take_turns_through_colours_when_asked_and_repeat_with_the_seed():
+    drawn = [draw_captions(random.Random(2), 32, ["fire", "smoke"], held_out=False, every_colour=True) for _ in "ab"]
+    assert drawn[0] == drawn[1]
+    for form in (0, 1):
+        assert {understand(caption).first for caption in drawn[0][form::2]} == set(COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("reading", "met", "verdict"),
+    [
+        (Reading("a", 0.91, 0.9), True, "met"),
+        (Reading("a", 0.85, 0.9), False, "short by 0.050"),
+        (Reading("a", 3.5, at_most=3.0), False, "short by 0.500"),
+        (Reading("a", 1.4, 0.75, 1.25, digits=2), False, "short by 0.15"),
+        (Reading("a", math.nan, 0.9), False, "no value"),
+        (Reading("a", 7.0), None, ""),
+    ],
+)
+def test_a_reading_says_whether_its_bar_is_met(reading, met, verdict):
+    assert reading.met is met
+    assert reading.verdict == verdict
+
+
+def test_right_answers_are_the_captions_words():
+    right = labels(["neon cyan and orange fire"])
+    assert {name: HEADS[name][int(right[name])] for name in HEADS} == {"form": "fire", "colour": "cyan", "mood": "neon"}
+
+
+def test_the_judge_answers_every_question_whatever_the_pictures_size():
+    judge = Judge().eval()
+    for size in ((128, 128), (256, 256)):
+        answers = judge.read(torch.rand(2, 3, *size))
+        assert {name: tuple(got.shape) for name, got in answers.items()} == dict.fromkeys(HEADS, (2,))
+    assert judge.described(torch.rand(2, 3, 128, 128)).shape == (2, 256)
+
+
+def test_confusion_tables_in_words():
+    table = torch.tensor([[8, 2, 0], [0, 4, 0], [0, 0, 0]])
+    assert by_class(table, ("a", "b", "c")) == pytest.approx({"a": 0.8, "b": 1.0})
+    assert top_confusions(table, ("a", "b", "c")) == "a for b (2)"
+
+
+def test_replacement_noise_has_each_activations_mean_and_deviation():
+    x = torch.randn(2, 8, 32, 32) * torch.tensor([1.0, 5.0])[:, None, None, None] + 3
+    got = replaced_by_noise(x, torch.Generator().manual_seed(0))
+    assert torch.allclose(got.mean(dim=(1, 2, 3)), x.mean(dim=(1, 2, 3)), atol=0.2)
+    assert torch.allclose(got.std(dim=(1, 2, 3)), x.std(dim=(1, 2, 3)), rtol=0.05)
+    assert (got - x).abs().mean() > 0.5
+
+
+def test_a_change_of_layout_is_coarse_and_one_of_texture_is_not():
+    layout, texture = torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)
+    layout[..., :32] = 1
+    texture[..., ::2] = -1
+    assert coarse_share(layout) == pytest.approx(1)
+    assert coarse_share(texture) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: sweep.operator)
+def test_a_sweep_starts_at_neutral_and_stays_in_range(sweep):
+    parameter = operator(sweep.operator).parameters[0]
+    values = sweep.values(13)
+    assert len(values) == 13
+    assert values[0] == parameter.default
+    assert values[-1] == pytest.approx(sweep.end)
+    assert all(parameter.low <= value <= parameter.high for value in values)
+
+
+def test_the_best_rate_is_that_of_the_quickest_window():
+    # Calls take 0.5 s each in the first window and 0.25 s in the second, on a clock that only they move.
+    now = [0.0]
+
+    def draw(index: int) -> None:
+        now[0] += 0.5 if index < 2 else 0.25
+
+    assert best_rate(draw, 2, 1.0, lambda: now[0]) == pytest.approx(4)
