@@ -59,13 +59,14 @@ def fetch(model: str) -> Path:
         If it cannot be fetched.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HFValidationError
 
     try:
         return Path(snapshot_download(model, allow_patterns=list(PATTERNS)))
     except HFValidationError:
         raise BadInput(f"{model!r} is no hub id; it should look like stabilityai/sd-turbo.") from None
-    except (HfHubHTTPError, OSError, RuntimeError) as error:
+    except Exception as error:
+        # Whatever transport the hub's client uses brings its own family of errors.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelMissing(
             f"{model} could not be fetched ({reason}); check the connection and the name, or fetch it on another "

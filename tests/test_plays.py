@@ -88,7 +88,21 @@ def margin(shot: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def stage():
+def graphs():
+    """Everything exported beforehand: on a fresh machine that goes on beside the first minutes of playing."""
+    from engine import Generator
+    from live.preparing import prepare_for
+    from scenes.load import library, load
+    from scenes.patch import Patch
+
+    need_screen()
+    generator = Generator.load("builtin")
+    for name in library():
+        prepare_for(generator, Patch(load(name)), wait=True)
+
+
+@pytest.fixture(scope="module")
+def stage(graphs):
     need_screen()
     with private_pulse() as server, Screen(1280, 720) as screen:
         yield server, screen

@@ -41,7 +41,6 @@ FORMS: dict[str, tuple[str, ...]] = {
 
 LEARNT = (
     "nebula", "galaxy", "aurora", "smoke", "flower", "mountains", "lava", "lightning", "ocean", "fire", "eclipse",
-    "metal", "starburst",
 )  # fmt: skip
 """The forms the shipped network was taught; the painter alone draws the others (`--model painter`)."""
 
