@@ -112,6 +112,7 @@ class Recordings:
         self.recorder, self.fault = recorder, ""
         self._renderer.listeners = [recorder.offer]
         self._board.set("/record", True)
+        log.info("recording into %s", path)
         if path != wanted:
             self._notice(f"{wanted} is there already: recording into {path}")
 

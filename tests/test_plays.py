@@ -62,13 +62,13 @@ class Show:
         for line in self.process.stderr:
             self.said.append(line.rstrip())
 
-    def wait_for_pictures(self) -> None:
-        wait_until(
-            lambda: any("first picture" in line for line in self.said) or self.process.poll() is not None,
-            120,
-            "the first picture",
-        )
-        assert self.process.poll() is None, "\n".join(self.said)
+    def wait_for_recording(self) -> None:
+        """Wait until there are pictures and a recording: with a model that loads quickly, the ears open after them."""
+        for word in ("first picture", "recording into"):
+            wait_until(
+                lambda word=word: any(word in line for line in self.said) or self.process.poll() is not None, 120, word
+            )
+            assert self.process.poll() is None, "\n".join(self.said)
 
     def send(self, address: str, value: object) -> None:
         from pythonosc.udp_client import SimpleUDPClient
@@ -136,7 +136,7 @@ def play(stage, folder: Path, name: str, sound: Path, *, intensity: float = 1.0,
     """Play a show that hears `sound` from start to end."""
     server, screen = stage
     show = Show(folder, server, screen, free_port(), name)
-    show.wait_for_pictures()
+    show.wait_for_recording()
     show.send("/intensity", intensity)
     shots: list[np.ndarray] = []
     if look:
