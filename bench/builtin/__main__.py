@@ -38,7 +38,7 @@ speed      pictures per second on two cores, PyTorch and ONNX Runtime
            (needs: pip install onnx)
 sheets     contact sheets to look at
 
-A full run takes about 40 minutes on two quiet cores, half of it for the two networks that judge; --quick about three.
+Estimated from the parts, never run whole: 40 minutes on two quiet cores, half for the networks that judge; --quick 3.
 The trained judge is kept in .train/ until the painter or its words change. The same seed gives the same figures,
 except where time runs out before a judge has learnt enough, and for speed.
 
