@@ -8,7 +8,7 @@ import soundfile
 
 from analysis.frame import FEATURES
 from engine.bends import OPERATORS
-from live.bench.latency import click_track
+from live.bench.clicks import click_track
 from live.cli import main
 from live.control.addresses import ADDRESSES
 from scenes import library, load
