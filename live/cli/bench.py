@@ -8,11 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
+from live.cli.hearing import hearing
 from live.cli.tables import show
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Measure this machine: pictures (speed), latency (sound to picture).", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure: pictures (speed), latency (sound to picture), hearing (onsets and beats).", no_args_is_help=True
+)
+app.command("hearing")(hearing)
 
 PROMPT = "neon blue galaxy"
 

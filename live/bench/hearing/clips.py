@@ -31,8 +31,8 @@ CLASSES: dict[str, tuple[_Writer, Attack, bool]] = {
 """Name → (writer, attack class, whether a beat can be told)."""
 
 
-def clip(name: str, index: int = 0, *, seed: int = TUNE_SEED, half: Half = "tune") -> Clip:
-    """Return one clip.
+def clip(name: str, index: int = 0, *, seed: int = TUNE_SEED, half: Half = "tune", rate: int | None = None) -> Clip:
+    """Return one clip; its sample rate is drawn from 44.1 and 48 kHz when not said.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def clip(name: str, index: int = 0, *, seed: int = TUNE_SEED, half: Half = "tune
         raise BadInput(f"There is no class of clips called {name!r}; there are {', '.join(CLASSES)}.")
     writer, attack, beats = CLASSES[name]
     seed = TUNE_SEED if half == "tune" else seed
-    return writer(Draw(seed, half, name, index)).clip(name, index, attack, beats=beats)
+    return writer(Draw(seed, half, name, index, rate)).clip(name, index, attack, beats=beats)
 
 
 def clips(
