@@ -35,6 +35,7 @@ def hearing(
     ] = WhichHalf.report,
     only: Annotated[list[str] | None, typer.Option(help="Only clips of this class; may be said again.")] = None,
     each: Annotated[int, typer.Option(min=1, help="Clips of each class.")] = 2,
+    seconds: Annotated[float | None, typer.Option(min=6, help="Length of each clip; 20 to 32 when not said.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the clips and their truth in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -60,6 +61,7 @@ def hearing(
             half.value,
             only=only,
             each=each,
+            seconds=seconds,
             folder=keep,
             progress=lambda share, name: bar.update(task, completed=share, description=name),
         )

@@ -31,8 +31,16 @@ CLASSES: dict[str, tuple[_Writer, Attack, bool]] = {
 """Name → (writer, attack class, whether a beat can be told)."""
 
 
-def clip(name: str, index: int = 0, *, seed: int = TUNE_SEED, half: Half = "tune", rate: int | None = None) -> Clip:
-    """Return one clip; its sample rate is drawn from 44.1 and 48 kHz when not said.
+def clip(
+    name: str,
+    index: int = 0,
+    *,
+    seed: int = TUNE_SEED,
+    half: Half = "tune",
+    rate: int | None = None,
+    seconds: float | None = None,
+) -> Clip:
+    """Return one clip; when not said, its rate is drawn from 44.1 and 48 kHz, its length from 20 to 32 s.
 
     Raises
     ------
@@ -43,11 +51,16 @@ def clip(name: str, index: int = 0, *, seed: int = TUNE_SEED, half: Half = "tune
         raise BadInput(f"There is no class of clips called {name!r}; there are {', '.join(CLASSES)}.")
     writer, attack, beats = CLASSES[name]
     seed = TUNE_SEED if half == "tune" else seed
-    return writer(Draw(seed, half, name, index, rate)).clip(name, index, attack, beats=beats)
+    return writer(Draw(seed, half, name, index, rate, seconds)).clip(name, index, attack, beats=beats)
 
 
 def clips(
-    seed: int = TUNE_SEED, half: Half = "tune", *, only: Collection[str] | None = None, each: int = 2
+    seed: int = TUNE_SEED,
+    half: Half = "tune",
+    *,
+    only: Collection[str] | None = None,
+    each: int = 2,
+    seconds: float | None = None,
 ) -> Iterator[Clip]:
     """Yield the clips of a half.
 
@@ -60,6 +73,8 @@ def clips(
         Classes; all of them when not said.
     each : int
         How many of each class.
+    seconds : float, optional
+        Length of each clip.
 
     Raises
     ------
@@ -68,4 +83,4 @@ def clips(
     """
     for name in CLASSES if only is None else only:
         for index in range(each):
-            yield clip(name, index, seed=seed, half=half)
+            yield clip(name, index, seed=seed, half=half, seconds=seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from live.bench.hearing.draw import Half
 from live.bench.hearing.listen import Listened, aubio_hears, ours
 from live.bench.hearing.score import Score, require_mir_eval, score
 from live.bench.hearing.truth import Clip
+from live.files import check_writable, whole_file, write_json
 
 __all__ = ["LISTENERS", "Heard", "hear", "keep"]
 
@@ -46,6 +46,7 @@ def hear(
     *,
     only: Collection[str] | None = None,
     each: int = 2,
+    seconds: float | None = None,
     folder: Path | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Heard:
@@ -60,6 +61,8 @@ def hear(
         Classes; all of them when not said.
     each : int
         Clips of each class.
+    seconds : float, optional
+        Length of each clip; 20 to 32 s when not said.
     folder : Path, optional
         Where to keep the clips with their truth.
     progress : callable, optional
@@ -73,7 +76,7 @@ def hear(
     require_mir_eval()
     heard = Heard(seed, half, cost(seed))
     total = each * len(CLASSES if only is None else only)
-    for number, clip in enumerate(clips(seed, half, only=only, each=each), 1):
+    for number, clip in enumerate(clips(seed, half, only=only, each=each, seconds=seconds), 1):
         if folder is not None:
             keep(clip, folder)
         for name, listener in LISTENERS.items():
@@ -85,14 +88,22 @@ def hear(
 
 def keep(clip: Clip, folder: Path) -> None:
     """Write a clip into `folder` as NAME.wav, its onsets and beats as NAME.onsets.txt and NAME.beats.txt (a time in
-    seconds a line), and all that is known of it as NAME.json."""
+    seconds a line), and all that is known of it as NAME.json.
+
+    Raises
+    ------
+    BadInput
+        If that cannot be written.
+    """
     import soundfile
 
-    folder.mkdir(parents=True, exist_ok=True)
-    stem, truth = f"{clip.name}_{clip.index}", clip.truth
-    soundfile.write(folder / f"{stem}.wav", clip.samples, clip.rate, subtype="FLOAT")
+    stem, truth = folder / f"{clip.name}_{clip.index}", clip.truth
+    check_writable(stem)
+    with whole_file(stem.with_suffix(".wav")) as temporary:
+        soundfile.write(temporary, clip.samples, clip.rate, format="WAV", subtype="FLOAT")
     for name, times in (("onsets", truth.onsets_s), ("beats", truth.beats_s)):
-        (folder / f"{stem}.{name}.txt").write_text("".join(f"{time:.6f}\n" for time in times))
+        with whole_file(stem.with_suffix(f".{name}.txt")) as temporary:
+            temporary.write_text("".join(f"{time:.6f}\n" for time in times))
     known = {
         "class": clip.name,
         "rate": clip.rate,
@@ -106,7 +117,7 @@ def keep(clip: Clip, folder: Path) -> None:
         "tempo_bpm_at_beats": _listed(truth.tempo_at(truth.beats_s)),
         "tempo_change_s": truth.change_s,
     }
-    (folder / f"{stem}.json").write_text(json.dumps(known, indent=1))
+    write_json(stem.with_suffix(".json"), known)
 
 
 def _listed(values: np.ndarray) -> list[float]:

@@ -27,12 +27,14 @@ class Song:
     ----------
     draw : Draw
     seconds : float
+        Length, unless the draw has one.
     lead_s : float, optional
         Time before the first beat.
     """
 
     def __init__(self, draw: Draw, seconds: float, lead_s: float | None = None) -> None:
-        self.draw, self.seconds = draw, seconds
+        self.draw = draw
+        self.seconds = seconds = draw.seconds or seconds
         self.rate = draw.rate
         self.mix = Mix(self.rate, seconds, draw)
         self.mix.room, self.mix.room_s = draw.between(0.0, 0.18), draw.timbre(0.25, 0.9)
