@@ -10,7 +10,7 @@ from live.bench.hearing.draw import Draw, Half
 from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Attack, Clip
 
-__all__ = ["CLASSES", "TUNE_SEED", "clip", "clips"]
+__all__ = ["CLASSES", "TUNE_SEED", "check_names", "clip", "clips"]
 
 TUNE_SEED = 20_260
 """The tuning half is always these clips."""
@@ -31,6 +31,13 @@ CLASSES: dict[str, tuple[_Writer, Attack, bool]] = {
 """Name → (writer, attack class, whether a beat can be told)."""
 
 
+def check_names(names: Collection[str]) -> None:
+    """Raise `BadInput` if one of the names is not a class of clips."""
+    for name in names:
+        if name not in CLASSES:
+            raise BadInput(f"There is no class of clips called {name!r}; there are {', '.join(CLASSES)}.")
+
+
 def clip(
     name: str,
     index: int = 0,
@@ -47,8 +54,7 @@ def clip(
     BadInput
         If there is no such class.
     """
-    if name not in CLASSES:
-        raise BadInput(f"There is no class of clips called {name!r}; there are {', '.join(CLASSES)}.")
+    check_names([name])
     writer, attack, beats = CLASSES[name]
     seed = TUNE_SEED if half == "tune" else seed
     return writer(Draw(seed, half, name, index, rate, seconds)).clip(name, index, attack, beats=beats)

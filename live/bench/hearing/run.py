@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from live.bench.hearing.clips import CLASSES, clips
+from live.bench.hearing.clips import CLASSES, check_names, clips
 from live.bench.hearing.cost import Cost, cost
+from live.bench.hearing.demo import DEMO, demo_clip
 from live.bench.hearing.draw import Half
 from live.bench.hearing.listen import Listened, aubio_hears, ours
 from live.bench.hearing.score import Score, require_mir_eval, score
@@ -31,6 +32,8 @@ class Heard:
     half : "tune" or "report"
     scores : dict of str to list of Score
         Listener → a score a clip.
+    demo : dict of str to Score
+        Listener → its score on the demo track, which no total includes; empty where that was not asked for.
     cost : Cost
     """
 
@@ -38,6 +41,7 @@ class Heard:
     half: Half
     cost: Cost
     scores: dict[str, list[Score]] = field(default_factory=lambda: {name: [] for name in LISTENERS})
+    demo: dict[str, Score] = field(default_factory=dict)
 
 
 def hear(
@@ -58,7 +62,7 @@ def hear(
         Of the report half.
     half : "tune" or "report"
     only : collection of str, optional
-        Classes; all of them when not said.
+        Classes, "demo_track" among them; all of them when not said.
     each : int
         Clips of each class.
     seconds : float, optional
@@ -74,15 +78,23 @@ def hear(
         If a class is not known, or `mir_eval` is not installed.
     """
     require_mir_eval()
+    names = [name for name in (CLASSES if only is None else only) if name != DEMO]
+    demo = only is None or DEMO in only
+    check_names(names)
     heard = Heard(seed, half, cost(seed))
-    total = each * len(CLASSES if only is None else only)
-    for number, clip in enumerate(clips(seed, half, only=only, each=each, seconds=seconds), 1):
+    total = each * len(names) + demo
+    for number, clip in enumerate(clips(seed, half, only=names, each=each, seconds=seconds), 1):
         if folder is not None:
             keep(clip, folder)
         for name, listener in LISTENERS.items():
             heard.scores[name].append(score(clip, listener(clip)))
         if progress is not None:
             progress(number / total, clip.name)
+    if demo:
+        track = demo_clip()
+        if folder is not None:
+            keep(track, folder)
+        heard.demo.update({name: score(track, listener(track)) for name, listener in LISTENERS.items()})
     return heard
 
 
