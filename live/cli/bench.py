@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from live.cli.hearing import hearing
 from live.cli.tables import show
 
 __all__ = ["app"]
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="Measure this machine.",
     no_args_is_help=True,
 )
+app.command("hearing")(hearing)
 
 PROMPT = "neon blue galaxy"
 
