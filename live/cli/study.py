@@ -10,7 +10,7 @@ import typer
 
 from bentlight.errors import BadInput
 from live.cli.play import Runtime, parse_size, tell
-from live.files import write_json
+from live.files import check_writable, whole_file, write_json
 
 __all__ = ["analyze", "render"]
 
@@ -51,16 +51,24 @@ def analyze(
     if truth is not None and plot is None:
         raise BadInput("--truth needs --plot PATH.png to mark the page of.")
     from analysis.track import analyze as hear
+    from live.truth import compare, read_times
 
+    true_s = None if truth is None else read_times(truth)
+    for target in (as_json, plot):
+        if target is not None:
+            check_writable(target)
     track = hear(file)
     if as_json is not None:
         from live.page import features_json
 
         write_json(as_json, features_json(track))
     if plot is not None:
-        from live.page import plot_page
+        from live.hearing_page import plot_page
 
-        plot_page(track, plot)
+        comparison = None if true_s is None else compare(track.onset_times_s, true_s)
+        plot_page(track, plot, comparison)
+        if comparison is not None:
+            tell(f"{comparison}.")
     if what is What.features:
         if as_json is None:
             raise BadInput("--what features needs --json PATH to write them to.")
@@ -77,7 +85,6 @@ def _study(file: Path, out: Path | None, fps: float) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from analysis.study import study
-    from live.files import check_writable, whole_file
 
     check_writable(out)
     with Progress(
