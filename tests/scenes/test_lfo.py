@@ -12,11 +12,17 @@ from scenes.lfo import WAVES, BeatLine, Lfo, beat_places
 HOP_S = 256 / 48_000
 
 
+def set_beats(frames: np.ndarray, bpm: float, places: np.ndarray) -> None:
+    """Let beats be heard at a steady tempo, with hops ending at these places."""
+    frames["tempo"], frames["beat_count"], frames["beat_phase"] = bpm, np.floor(places), places % 1
+    if "bar_phase" in frames.dtype.names:
+        frames["bar_phase"] = places / 4 % 1
+
+
 def frames_at(bpm: float, hops: int, *, first_beat: float = 0.0) -> np.ndarray:
     """Frames of a steady tempo."""
     found = np.zeros(hops, FEATURE_FRAME)
-    places = first_beat + bpm / 60 * HOP_S * np.arange(hops)
-    found["tempo"], found["beat_count"], found["beat_phase"] = bpm, np.floor(places), places % 1
+    set_beats(found, bpm, first_beat + bpm / 60 * HOP_S * np.arange(hops))
     return found
 
 

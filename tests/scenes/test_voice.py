@@ -10,6 +10,7 @@ from analysis.frame import FEATURE_FRAME, FEATURES, rest_frame
 from scenes import Patch, loads
 from scenes.blocks import BLOCKS
 from scenes.lfo import WAVES
+from tests.scenes.test_lfo import set_beats
 from tests.scenes.test_patch import HOP_S, music, visit
 
 HEAD = """\
@@ -38,8 +39,7 @@ def every_wave() -> list[str]:
 def steady(seconds: float, bpm: float = 120) -> np.ndarray:
     """Music at a steady tempo."""
     frames = music(seconds)
-    places = bpm / 60 * frames["time_s"]
-    frames["tempo"], frames["beat_count"], frames["beat_phase"] = bpm, places.astype(int), places % 1
+    set_beats(frames, bpm, bpm / 60 * frames["time_s"])
     return frames
 
 
@@ -59,8 +59,7 @@ def test_values_do_not_depend_on_the_hop_size(route):
     fine = np.repeat(coarse, 2)
     fine["time_s"] = (np.arange(len(fine)) + 1) * 0.005
     for frames in (coarse, fine):
-        places = 1 + 2 * frames["time_s"]
-        frames["beat_count"], frames["beat_phase"] = np.floor(places + 1e-9), (places + 1e-9) % 1
+        set_beats(frames, 120, 1 + 2 * frames["time_s"] + 1e-9)
     times = np.arange(1, 60) / 10
     specs = [visit(Patch(played, start_s=0), frames, times) for frames in (coarse, fine)]
     for one, other in zip(*specs, strict=True):
