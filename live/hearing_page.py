@@ -120,6 +120,10 @@ def _head(figure: Figure, track: Track, comparison: Comparison | None) -> None:
     legend.plot([at, at], [0.0, 1.0], color=_SOFT, linewidth=0.6, alpha=0.8)
     legend.text(at + 1.0, 0.47, "beat", fontsize=7.5, color=_SOFT, va="center")
     at += 6.5
+    if "bar_count" in (track.frames.dtype.names or ()):
+        legend.plot([at, at], [0.0, 1.0], color=_SOFT, linewidth=1.2)
+        legend.text(at + 1.0, 0.47, "bar", fontsize=7.5, color=_SOFT, va="center")
+        at += 5.5
     for label, color in (("peak", _PEAK), ("RMS", _RMS)):
         legend.fill_between([at, at + 2.4], 0.2, 0.8, color=color, linewidth=0)
         legend.text(at + 3.2, 0.47, label, fontsize=7.5, color=_SOFT, va="center")
@@ -237,6 +241,7 @@ def _level(
         alpha=0.45,
         zorder=0,
     )
+    axes.vlines(_bars_s(frames), -1.04, 1.04, color=_SOFT, linewidth=0.9, alpha=0.7, zorder=0)
     if len(frames):
         groups = np.unique(np.linspace(0, len(frames), _COLUMNS, endpoint=False).astype(int))
         at_s = frames["time_s"][groups]
@@ -262,6 +267,15 @@ def _level(
         else:
             axes.vlines(here, 0, 1.2, color=color, linewidth=0.45, alpha=0.8, zorder=3)
         axes.plot(here, np.full(len(here), 1.26), clip_on=False, zorder=4, **style)
+
+
+def _bars_s(frames: np.ndarray) -> np.ndarray:
+    """Where bars begin, if frames say so and there are few enough to be seen."""
+    if "bar_count" not in (frames.dtype.names or ()) or not len(frames):
+        return np.zeros(0)
+    began = np.flatnonzero(np.diff(frames["bar_count"].astype(np.int64)) > 0) + 1
+    found: np.ndarray = frames["time_s"][began] if len(began) <= _MOST_LINES else np.zeros(0)
+    return found
 
 
 def _picture(

@@ -63,6 +63,17 @@ def test_chroma_is_drawn_where_frames_have_it(tmp_path):
     assert without.read_bytes() != with_.read_bytes()
 
 
+def test_bars_are_drawn_where_frames_count_them(tmp_path):
+    plain = [(n, FEATURE_FRAME[n].base, FEATURE_FRAME[n].shape) for n in FEATURE_FRAME.names if n != "bar_count"]
+    without, with_ = tmp_path / "without.png", tmp_path / "with.png"
+    plot_page(heard(5, np.dtype(plain)), without)
+    counted = heard(5, np.dtype([*plain, ("bar_count", "u4")]))
+    counted.frames["bar_count"] = counted.frames["time_s"] / 2
+    plot_page(counted, with_)
+    assert size(without) == size(with_) == A4_PIXELS
+    assert without.read_bytes() != with_.read_bytes()
+
+
 def test_marks_of_missed_and_false_onsets_are_on_the_page(tmp_path):
     from matplotlib.image import imread
 
