@@ -1,0 +1,77 @@
+"""`Shape`: what the spectrum of a hop looks like, beside its centroid."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS
+
+__all__ = ["Shape"]
+
+_SHARE = 0.85
+_FLAT_HZ = 375.0
+_FLAT_TO_HZ = 16_000.0
+_FLAT_S = 0.1
+_EMPTY = 1e-12
+
+
+class Shape:
+    """Spread, skewness and kurtosis about the centroid, roll-off and flatness.
+
+    With magnitudes A at frequencies f and the centroid c: spread² is ``sum A (f-c)² / sum A``, skewness
+    ``sum A (f-c)³ / (spread³ sum A)``, kurtosis the same with the fourth power (not reduced by 3). Flatness is the
+    geometric over the arithmetic mean (Johnston, 1988) of the power in strips of 375 Hz, averaged over 0.1 s: of a
+    single spectrum even white noise has only 0.56. All of them sink to 0 with the level, and are 0 behind the gate.
+
+    Parameters
+    ----------
+    frequencies : ndarray of float32, shape (bins,)
+        In Hz, from 0.
+    hop_s : float
+        Time between two calls of `process`.
+    """
+
+    def __init__(self, frequencies: np.ndarray, hop_s: float) -> None:
+        self._frequencies = frequencies
+        bin_hz = float(frequencies[1])
+        highest_hz = min(_FLAT_TO_HZ, 0.45 * 2 * float(frequencies[-1]))
+        edges = np.arange(_FLAT_HZ / 2, highest_hz + 1e-6, _FLAT_HZ)
+        bounds = np.ceil(edges / bin_hz).astype(int)
+        self._first, self._strips, self._end = int(bounds[0]), bounds[:-1] - bounds[0], int(bounds[-1])
+        self._counts = np.diff(bounds)
+        self._powers = np.zeros(len(self._counts))
+        self._follow = 1.0 - math.exp(-hop_s / _FLAT_S)
+        self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
+
+    def process(self, magnitude: np.ndarray, presence: float) -> None:
+        """Take a magnitude spectrum, shape (bins,), and how present the sound is, 0 to 1."""
+        squares = np.square(magnitude[self._first : self._end])
+        self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)
+        total = float(magnitude.sum())
+        if presence <= 0.0 or total <= _EMPTY:
+            self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
+            return
+        centroid = float(np.dot(magnitude, self._frequencies)) / total
+        away = self._frequencies - np.float32(centroid)
+        weighted = magnitude * away
+        square = weighted * away
+        variance = float(square.sum()) / total
+        deviation = math.sqrt(max(variance, 1.0))
+        third, fourth = float(np.dot(square, away)) / total, float(np.dot(square, np.square(away))) / total
+        skewness, kurtosis = third / deviation**3, fourth / deviation**4
+        running = np.cumsum(magnitude, dtype=np.float64)
+        rolloff = float(self._frequencies[np.searchsorted(running, _SHARE * running[-1])])
+        self._spread = presence * min(8_000.0, math.sqrt(max(variance, 0.0)))
+        self._skewness = presence * min(MOST_SKEWNESS, max(-MOST_SKEWNESS, skewness))
+        self._kurtosis = presence * min(MOST_KURTOSIS, kurtosis)
+        self._rolloff = presence * min(16_000.0, rolloff)
+        mean = float(self._powers.mean())
+        flatness = math.exp(float(np.log(self._powers + 1e-9 * mean + 1e-30).mean())) / (mean + 1e-30)
+        self._flatness = presence * min(1.0, flatness)
+
+    def write(self, frame: np.ndarray) -> None:
+        """Fill in this group's fields."""
+        frame["spread"], frame["skewness"], frame["kurtosis"] = self._spread, self._skewness, self._kurtosis
+        frame["rolloff"], frame["flatness"] = self._rolloff, self._flatness
