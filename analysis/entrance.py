@@ -73,8 +73,8 @@ class Entrance:
         self._rate, self._hop_s = sample_rate, hop / sample_rate
         self._keep = math.exp(-2 * math.pi * _CUT_HZ / sample_rate)
         self._filters: list[aubio.digital_filter] = []
-        self._weights = np.zeros(0, np.float32)
-        self._quiet_s = np.zeros(0)
+        self._weights: list[float] = []
+        self._quiet_s: list[float] = []
         self._full = np.zeros((0, _RUN - 1), bool)
         self._clipped_s = math.inf
         self._zeros = 0
@@ -83,17 +83,16 @@ class Entrance:
         """Take one hop as `clean` returns it, shape (channels, hop)."""
         if len(rows) != len(self._filters):
             self._begin(len(rows))
-        peaks = np.abs(rows).max(axis=1)
-        loudest = float(peaks.max())
+        loudest = max(float(rows.max()), -float(rows.min()))
         self._see_zeros(rows, loudest)
         self._see_clipping(rows, loudest)
         channels = [f(row) for f, row in zip(self._filters, rows, strict=True)]
         if len(channels) == 1:
             return Entered(channels[0], None)
         self._weigh(channels)
-        mid = channels[0] * self._weights[0]
+        mid = np.float32(self._weights[0]) * channels[0]
         for weight, channel in zip(self._weights[1:], channels[1:], strict=True):
-            mid += weight * channel
+            mid += np.float32(weight) * channel
         return Entered(mid, (channels[0], channels[1]))
 
     def write(self, frame: np.ndarray) -> None:
@@ -107,8 +106,8 @@ class Entrance:
             high_pass = aubio.digital_filter(3)
             high_pass.set_biquad(1.0, -1.0, 0.0, -self._keep, 0.0)
             self._filters.append(high_pass)
-        self._weights = np.full(channels, 1 / channels, np.float32)
-        self._quiet_s = np.zeros(channels)
+        self._weights = [1.0 / channels] * channels
+        self._quiet_s = [0.0] * channels
         self._full = np.zeros((channels, _RUN - 1), bool)
 
     def _see_zeros(self, rows: np.ndarray, loudest: float) -> None:
@@ -128,14 +127,14 @@ class Entrance:
 
     def _weigh(self, channels: list[np.ndarray]) -> None:
         # After the high-pass: a channel that holds nothing but a constant is as dead as one of zeros.
-        sounds = np.array([float(np.abs(channel).max()) for channel in channels]) > _DEAD
-        self._quiet_s = np.where(sounds, 0.0, self._quiet_s + self._hop_s)
-        living = self._quiet_s < _DEAD_S
-        share = 1.0 / len(channels)
-        if not living.any() or living.all():
+        for number, channel in enumerate(channels):
+            sounds = float(channel.max()) > _DEAD or float(channel.min()) < -_DEAD
+            self._quiet_s[number] = 0.0 if sounds else self._quiet_s[number] + self._hop_s
+        living = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
+        if all(living) or not any(living):
             # At once: that the others fall is hidden by the sound that came back.
-            self._weights[:] = share
+            self._weights = [1.0 / len(channels)] * len(channels)
             return
-        wanted = living / living.sum()
         step = self._hop_s / _TAKEOVER_S
-        self._weights += np.clip(wanted - self._weights, -step, step).astype(np.float32)
+        wanted = [lives / sum(living) for lives in living]
+        self._weights = [w + min(max(to - w, -step), step) for w, to in zip(self._weights, wanted, strict=True)]

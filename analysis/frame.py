@@ -109,7 +109,7 @@ FEATURES: tuple[Field, ...] = (
         0,
         1,
         0,
-        "level of what is short and wide, such as drums; scaled as loudness",
+        "level of what is new and wide, such as drums; scaled as loudness",
         SEPARATION_EVERY,
     ),
     Field(
@@ -120,7 +120,7 @@ FEATURES: tuple[Field, ...] = (
         0,
         1,
         0,
-        "level of what is held and narrow, such as chords; scaled as loudness",
+        "level of what is held, such as chords; scaled as loudness",
         SEPARATION_EVERY,
     ),
     Field("side", "f4", 1, "", 0, 1, 0, "level of half the difference of the first two channels; mono has none"),

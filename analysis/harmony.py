@@ -18,6 +18,8 @@ _OVER_MEDIAN, _UNDER_PEAK = 4.0, 0.01
 _CHROMA_S, _TUNING_S, _KEY_S = 0.15, 8.0, 10.0
 _FORGET_S = 4.0
 _HALF_WIDTH = 2 / 3
+_TONAL = 0.1
+"""Amplitude of the peaks beside that of the whole spectrum above which there is something tonal."""
 _FAINT = 10 ** (-75 / 20)
 
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -35,9 +37,9 @@ class Harmony:
     """Pitch classes of the held, tonal part of the sound.
 
     From a spectrum of 0.17 s, peaks from 100 Hz to 5 kHz that stand out of the median around them are taken, which
-    leaves out what is wide: drums and noise. Each counts with its amplitude for the pitch classes within two thirds of
-    a semitone, weighted by a squared cosine (Gómez, "Tonal description of polyphonic audio for music content
-    processing", 2006). How far all peaks lie beside the semitones gives the tuning, a circular mean over 8 s, by which
+    leaves out what is wide: drums and noise. Where hardly any stand out there is no chroma. Each counts with its
+    amplitude for the pitch classes within two thirds of a semitone, weighted by a squared cosine (Gómez, "Tonal
+    description of polyphonic audio for music content processing", 2006). How far all peaks lie beside the semitones gives the tuning, a circular mean over 8 s, by which
     the classes are shifted. The key is the profile of Krumhansl and Kessler (1982) that correlates best with the
     chroma of the last 10 s.
 
@@ -63,6 +65,7 @@ class Harmony:
         self._end = self._first + self._strips * _STRIP
         self._magnitude = np.zeros(self._end - self._first, np.float32)
         self._peaks = (np.zeros(0), np.zeros(0))
+        self._size = 0.0
         step_s = CHROMA_EVERY * hop / sample_rate
         self._step_s = step_s
         self._chroma_step, self._tuning_step, self._key_step = (
@@ -118,11 +121,13 @@ class Harmony:
             amplitudes = amplitudes[:0]
             frequencies = frequencies[:0]
             self._classes[:] = 0.0
+        size = math.sqrt(float(np.dot(self._magnitude, self._magnitude)))
+        self._size += self._chroma_step * (size - self._size)
         semitones = 12.0 * np.log2(frequencies / 440.0)
         self._tune(semitones, amplitudes)
         self._fold(semitones + 9.0 - self._tuning / 100.0, amplitudes)
         whole = float(self._classes.sum())
-        known = whole > _FAINT
+        known = whole > max(_FAINT, _TONAL * self._size)
         self._chroma = (self._classes / whole if known else np.zeros(12)).astype(np.float32)
         self._find_key(known)
 

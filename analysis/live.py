@@ -204,7 +204,7 @@ class LiveAnalyzer:
         self._loudness.process(heard.rms, self._gain_db)
         opening = self._loudness.opening
         self._smooth.process(heard.all_levels)
-        self._stereo.process(entered.pair, self._gain_db, opening)
+        self._stereo.process(entered.pair, self._gain_db)
         self._shape.process(heard.magnitude, opening * heard.presence)
         self._separation.process(samples)
         self._harmony.process(samples, opening)

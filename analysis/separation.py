@@ -26,12 +26,13 @@ class Separation:
     After Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
 
     Every second hop a spectrum of 43 ms is taken. The median of each frequency over the last 17 spectra, 0.18 s, is
-    what is held: harmonic. The median across 17 neighbouring frequencies is what is wide: percussive. Wiener masks of
-    the two share out the present power.
+    what is held: harmonic. The median across 17 neighbouring frequencies is what is wide: percussive. The Wiener masks
+    H² / (H² + P²) and P² / (H² + P²) of the two share out the present power; of the percussive share only what exceeds
+    the held power counts, so that dense chords and steady noise stay out of it.
 
-    A hit counts as percussive in the spectrum in which it appears. What a window that ends now cannot know is whether a
-    new tone will be held: a tone is counted as harmonic in full about 0.1 s after its start, and its start, wide as it
-    is, as percussive. Steady noise is both: it is shared out evenly.
+    A hit counts as percussive in the spectrum in which it appears, at most a hop late. What a window that ends now
+    cannot know is whether a new tone will be held: for about 0.1 s it counts as percussive, then as harmonic. Of steady
+    noise half its power is harmonic.
 
     Parameters
     ----------
@@ -92,9 +93,9 @@ class Separation:
         self._padded[half:-half] = power
         self._padded[:half], self._padded[-half:] = power[half:0:-1], power[-2 : -half - 2 : -1]
         wide = np.partition(self._neighbours, half, axis=1)[:, half]
-        held, wide = np.square(held), np.square(wide)
-        share = held / (held + wide + np.float32(_SOFTEST))
+        new = np.maximum(power - held, 0.0) * self._counts
         power *= self._counts
-        whole, harmonic = float(power.sum()), float(np.dot(power, share))
-        self._harmonic = scaled_level(harmonic)
-        self._percussive = scaled_level(whole - harmonic)
+        held, wide = np.square(held), np.square(wide)
+        whole = held + wide + np.float32(_SOFTEST)
+        self._harmonic = scaled_level(float(np.dot(power, held / whole)))
+        self._percussive = scaled_level(float(np.dot(new, wide / whole)))

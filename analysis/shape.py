@@ -12,16 +12,17 @@ __all__ = ["Shape"]
 
 _SHARE = 0.85
 _FLAT_HZ = 375.0
-_FLAT_TO_HZ = 16_000.0
+_HIGHEST_HZ = 16_000.0
 _FLAT_S = 0.1
+_LEAST = 0.001
 _EMPTY = 1e-12
 
 
 class Shape:
     """Spread, skewness and kurtosis about the centroid, roll-off and flatness.
 
-    With magnitudes A at frequencies f and the centroid c: spread² is ``sum A (f-c)² / sum A``, skewness
-    ``sum A (f-c)³ / (spread³ sum A)``, kurtosis the same with the fourth power (not reduced by 3). Flatness is the
+    With magnitudes A, less a thousandth of the largest, at frequencies f and their centroid c: spread² is
+    ``sum A (f-c)² / sum A``, skewness ``sum A (f-c)³ / (spread³ sum A)``, kurtosis the same with the fourth power (not reduced by 3). Flatness is the
     geometric over the arithmetic mean (Johnston, 1988) of the power in strips of 375 Hz, averaged over 0.1 s: of a
     single spectrum even white noise has only 0.56. All of them sink to 0 with the level, and are 0 behind the gate.
 
@@ -34,9 +35,10 @@ class Shape:
     """
 
     def __init__(self, frequencies: np.ndarray, hop_s: float) -> None:
-        self._frequencies = frequencies
+        # There is nothing above.
+        self._frequencies = frequencies[: int(_HIGHEST_HZ / float(frequencies[1])) + 2]
         bin_hz = float(frequencies[1])
-        highest_hz = min(_FLAT_TO_HZ, 0.45 * 2 * float(frequencies[-1]))
+        highest_hz = min(_HIGHEST_HZ, 0.45 * 2 * float(frequencies[-1]))
         edges = np.arange(_FLAT_HZ / 2, highest_hz + 1e-6, _FLAT_HZ)
         bounds = np.ceil(edges / bin_hz).astype(int)
         self._first, self._strips, self._end = int(bounds[0]), bounds[:-1] - bounds[0], int(bounds[-1])
@@ -47,8 +49,11 @@ class Shape:
 
     def process(self, magnitude: np.ndarray, presence: float) -> None:
         """Take a magnitude spectrum, shape (bins,), and how present the sound is, 0 to 1."""
+        magnitude = magnitude[: len(self._frequencies)]
         squares = np.square(magnitude[self._first : self._end])
         self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)
+        # A tone's leakage, spread thin up to 16 kHz, would outweigh the tone in the fourth power.
+        magnitude = np.maximum(magnitude - np.float32(_LEAST) * magnitude.max(), 0.0)
         total = float(magnitude.sum())
         if presence <= 0.0 or total <= _EMPTY:
             self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0

@@ -12,7 +12,8 @@ __all__ = ["Stereo"]
 
 _LEVEL_S = 0.02
 _SHARE_S = 0.08
-_REST = 1e-9
+_REST, _NONE = 10 ** (-75 / 10), 1e-12
+"""Mean square at which width and balance have sunk half-way to rest, and below which they rest."""
 
 
 class Stereo:
@@ -34,7 +35,7 @@ class Stereo:
         self._means = (0.0, 0.0, 0.0)
         self._side = self._width = self._balance = 0.0
 
-    def process(self, pair: tuple[np.ndarray, np.ndarray] | None, gain_db: float, opening: float) -> None:
+    def process(self, pair: tuple[np.ndarray, np.ndarray] | None, gain_db: float) -> None:
         """Take a hop.
 
         Parameters
@@ -42,8 +43,6 @@ class Stereo:
         pair : (ndarray, ndarray) or None
             Left and right before gain, shape (hop,) each; None for mono.
         gain_db : float
-        opening : float
-            Of the gate, 0 to 1.
         """
         mid_square = side_square = both = 0.0
         if pair is not None:
@@ -60,10 +59,12 @@ class Stereo:
         whole = mid_square + side_square
         self._side = scaled_level(self._side_square * 10 ** (gain_db / 10))
         self._width = self._balance = 0.0
-        if whole > _REST and opening > 0.0:
+        if whole > _NONE:
+            # Not by the gate, which hears the mean of the channels and nothing at all when they are opposed.
+            presence = whole / (whole + _REST)
             mid_rms, side_rms = math.sqrt(mid_square), math.sqrt(side_square)
-            self._width = opening * side_rms / (mid_rms + side_rms)
-            self._balance = 0.0 - opening * min(1.0, max(-1.0, 2.0 * both / whole))
+            self._width = presence * side_rms / (mid_rms + side_rms)
+            self._balance = 0.0 - presence * min(1.0, max(-1.0, 2.0 * both / whole))
 
     def write(self, frame: np.ndarray) -> None:
         """Fill in this group's fields."""
