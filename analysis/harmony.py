@@ -39,9 +39,9 @@ class Harmony:
     From a spectrum of 0.17 s, peaks from 100 Hz to 5 kHz that stand out of the median around them are taken, which
     leaves out what is wide: drums and noise. Where hardly any stand out there is no chroma. Each counts with its
     amplitude for the pitch classes within two thirds of a semitone, weighted by a squared cosine (Gómez, "Tonal
-    description of polyphonic audio for music content processing", 2006). How far all peaks lie beside the semitones gives the tuning, a circular mean over 8 s, by which
-    the classes are shifted. The key is the profile of Krumhansl and Kessler (1982) that correlates best with the
-    chroma of the last 10 s.
+    description of polyphonic audio for music content processing", 2006). How far all peaks lie beside the semitones
+    gives the tuning, a circular mean over 8 s, by which the classes are shifted. The key is the profile of Krumhansl
+    and Kessler (1982) that correlates best with the chroma of the last 10 s.
 
     The work is spread over three hops of eight, so the values are those of a window that ended four hops before.
 

@@ -22,9 +22,10 @@ class Shape:
     """Spread, skewness and kurtosis about the centroid, roll-off and flatness.
 
     With magnitudes A, less a thousandth of the largest, at frequencies f and their centroid c: spread² is
-    ``sum A (f-c)² / sum A``, skewness ``sum A (f-c)³ / (spread³ sum A)``, kurtosis the same with the fourth power (not reduced by 3). Flatness is the
-    geometric over the arithmetic mean (Johnston, 1988) of the power in strips of 375 Hz, averaged over 0.1 s: of a
-    single spectrum even white noise has only 0.56. All of them sink to 0 with the level, and are 0 behind the gate.
+    ``sum A (f-c)² / sum A``, skewness ``sum A (f-c)³ / (spread³ sum A)``, kurtosis the same with the fourth power (not
+    reduced by 3). Flatness is the geometric over the arithmetic mean (Johnston, 1988) of the power in strips of 375 Hz,
+    averaged over 0.1 s: of a single spectrum even white noise has only 0.56. All of them sink to 0 with the level, and
+    are 0 behind the gate.
 
     Parameters
     ----------
