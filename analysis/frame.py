@@ -69,6 +69,11 @@ class Field:
     description: str
     every: int = 1
 
+    @property
+    def pace(self) -> str:
+        """What lies between two new values, in words."""
+        return "hop" if self.every == 1 else f"{self.every} hops"
+
 
 _INF = float("inf")
 

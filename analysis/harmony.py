@@ -14,7 +14,7 @@ __all__ = ["Harmony"]
 _WINDOW_AT_48K = 8192
 _LOWEST_HZ, _HIGHEST_HZ = 100.0, 5_000.0
 _STRIP = 32
-_OVER_MEDIAN, _UNDER_PEAK = 4.0, 0.01
+_OVER_FLOOR, _UNDER_PEAK = 6.0, 0.01
 _CHROMA_S, _TUNING_S, _KEY_S = 0.15, 8.0, 10.0
 _FORGET_S = 4.0
 _HALF_WIDTH = 2 / 3
@@ -36,8 +36,8 @@ def _profiles() -> np.ndarray:
 class Harmony:
     """Pitch classes of the held, tonal part of the sound.
 
-    From a spectrum of 0.17 s, peaks from 100 Hz to 5 kHz that stand out of the median around them are taken, which
-    leaves out what is wide: drums and noise. Where hardly any stand out there is no chroma. Each counts with its
+    From a spectrum of 0.17 s, peaks from 100 Hz to 5 kHz that stand out of the lower quartile of their surroundings are
+    taken: what is wide, drums and noise, has none. Where hardly any stand out there is no chroma. Each counts with its
     amplitude for the pitch classes within two thirds of a semitone, weighted by a squared cosine (Gómez, "Tonal
     description of polyphonic audio for music content processing", 2006). How far all peaks lie beside the semitones
     gives the tuning, a circular mean over 8 s, by which the classes are shifted. The key is the profile of Krumhansl
@@ -106,14 +106,15 @@ class Harmony:
     def _find_peaks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return frequencies in Hz and amplitudes of the tonal peaks."""
         magnitude = self._magnitude
-        around = np.partition(magnitude.reshape(self._strips, _STRIP), _STRIP // 2, axis=1)[:, _STRIP // 2]
-        least = np.maximum(_OVER_MEDIAN * around, max(_UNDER_PEAK * float(magnitude.max()), _FAINT))
+        around = np.partition(magnitude.reshape(self._strips, _STRIP), _STRIP // 4, axis=1)[:, _STRIP // 4]
+        least = np.maximum(_OVER_FLOOR * around, max(_UNDER_PEAK * float(magnitude.max()), _FAINT))
         middle = magnitude[1:-1]
         tall = middle > np.repeat(least, _STRIP)[1:-1]
         at = np.flatnonzero(tall & (middle > magnitude[:-2]) & (middle >= magnitude[2:])) + 1
         before, here, after = (np.log(magnitude[at + i].astype(float) + 1e-12) for i in (-1, 0, 1))
         shift = 0.5 * (before - after) / np.minimum(before - 2.0 * here + after, -1e-9)
-        return (at + self._first + np.clip(shift, -0.5, 0.5)) * self._bin_hz, magnitude[at].astype(float)
+        shift = np.clip(shift, -0.5, 0.5)
+        return (at + self._first + shift) * self._bin_hz, np.exp(here - 0.25 * (before - after) * shift)
 
     def _take(self, opening: float) -> None:
         frequencies, amplitudes = self._peaks

@@ -15,7 +15,8 @@ __all__ = ["Separation"]
 
 _WINDOW_AT_48K = 2048
 _LOWEST_HZ, _HIGHEST_HZ = 35.0, 16_000.0
-_FINE_TO_HZ, _FINE_HZ, _COARSE_HZ = 2_000.0, 24.0, 94.0
+_FINE_TO_HZ, _COARSE = 2_000.0, 4
+"""Up to where each bin is looked at alone, and how many are taken together above."""
 _ACROSS, _ALONG, _HELD = 17, 17, 5
 _SOFTEST = 1e-30
 
@@ -50,12 +51,8 @@ class Separation:
         self._n_fft = 1 << math.ceil(math.log2(self._length))
         bin_hz = sample_rate / self._n_fft
         highest_hz = min(_HIGHEST_HZ, 0.45 * sample_rate)
-        edges = [
-            *np.arange(_LOWEST_HZ, _FINE_TO_HZ, _FINE_HZ),
-            *np.arange(_FINE_TO_HZ, highest_hz, _COARSE_HZ),
-            highest_hz,
-        ]
-        bounds = np.unique(np.ceil(np.array(edges) / bin_hz).astype(int))
+        lowest, fine, highest = (int(hz / bin_hz) for hz in (_LOWEST_HZ, _FINE_TO_HZ, highest_hz))
+        bounds = np.array([*range(lowest, fine), *range(fine, highest, _COARSE)])
         self._first, self._end, self._groups = int(bounds[0]), int(bounds[-1]), bounds[:-1] - bounds[0]
         self._counts = np.diff(bounds).astype(np.float32)
         self._to_mean_square = np.float32(2.0 / (self._n_fft * float(np.sum(window**2))))

@@ -13,18 +13,17 @@ __all__ = ["source_table", "target_table"]
 
 def source_table() -> str:
     """Return the Markdown table of everything a route can listen to."""
-    rows = ["| source | range | unit | at rest | what it is |", "|---|---|---|---|---|"]
+    rows = ["| source | range | unit | at rest | every | what it is |", "|---|---|---|---|---|---|"]
     fields: dict[str, Field] = {}
     for source in SOURCES.values():
         if source.name != SWAY:
             fields.setdefault(source.field.name, source.field)
     for field in fields.values():
         name = f"`{field.name}`" if field.size == 1 else f"`{field.name}.0` to `{field.name}.{field.size - 1}`"
-        rows.append(
-            f"| {name} | {_ends(field.low, field.high)} | {field.unit} | {field.rest:g} | {field.description} |"
-        )
+        cells = (name, _ends(field.low, field.high), field.unit, f"{field.rest:g}", field.pace, field.description)
+        rows.append(f"| {' | '.join(cells)} |")
     sway = SOURCES[SWAY].field
-    rows.append(f"| `{SWAY}` | {_ends(sway.low, sway.high)} | | 0 | {sway.description} |")
+    rows.append(f"| `{SWAY}` | {_ends(sway.low, sway.high)} | | 0 | hop | {sway.description} |")
     return "\n".join(rows)
 
 
