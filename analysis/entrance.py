@@ -17,7 +17,8 @@ _FULL_SCALE, _BEYOND = 0.99996, 1.001
 _RUN = 3
 _CLIPPING_S = 1.0
 _SILENT_S = 5.0
-_DEAD = 10 ** (-70 / 20)
+_DEAD = 10 ** (-70 / 10)
+"""Mean square."""
 _DEAD_S, _TAKEOVER_S = 2.0, 0.5
 
 
@@ -128,7 +129,7 @@ class Entrance:
     def _weigh(self, channels: list[np.ndarray]) -> None:
         # After the high-pass: a channel that holds nothing but a constant is as dead as one of zeros.
         for number, channel in enumerate(channels):
-            sounds = float(channel.max()) > _DEAD or float(channel.min()) < -_DEAD
+            sounds = float(np.dot(channel, channel)) > _DEAD * len(channel)
             self._quiet_s[number] = 0.0 if sounds else self._quiet_s[number] + self._hop_s
         living = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
         if all(living) or not any(living):

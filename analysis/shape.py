@@ -38,6 +38,8 @@ class Shape:
     def __init__(self, frequencies: np.ndarray, hop_s: float) -> None:
         # There is nothing above.
         self._frequencies = frequencies[: int(_HIGHEST_HZ / float(frequencies[1])) + 2]
+        # In kHz and double precision, in which central moments can be had from those about 0.
+        self._powers_of_f = (self._frequencies.astype(np.float64) / 1000.0) ** np.arange(5)[:, None]
         bin_hz = float(frequencies[1])
         highest_hz = min(_HIGHEST_HZ, 0.45 * 2 * float(frequencies[-1]))
         edges = np.arange(_FLAT_HZ / 2, highest_hz + 1e-6, _FLAT_HZ)
@@ -53,25 +55,21 @@ class Shape:
         magnitude = magnitude[: len(self._frequencies)]
         squares = np.square(magnitude[self._first : self._end])
         self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)
-        # A tone's leakage, spread thin up to 16 kHz, would outweigh the tone in the fourth power.
-        magnitude = np.maximum(magnitude - np.float32(_LEAST) * magnitude.max(), 0.0)
-        total = float(magnitude.sum())
-        if presence <= 0.0 or total <= _EMPTY:
+        largest = float(magnitude.max())
+        if presence <= 0.0 or largest <= _EMPTY:
             self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
             return
-        centroid = float(np.dot(magnitude, self._frequencies)) / total
-        away = self._frequencies - np.float32(centroid)
-        weighted = magnitude * away
-        square = weighted * away
-        variance = float(square.sum()) / total
-        deviation = math.sqrt(max(variance, 1.0))
-        third, fourth = float(np.dot(square, away)) / total, float(np.dot(square, np.square(away))) / total
+        # A tone's leakage, spread thin up to 16 kHz, would outweigh the tone in the fourth power.
+        above = magnitude - np.float32(_LEAST * largest)
+        weights = np.maximum(above, 0.0, out=above).astype(np.float64)
+        variance, third, fourth = _central(self._powers_of_f @ weights)
+        deviation = max(math.sqrt(max(variance, 0.0)), 1e-3)
         skewness, kurtosis = third / deviation**3, fourth / deviation**4
-        running = np.cumsum(magnitude, dtype=np.float64)
+        running = np.cumsum(weights)
         rolloff = float(self._frequencies[np.searchsorted(running, _SHARE * running[-1])])
-        self._spread = presence * min(8_000.0, math.sqrt(max(variance, 0.0)))
+        self._spread = presence * min(8_000.0, 1000.0 * deviation)
         self._skewness = presence * min(MOST_SKEWNESS, max(-MOST_SKEWNESS, skewness))
-        self._kurtosis = presence * min(MOST_KURTOSIS, kurtosis)
+        self._kurtosis = presence * min(MOST_KURTOSIS, max(0.0, kurtosis))
         self._rolloff = presence * min(16_000.0, rolloff)
         mean = float(self._powers.mean())
         flatness = math.exp(float(np.log(self._powers + 1e-9 * mean + 1e-30).mean())) / (mean + 1e-30)
@@ -81,3 +79,10 @@ class Shape:
         """Fill in this group's fields."""
         frame["spread"], frame["skewness"], frame["kurtosis"] = self._spread, self._skewness, self._kurtosis
         frame["rolloff"], frame["flatness"] = self._rolloff, self._flatness
+
+
+def _central(moments: np.ndarray) -> tuple[float, float, float]:
+    """Return the second to fourth central moments from sums of ``A f**n``, n from 0 to 4."""
+    whole, *sums = moments.tolist()
+    m1, m2, m3, m4 = (one / whole for one in sums)
+    return m2 - m1**2, m3 - 3 * m1 * m2 + 2 * m1**3, m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
