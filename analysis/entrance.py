@@ -98,22 +98,31 @@ class Entrance:
 
     def write(self, frame: np.ndarray) -> None:
         """Fill in this group's fields."""
-        frame["silent"] = self._zeros >= _SILENT_S * self._rate
+        frame["silent"] = self._silent
         frame["clipping"] = self._clipped_s < _CLIPPING_S
 
     def _begin(self, channels: int) -> None:
-        self._filters = []
-        for _ in range(channels):
-            high_pass = aubio.digital_filter(3)
-            high_pass.set_biquad(1.0, -1.0, 0.0, -self._keep, 0.0)
-            self._filters.append(high_pass)
+        self._filters = [self._high_pass() for _ in range(channels)]
         self._weights = [1.0 / channels] * channels
         self._quiet_s = [0.0] * channels
         self._full = np.zeros((channels, _RUN - 1), bool)
 
+    def _high_pass(self) -> aubio.digital_filter:
+        high_pass = aubio.digital_filter(3)
+        high_pass.set_biquad(1.0, -1.0, 0.0, -self._keep, 0.0)
+        return high_pass
+
     def _see_zeros(self, rows: np.ndarray, loudest: float) -> None:
         # Trailing zeros of a hop with sound in it are forgotten: a hop is fine enough for five seconds.
+        was_silent = self._silent
         self._zeros = 0 if loudest > 0.0 else self._zeros + rows.shape[1]
+        if self._silent and not was_silent:
+            # What is left in the filters would go on into the denormals, which cost time.
+            self._filters = [self._high_pass() for _ in self._filters]
+
+    @property
+    def _silent(self) -> bool:
+        return self._zeros >= _SILENT_S * self._rate
 
     def _see_clipping(self, rows: np.ndarray, loudest: float) -> None:
         """Three samples in a row at full scale are clipped, and so is whatever lies beyond it."""
