@@ -165,7 +165,8 @@ def test_a_hole_is_marked_envelopes_fall_and_the_tempo_holds() -> None:
     assert after["gap"][0] == pytest.approx(0.75)
     assert not after["gap"][1:].any()
     assert after["time_s"][0] == pytest.approx(before["time_s"] + 0.75 + 256 / RATE)
-    assert after["tempo"][0] == before["tempo"] > 0
+    assert before["tempo"] > 0
+    assert after["tempo"][0] == pytest.approx(before["tempo"], rel=0.02)
     # 0.75 s are three times the release; the first hop after it has risen a little again.
     rise = 1 - np.exp(-256 / RATE / 0.015)
     assert after["mid_smooth"][0] <= before["mid_smooth"] * np.exp(-3) + rise * after["mid"][0] + 1e-6
