@@ -21,7 +21,14 @@ def features_json(track: Track) -> dict[str, Any]:
         "sample_rate": track.sample_rate,
         "hops": len(track.frames),
         "fields": {
-            f.name: {"unit": f.unit, "low": f.low, "high": min(f.high, 1e300), "rest": f.rest, "what": f.description}
+            f.name: {
+                "unit": f.unit,
+                "low": f.low,
+                "high": min(f.high, 1e300),
+                "rest": f.rest,
+                "every": f.every,
+                "what": f.description,
+            }
             for f in fields
         },
         "features": {f.name: track.frames[f.name].round(6).tolist() for f in fields},

@@ -18,19 +18,18 @@ __all__ = ["block_table", "source_table", "target_table"]
 
 def source_table() -> str:
     """Return the Markdown table of everything a route can listen to."""
-    rows = ["| source | range | unit | at rest | what it is |", "|---|---|---|---|---|"]
+    rows = ["| source | range | unit | at rest | every | what it is |", "|---|---|---|---|---|---|"]
     fields: dict[str, Field] = {}
     for source in SOURCES.values():
         if source.name not in DEAF:
             fields.setdefault(source.field.name, source.field)
     for field in fields.values():
         name = f"`{field.name}`" if field.size == 1 else f"`{field.name}.0` to `{field.name}.{field.size - 1}`"
-        rows.append(
-            f"| {name} | {_ends(field.low, field.high)} | {field.unit} | {field.rest:g} | {field.description} |"
-        )
+        cells = (name, _ends(field.low, field.high), field.unit, f"{field.rest:g}", field.pace, field.description)
+        rows.append(f"| {' | '.join(cells)} |")
     for source in SOURCES.values():
         if source.name in DEAF:
-            rows.append(f"| `{source.name}` | 0 to 1 | | 0 | {source.field.description} |")
+            rows.append(f"| `{source.name}` | 0 to 1 | | 0 | hop | {source.field.description} |")
     return "\n".join(rows)
 
 

@@ -12,7 +12,7 @@ from analysis.frame import FEATURES, Field
 from bentlight.errors import BadInput
 from scenes.lfo import WAVES
 
-__all__ = ["DEAF", "SOURCES", "SWAY", "VECTORS", "Source", "did_you_mean", "source"]
+__all__ = ["DEAF", "SHARES", "SOURCES", "SWAY", "VECTORS", "Source", "did_you_mean", "source"]
 
 SWAY = "sway"
 """The source that hears nothing: a raised cosine of scene time, so that a bend drifts in silence too."""
@@ -66,6 +66,9 @@ SOURCES: dict[str, Source] = _all_sources()
 
 VECTORS: dict[str, int] = {field.name: field.size for field in FEATURES if field.size > 1}
 """Features of several values, with how many: what a mixture can follow."""
+
+SHARES: frozenset[str] = frozenset(field.name for field in FEATURES if field.size > 1 and field.unit == "share")
+"""Those whose values sum to 1, as chroma: the more of them sound, the less each has."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
