@@ -245,6 +245,7 @@ class Hearing:
                 start_s=float(newest["time_s"]) + missed_s,
                 onset_count=int(newest["onset_count"]),
                 beat_count=int(newest["beat_count"]),
+                bar_count=int(newest["bar_count"]),
             )
         self._set_gain(analyzer)
         self._analyzer = analyzer
