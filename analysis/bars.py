@@ -9,21 +9,25 @@ __all__ = ["METRE", "BarCounter"]
 METRE = 4
 """Beats in a bar."""
 
-_KEEP = 0.94
-"""What a beat leaves of the accents before it: about four bars are remembered."""
+_KEEP = 0.95
+"""What a beat leaves of the accents before it: about five bars are remembered."""
 _LEAST_BEATS = 8
-_MARGIN = 0.35
-_TAIL, _HEAD = 0.15, 0.85
-_WINDOW_S = 0.09
+_WEIGHTS = np.array([0.5, 0.4, -0.5])
+"""Of a change of harmony, of the low range, and of a drum without lows, which is a backbeat."""
+_MOST = 3.0
+_MARGIN = 0.3
+_HARMONY_PHASES = (0.3, 0.92)
+_BEAT_PHASES = (0.88, 0.22)
 
 
 class BarCounter:
     """Counts beats in bars of four.
 
-    The first of a bar is where the harmony changes and the bass drum or bass is strong (Goto 2001, "An audio-based
-    real-time beat tracking system for music with or without drum-sounds"). Each beat's accent is kept by its place in
-    the bar for about four bars; the count is moved when another place has clearly more. Where nothing tells the
-    beats apart, as with four equal bass drums and no harmony, they are counted from anywhere.
+    The first of a bar is where the harmony changes and the bass drum falls, and where the snare does not (Goto 2001,
+    "An audio-based real-time beat tracking system for music with or without drum-sounds"). Each beat's accent is
+    kept by its place in the bar for about five bars; the count is moved when another place has clearly more. Where
+    nothing tells the beats apart, as with four equal bass drums and no harmony, they are counted from where the sound
+    began, or from anywhere.
 
     Attributes
     ----------
@@ -35,62 +39,63 @@ class BarCounter:
 
     def __init__(self) -> None:
         self.began = False
-        self.forget()
+        self.start(0)
 
-    def forget(self) -> None:
-        """Begin to count anew with the next beat."""
-        self.beat = METRE
+    def start(self, beats: int) -> None:
+        """Count anew: the next beat is the one that follows on `beats` beats of a bar."""
+        self.beat = (beats - 1) % METRE + 1
         self._told = False
         self._beats = 0
         self._accents = np.zeros(METRE)
         self._weights = np.zeros(METRE)
-        self._spectrum: np.ndarray | None = None
-        self._sum: np.ndarray | None = None
-        self._looks = 0
+        self._scale = np.full(3, 1e-3)
         self._phase = 0.0
-        self._low = self._low_before = 0.0
-        self._scale = np.array([1e-3, 1e-3])
+        self._floor: np.ndarray | None = None
+        self._floor_before: np.ndarray | None = None
+        self._hit = np.zeros(2)
+        self._hit_next = np.zeros(2)
 
     def phase(self, beat_phase: float) -> float:
         """Position in the bar, 0 to 1, at a position in the beat."""
         return min((self.beat - 1 + beat_phase) / METRE, 1.0)
 
     def downbeat(self, beat_phase: float) -> None:
-        """Say that the beat nearest to `beat_phase` of the present one is the first."""
-        shift = (1 if beat_phase < 0.5 else METRE) - self.beat
-        self._move(shift)
+        """Say that the beat nearest to `beat_phase` of the present one is the first, until `start`."""
+        self._move((1 if beat_phase < 0.5 else METRE) - self.beat)
         self._told = True
 
     def look(self, strength: np.ndarray, levels: np.ndarray) -> None:
-        """Take onset strengths, shape (groups,), and band levels in dB, shape (bands,), as of now."""
-        if _TAIL < self._phase < _HEAD:
-            self._sum = levels if self._sum is None else self._sum + levels
-            self._looks += 1
-        if self._phase < 0.3 or self._phase > 0.9:
-            self._low = max(self._low, float(strength[0]))
+        """Take onset strengths, shape (groups,), and levels in dB of the bands that carry harmony, shape (bands,)."""
+        if _HARMONY_PHASES[0] < self._phase < _HARMONY_PHASES[1]:
+            # The least of each band: what is held, without drums and passing notes.
+            self._floor = levels if self._floor is None else np.minimum(self._floor, levels)
+        low, middle, high = strength
+        hit = np.array([low, max(0.0, min(middle, high) - low)])
+        if self._phase > _BEAT_PHASES[0]:
+            np.maximum(self._hit_next, hit, out=self._hit_next)
+        elif self._phase < _BEAT_PHASES[1]:
+            np.maximum(self._hit, hit, out=self._hit)
 
-    def advance(self, began: bool, beat_phase: float, period_s: float) -> None:
+    def advance(self, began: bool, beat_phase: float) -> None:
         """Go on to a place in the beat; `began` when a beat began on the way."""
-        self.began = False
         self._phase = beat_phase
-        if not began:
-            return
-        self._judge()
-        self.beat = self.beat % METRE + 1
-        self.began = self.beat == 1
+        self.began = False
+        if began:
+            self._judge()
+            self.beat = self.beat % METRE + 1
+            self.began = self.beat == 1
 
     def _judge(self) -> None:
-        """Take account of the beat that ends now, which is the one that `beat` says."""
+        """Take account of the beat that ends now, the one that `beat` says."""
         self._beats += 1
-        spectrum = None if self._sum is None else self._sum / self._looks
         change = 0.0
-        if spectrum is not None and self._spectrum is not None:
-            change = float(np.mean(np.maximum(spectrum - self._spectrum, 0.0)))
-        self._spectrum, self._sum, self._looks = spectrum, None, 0
-        found = np.array([change, self._low])
-        self._low = 0.0
-        self._scale += 0.1 * (found - self._scale) if self._beats > 10 else (found - self._scale) / self._beats
-        accent = float(np.dot((0.7, 0.3), np.minimum(found / np.maximum(self._scale, 1e-3), 4.0)))
+        if self._floor is not None and self._floor_before is not None:
+            change = float(np.mean(np.abs(self._floor - self._floor_before)))
+        found = np.array([change, *self._hit])
+        self._floor_before, self._floor = self._floor, None
+        self._hit, self._hit_next = self._hit_next, np.zeros(2)
+        self._scale += max(0.06, 1 / self._beats) * (found - self._scale)
+        accent = float(_WEIGHTS @ np.minimum(found / np.maximum(self._scale, 0.02), _MOST))
         self._accents *= _KEEP
         self._weights *= _KEEP
         self._accents[self.beat - 1] += accent
@@ -99,7 +104,7 @@ class BarCounter:
             return
         means = self._accents / np.maximum(self._weights, 0.5)
         top = int(np.argmax(means))
-        if top != 0 and means[top] > (1 + _MARGIN) * means[0]:
+        if means[top] > means[0] + _MARGIN:
             self._move(-top)
 
     def _move(self, shift: int) -> None:

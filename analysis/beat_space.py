@@ -25,7 +25,7 @@ _PLACES = (0.0, 1 / 2, 2 / 3, 1 / 3, 1 / 4, 3 / 4)
 _SHARES = (
     (1.00, 0.12, 0.06, 0.03, 0.05, 0.06),
     (1.00, 0.15, 0.08, 0.04, 0.06, 0.06),
-    (1.00, 0.40, 0.15, 0.06, 0.12, 0.12),
+    (1.00, 0.50, 0.15, 0.06, 0.12, 0.12),
 )
 """How much begins at each place of a beat beside the beat itself, in the low, middle and high range."""
 _ANYWHERE = (0.35, 0.45, 0.45)

@@ -17,14 +17,18 @@ NEXT_BEAT_REST_S = 3.0
 """`next_beat_s` while no beat can be foretold: further away than any beat is."""
 
 _HOPS_PER_LOOK = 2
-_DELAY_S = 0.025
+_DELAY_S = 0.018
 """From a beat's attack to the look in which its onset strength is greatest."""
 _EVIDENCE_S = 4.0
-_ENTER, _KEEP, _FULL = 4.0, 2.0, 10.0
-"""Evidence in nats, summed over 4 s: to know the beat, to go on knowing it, and that nothing adds to."""
+_ENTER, _KEEP, _FULL, _MOST = 3.0, 2.0, 10.0, 12.0
+"""Evidence in nats over 4 s: to know the beat, to go on knowing it, for full confidence, and the most counted."""
 _ENTER_MASS, _KEEP_MASS = 0.5, 0.2
 _RIVAL_TIMES, _RIVAL_MASS, _RIVAL_S = 3.0, 0.4, 0.8
-_HOLD_S, _SILENT_S = 16.0, 5.0
+_KIN_TIMES, _KIN_S, _SETTLED_S = 5.0, 2.0, 5.0
+_KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
+"""Another reading of the same music, by the ratio of its period, has to be better by more and for longer."""
+_NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
+_HOLD_S, _SILENT_S = 12.0, 5.0
 _PERIOD_S = 1.5
 _TAP_PAUSE_S, _TAP_LEAST_S = 2.5, 0.2
 _TAPS_FOR_TEMPO = 3
@@ -40,7 +44,7 @@ class BeatTracker:
     another only when that was three times as likely for most of a second, so that half and double, beat and
     off-beat do not alternate. `BeatClock` runs after it with a phase that is never torn.
 
-    The beat is known once it explains the onsets clearly better than chance. Without support it is held for 16 s, as
+    The beat is known once it explains the onsets clearly better than chance. Without support it is held for 12 s, as
     through a break, and then forgotten; after 5 s of silence it is forgotten at once.
 
     Parameters
@@ -67,7 +71,8 @@ class BeatTracker:
         self._mass = 0.0
         self._supported_s = -math.inf
         self._rival_s = 0.0
-        self._quiet_s = 0.0
+        self._quiet_s = math.inf
+        self._first_s = math.nan
         self._shift = 0.0
         self._anchored = False
         self._taps: list[float] = []
@@ -128,16 +133,21 @@ class BeatTracker:
             Whether the hop is above the silence gate.
         """
         self._now_s += self._hop_s
+        if audible and self._quiet_s > _NEW_PIECE_S:
+            self._first_s = math.nan
         self._quiet_s = 0.0 if audible else self._quiet_s + self._hop_s
         self._waiting.append(samples)
         if len(self._waiting) == _HOPS_PER_LOOK:
             strength = self._pulse.process(np.concatenate(self._waiting))
             self._waiting.clear()
             self._look(strength)
-            self._bars.look(strength, self._pulse.levels)
+            self._bars.look(strength, self._pulse.harmony)
         self._steer()
+        rested = not self._clock.running
         began = self._clock.run()
-        self._bars.advance(began, self._clock.phase, self._clock.period_s)
+        if began and rested:
+            self._bars.start(self._beats_since_first())
+        self._bars.advance(began, self._clock.phase)
         return began
 
     def skip(self, seconds: float) -> None:
@@ -150,8 +160,10 @@ class BeatTracker:
             self._space.insist(self._followed.phase, self._period_s)
 
     def _look(self, strength: np.ndarray) -> None:
+        if math.isnan(self._first_s) and strength.sum() > 0.5:
+            self._first_s = self._now_s
         evidence = self._space.advance(strength)
-        self._evidence = max(0.0, self._evidence * self._evidence_keep + evidence)
+        self._evidence = min(max(0.0, self._evidence * self._evidence_keep + evidence), _MOST)
         best = self._space.best()
         if self._followed is None:
             if self._evidence > _ENTER and best.mass > _ENTER_MASS:
@@ -172,11 +184,21 @@ class BeatTracker:
         self._compare(best, expected, here)
         self._forget()
 
+    def _beats_since_first(self) -> int:
+        """Beats since the first hit after silence, which likely begins a bar; 0 if that is no whole number of them."""
+        beats = (self._now_s - self._first_s) * self.tempo / 60.0
+        whole = round(beats) if math.isfinite(beats) else 0
+        return whole if 0 < whole <= _FIRST_BEATS and abs(beats - whole) < 0.25 else 0
+
     def _compare(self, best: Peak, expected: Peak, here: Peak) -> None:
         """Leave the beat followed for `best` once that has been much likelier for long enough."""
-        better = best.mass > _RIVAL_MASS and best.mass > _RIVAL_TIMES * here.mass and self._evidence > _KEEP
+        settled = self._now_s - self._known_s > _SETTLED_S
+        ratio = best.period_s / expected.period_s
+        akin = settled and any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN)
+        times, wait_s = (_KIN_TIMES, _KIN_S) if akin else (_RIVAL_TIMES, _RIVAL_S)
+        better = best.mass > max(_RIVAL_MASS, times * here.mass) and self._evidence > _KEEP
         self._rival_s = self._rival_s + self._look_s if better and not best.near(expected) else 0.0
-        if self._rival_s < _RIVAL_S:
+        if self._rival_s < wait_s:
             return
         jump = wrapped(best.phase - expected.phase)
         same_tempo = abs(best.period_s / expected.period_s - 1.0) < 0.06
@@ -203,7 +225,6 @@ class BeatTracker:
                 self._tapped = False
                 self._space.restrict()
             self._space.reset()
-            self._bars.forget()
 
     def _steer(self) -> None:
         if self._outside is not None:

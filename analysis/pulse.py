@@ -46,8 +46,8 @@ class Pulse:
 
     Attributes
     ----------
-    levels : ndarray, shape (bands,)
-        Level of each band in dB as of the last look.
+    harmony : ndarray, shape (bands,)
+        Level in dB of each band from 60 Hz to 2 kHz as of the last look.
     """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
@@ -76,10 +76,15 @@ class Pulse:
         self._mean_step = 1 - math.exp(-hop_s / _MEAN_S)
         self._peak = np.array(_LEAST_PEAK_DB)
         self._peak_keep = math.exp(-hop_s / _PEAK_S)
-        self.levels = np.full(len(pairs), _QUIETEST_DB)
+        self._harmonic = slice(*np.searchsorted(centres, (60.0, _SPLITS_HZ[1])).tolist())
+        self.harmony = np.full(len(pairs), _QUIETEST_DB)[self._harmonic]
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Take one hop, shape (hop,), and return the strengths, shape (GROUPS,), each 0 to 1."""
+        return self._scaled(self._flux(samples))
+
+    def _flux(self, samples: np.ndarray) -> np.ndarray:
+        """Return the mean rise in each range in dB, shape (GROUPS,)."""
         history = self._history
         history[: -self._hop] = history[self._hop :]
         history[-self._hop :] = samples
@@ -94,11 +99,13 @@ class Pulse:
             self._fresh += 1
             widest = np.maximum(widest, levels)
         rise = np.clip(levels - widest - _KNEE_DB, 0.0, _CAP_DB)
-        self.levels = levels
+        self.harmony = levels[self._harmonic]
         self._past[:-1] = self._past[1:]
         self._past[-1, 1:-1] = levels
         self._past[-1, 0], self._past[-1, -1] = levels[0], levels[-1]
-        flux = np.add.reduceat(rise, self._starts) / self._counts
+        return np.add.reduceat(rise, self._starts) / self._counts
+
+    def _scaled(self, flux: np.ndarray) -> np.ndarray:
         self._peak = np.maximum(np.maximum(flux, self._peak * self._peak_keep), _LEAST_PEAK_DB)
         strength = np.clip((flux - self._mean) / (self._peak - np.minimum(self._mean, 0.8 * self._peak)), 0.0, 1.0)
         self._mean += self._mean_step * (flux - self._mean)
