@@ -11,7 +11,7 @@ from analysis.pulse import GROUPS
 
 __all__ = ["FASTEST_BPM", "SLOWEST_BPM", "BeatSpace", "Peak", "wrapped"]
 
-SLOWEST_BPM, FASTEST_BPM = 50.0, 220.0
+SLOWEST_BPM, FASTEST_BPM = 50.0, 195.0
 
 _CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.55
 _SALIENCE_PER_S = 1.0
@@ -25,12 +25,15 @@ _PLACES = (0.0, 1 / 2, 2 / 3, 1 / 3, 1 / 4, 3 / 4)
 _SHARES = (
     (1.00, 0.12, 0.06, 0.03, 0.05, 0.06),
     (1.00, 0.15, 0.08, 0.04, 0.06, 0.06),
-    (1.00, 0.50, 0.15, 0.06, 0.12, 0.12),
+    (1.00, 0.50, 0.30, 0.10, 0.12, 0.12),
 )
 """How much begins at each place of a beat beside the beat itself, in the low, middle and high range."""
 _ANYWHERE = (0.35, 0.45, 0.45)
 """Share that begins at no place in particular."""
 _TRUST = (0.45, 0.45, 0.35)
+_TRUSTS = np.array(_TRUST)
+_TRUST_SUM = sum(_TRUST)
+_SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
 _NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
 
@@ -140,7 +143,9 @@ class BeatSpace:
         after *= np.float32(1 - _RESTART)
         after += np.float32(_RESTART) * self._prior
         busy = min(1.0, float(self._rate.sum()) / _BUSY)
-        score = self._scores @ np.array([*strength, *self._rate, busy], np.float32)
+        heard = self._rate / (self._rate + _SPARSE)
+        alone = min(_ALONE, float(_TRUST_SUM / max(heard @ _TRUSTS, 1e-3)))
+        score = self._scores @ np.array([*(alone * strength), *(alone * self._rate), busy], np.float32)
         np.exp(score, out=score)
         after *= score
         total = float(after.sum())

@@ -20,7 +20,7 @@ _HOPS_PER_LOOK = 2
 _DELAY_S = 0.018
 """From a beat's attack to the look in which its onset strength is greatest."""
 _EVIDENCE_S = 4.0
-_ENTER, _KEEP, _FULL, _MOST = 3.0, 2.0, 10.0, 12.0
+_ENTER, _KEEP, _FULL, _MOST = 3.3, 2.0, 10.0, 12.0
 """Evidence in nats over 4 s: to know the beat, to go on knowing it, for full confidence, and the most counted."""
 _ENTER_MASS, _KEEP_MASS = 0.5, 0.2
 _RIVAL_TIMES, _RIVAL_MASS, _RIVAL_S = 3.0, 0.4, 0.8
