@@ -9,9 +9,9 @@ import numpy as np
 
 from analysis.pulse import GROUPS
 
-__all__ = ["FASTEST_BPM", "SLOWEST_BPM", "BeatSpace", "Peak", "wrapped"]
+__all__ = ["FASTEST_BPM", "SLOWEST_BPM", "BeatSpace", "Peak", "nearer_the_centre", "wrapped"]
 
-SLOWEST_BPM, FASTEST_BPM = 50.0, 220.0
+SLOWEST_BPM, FASTEST_BPM = 50.0, 195.0
 
 _CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.55
 _SALIENCE_PER_S = 1.0
@@ -20,17 +20,21 @@ _BUSY = 0.1
 _CHANGE = 80.0
 _RESTART = 2e-4
 """Chance per look that the beat begins anew anywhere, so that a change of song is believed within some beats."""
+_JUMP_OCTAVES, _JUMP_NEAR = 0.25, 0.8
 _JITTER_S = 0.014
 _PLACES = (0.0, 1 / 2, 2 / 3, 1 / 3, 1 / 4, 3 / 4)
 _SHARES = (
     (1.00, 0.12, 0.06, 0.03, 0.05, 0.06),
     (1.00, 0.15, 0.08, 0.04, 0.06, 0.06),
-    (1.00, 0.50, 0.15, 0.06, 0.12, 0.12),
+    (1.00, 0.50, 0.30, 0.10, 0.12, 0.12),
 )
 """How much begins at each place of a beat beside the beat itself, in the low, middle and high range."""
 _ANYWHERE = (0.35, 0.45, 0.45)
 """Share that begins at no place in particular."""
 _TRUST = (0.45, 0.45, 0.35)
+_TRUSTS = np.array(_TRUST)
+_TRUST_SUM = sum(_TRUST)
+_SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
 _NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
 
@@ -38,6 +42,12 @@ _NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
 def wrapped(beats: float) -> float:
     """Return `beats` moved by whole beats into -0.5..0.5."""
     return beats - math.floor(beats + 0.5)
+
+
+def nearer_the_centre(period_s: float, other_s: float) -> bool:
+    """Whether a period is clearly nearer than another, on a log scale, to the tempo that listeners prefer."""
+    apart, other = (abs(math.log2(60.0 / period / _CENTRE_BPM)) for period in (period_s, other_s))
+    return apart < other - 0.1
 
 
 class Peak(NamedTuple):
@@ -112,9 +122,24 @@ class BeatSpace:
         periods_s = self._lengths * self._hop_s
         keep = (periods_s >= 60.0 / fastest_bpm) & (periods_s <= 60.0 / slowest_bpm)
         keep[np.argmin(np.abs(np.log(periods_s * math.sqrt(slowest_bpm * fastest_bpm) / 60.0)))] = True
-        prior = (self._weights * keep)[self._which]
-        self._prior = (prior / prior.sum()).astype(np.float32)
+        self._range = self._weights * keep
+        self._prior = self._spread(self._range)
+        self._anew = self._prior
         self._keep = None if keep.all() else keep.astype(np.float32)
+
+    def expect(self, period_s: float) -> None:
+        """Say that a jump of tempo is likelier to one near `period_s`: music seldom changes its level. 0 for none."""
+        self._anew = self._prior
+        if period_s > 0.0:
+            octaves = np.log2(self._lengths * self._hop_s / period_s)
+            near = self._range * np.exp(-0.5 * (octaves / _JUMP_OCTAVES) ** 2)
+            if near.sum() > 0.0:
+                self._anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
+
+    def _spread(self, weights: np.ndarray) -> np.ndarray:
+        """Return weights of the tempi as probabilities of the states."""
+        states = weights[self._which]
+        return (states / states.sum()).astype(np.float32)
 
     def reset(self) -> None:
         """Know nothing."""
@@ -138,9 +163,11 @@ class BeatSpace:
         begun = self._change @ belief[self._ends]
         after[self._starts] = begun if self._keep is None else begun * self._keep
         after *= np.float32(1 - _RESTART)
-        after += np.float32(_RESTART) * self._prior
+        after += np.float32(_RESTART) * self._anew
         busy = min(1.0, float(self._rate.sum()) / _BUSY)
-        score = self._scores @ np.array([*strength, *self._rate, busy], np.float32)
+        heard = self._rate / (self._rate + _SPARSE)
+        alone = min(_ALONE, float(_TRUST_SUM / max(heard @ _TRUSTS, 1e-3)))
+        score = self._scores @ np.array([*(alone * strength), *(alone * self._rate), busy], np.float32)
         np.exp(score, out=score)
         after *= score
         total = float(after.sum())

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.bars import BarCounter
 from analysis.beat_clock import BeatClock
-from analysis.beat_space import BeatSpace, Peak, wrapped
+from analysis.beat_space import BeatSpace, Peak, nearer_the_centre, wrapped
 from analysis.pulse import Pulse
 
 __all__ = ["NEXT_BEAT_REST_S", "BeatTracker"]
@@ -20,13 +20,16 @@ _HOPS_PER_LOOK = 2
 _DELAY_S = 0.018
 """From a beat's attack to the look in which its onset strength is greatest."""
 _EVIDENCE_S = 4.0
-_ENTER, _KEEP, _FULL, _MOST = 3.0, 2.0, 10.0, 12.0
+_ENTER, _KEEP, _FULL, _MOST = 3.3, 2.0, 10.0, 12.0
 """Evidence in nats over 4 s: to know the beat, to go on knowing it, for full confidence, and the most counted."""
 _ENTER_MASS, _KEEP_MASS = 0.5, 0.2
-_RIVAL_TIMES, _RIVAL_MASS, _RIVAL_S = 3.0, 0.4, 0.8
-_KIN_TIMES, _KIN_S, _SETTLED_S = 5.0, 2.0, 5.0
+_RIVAL, _RIVAL_ASTRAY = (3.0, 0.4, 0.8), (3.0, 0.3, 0.3)
+"""How many times likelier another beat has to be, how likely, and for how many seconds, before it is followed: as a
+rule, and when the beat followed has long been unlikely."""
+_ASTRAY_MASS, _ASTRAY_S = 0.05, 1.2
+_KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
+"""The same for another reading of the same music, nearer to the usual tempo or not; from when a beat is settled."""
 _KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
-"""Another reading of the same music, by the ratio of its period, has to be better by more and for longer."""
 _NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
 _HOLD_S, _SILENT_S = 12.0, 5.0
 _PERIOD_S = 1.5
@@ -70,7 +73,7 @@ class BeatTracker:
         self._period_s = 0.0
         self._mass = 0.0
         self._supported_s = -math.inf
-        self._rival_s = 0.0
+        self._rival_s = self._astray_s = 0.0
         self._quiet_s = math.inf
         self._first_s = math.nan
         self._shift = 0.0
@@ -192,11 +195,15 @@ class BeatTracker:
 
     def _compare(self, best: Peak, expected: Peak, here: Peak) -> None:
         """Leave the beat followed for `best` once that has been much likelier for long enough."""
-        settled = self._now_s - self._known_s > _SETTLED_S
+        self._astray_s = self._astray_s + self._look_s if here.mass < _ASTRAY_MASS else 0.0
+        times, least, wait_s = _RIVAL
         ratio = best.period_s / expected.period_s
-        akin = settled and any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN)
-        times, wait_s = (_KIN_TIMES, _KIN_S) if akin else (_RIVAL_TIMES, _RIVAL_S)
-        better = best.mass > max(_RIVAL_MASS, times * here.mass) and self._evidence > _KEEP
+        akin = any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN) and self._now_s - self._known_s > _SETTLED_S
+        if akin:
+            times, least, wait_s = _KIN_INWARD if nearer_the_centre(best.period_s, expected.period_s) else _KIN_OUTWARD
+        elif self._astray_s > _ASTRAY_S:
+            times, least, wait_s = _RIVAL_ASTRAY
+        better = best.mass > max(least, times * here.mass) and self._evidence > _KEEP
         self._rival_s = self._rival_s + self._look_s if better and not best.near(expected) else 0.0
         if self._rival_s < wait_s:
             return
@@ -212,8 +219,9 @@ class BeatTracker:
         self._followed, self._mass = peak, peak.mass
         self._period_s = self._fixed_s or peak.period_s
         self._known_s = self._supported_s = self._now_s
-        self._rival_s = 0.0
+        self._rival_s = self._astray_s = 0.0
         self._shift, self._anchored = 0.0, False
+        self._space.expect(self._period_s)
 
     def _forget(self) -> None:
         unsupported = self._now_s - self._supported_s > _HOLD_S and not self._tapped
@@ -225,6 +233,7 @@ class BeatTracker:
                 self._tapped = False
                 self._space.restrict()
             self._space.reset()
+            self._space.expect(0.0)
 
     def _steer(self) -> None:
         if self._outside is not None:

@@ -27,7 +27,7 @@ _QUIETEST_DB = -75.0
 _LOUDEST_KEEP_S = 8.0
 _KNEE_DB, _CAP_DB = 2.0, 24.0
 _MEAN_S = 1.5
-_PEAK_S = 6.0
+_PEAK_S = 3.0
 _LEAST_PEAK_DB = (3.0, 1.5, 1.0)
 
 
