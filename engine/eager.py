@@ -26,7 +26,7 @@ from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import Meter, fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
-from engine.text import TextEncoder
+from engine.text import apart
 from engine.witness import Witness
 
 __all__ = ["EagerGenerator", "Ingredients"]
@@ -77,13 +77,15 @@ class EagerGenerator(Generator):
 
     def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = parts.name, device, dtype
-        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder.to(device=device)
+        self.text = parts.text.to(device)
         self._folder = parts.folder
         self._unet = parts.unet.to(device=device, memory_format=torch.channels_last)
         self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
         self._decoder_dtype = dtype
+        self._zero_empty = parts.zero_empty
+        self._time_ids: dict[tuple[int, int], Tensor] = {}
         self._key = fingerprint(self._unet, self._vae)
-        self._prompts = PromptSpace(TextEncoder(parts.tokenizer, self.text_encoder))
+        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
@@ -119,6 +121,10 @@ class EagerGenerator(Generator):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
+        if generator.text.pooled and kind == torch.float16 and not generator.has_tiny_autoencoder:
+            # The XL autoencoder overflows in half precision.
+            generator._vae.to(torch.float32)
+            generator._decoder_dtype = torch.float32
         return generator
 
     @property
@@ -166,6 +172,7 @@ class EagerGenerator(Generator):
         measures = self._known_measures()
         tokens, width = self.embedding_shape
         return {
+            "zero_empty": self._zero_empty,
             "native": list(self._native),
             "factor": self._factor,
             "channels": self._channels,
@@ -251,7 +258,7 @@ class EagerGenerator(Generator):
     def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
         """Return a starting latent with a share (0 to 1) of a picture (1, 3, height, width), -1 to 1, mixed in."""
         config = self._vae.config
-        encoded = self._vae.encode(pixels.to(self.device, self.dtype))
+        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
         latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
         latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
         return mixed_with(start, latent, share)
@@ -283,7 +290,7 @@ class EagerGenerator(Generator):
             start,
             self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
             lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
-            self._embedding(self._prompts.encode("")) if guided else None,
+            self._embedding(self._prompts.empty()) if guided else None,
             spec.guidance,
             None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
         )
@@ -294,23 +301,42 @@ class EagerGenerator(Generator):
 
     def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
+        tokens, pooled = apart(ingredients.text, self.text.pooled)
         # (batch, tokens, width) is bent as (batch, width, tokens, 1), so that channels mean the same as elsewhere.
-        text = ingredients.text.transpose(1, 2).unsqueeze(-1)
-        text = plan.touch("text", text).squeeze(-1).transpose(1, 2)
+        text = plan.touch("text", tokens.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
         condition = ingredients.condition
         if condition is not None:
             condition = condition.to(self.device, self.dtype)
         if ingredients.empty is not None:
-            text = torch.cat((ingredients.empty, text))
+            empty, empty_pooled = apart(ingredients.empty, self.text.pooled)
+            text = torch.cat((empty, text))
+            if pooled is not None and empty_pooled is not None:
+                pooled = torch.cat((empty_pooled, pooled))
+        added = None
+        if pooled is not None:
+            added = {"text_embeds": pooled, "time_ids": self._size_ids().expand(len(pooled), -1)}
 
         def predict(x: Tensor, timestep: Tensor) -> Tensor:
             x = x.to(self.dtype)
+            if ingredients.empty is not None:
+                x = torch.cat((x, x))
+            out: Tensor = self._unet(
+                x, timestep, text, timestep_cond=condition, added_cond_kwargs=added, return_dict=False
+            )[0]
             if ingredients.empty is None:
-                return self._unet(x, timestep, text, timestep_cond=condition, return_dict=False)[0]
-            without, with_text = self._unet(torch.cat((x, x)), timestep, text, return_dict=False)[0].chunk(2)
+                return out
+            without, with_text = out.chunk(2)
             return without + ingredients.guidance * (with_text - without)
 
         return predict
+
+    def _size_ids(self) -> Tensor:
+        """What an XL network is told of the picture: original size, corner of the crop, wanted size, (1, 6)."""
+        width, height = self.size
+        if self.size not in self._time_ids:
+            ids = [[height, width, 0, 0, height, width]]
+            self._time_ids[self.size] = torch.tensor(ids, dtype=self.dtype, device=self.device)
+        return self._time_ids[self.size]
 
     def _decode(self, latent: Tensor) -> Tensor:
         config = self._vae.config

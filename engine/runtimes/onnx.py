@@ -205,7 +205,7 @@ class OnnxGenerator(Generator):
             if name.startswith("fresh."):
                 values[name] = self._noises.step(spec, shape, int(name.removeprefix("fresh.")))
         if "empty" in session.inputs:
-            values |= {"empty": model.prompts.encode(""), "guidance": np.array(spec.guidance, np.float32)}
+            values |= {"empty": model.prompts.empty(), "guidance": np.array(spec.guidance, np.float32)}
         if "condition" in session.inputs:
             values["condition"] = guidance_embedding(spec.guidance, model.facts.condition or 0)
         return values
@@ -280,12 +280,13 @@ class OnnxGenerator(Generator):
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
 
     def _read_model(self) -> _Model | None:
-        facts, graph = self._store.read_facts(), self._store.read(MODEL)
-        if facts is None or graph is None:
+        content, graph = self._store.read_facts(), self._store.read(MODEL)
+        if content is None or graph is None:
             return None
         # A text is encoded once and kept; the CPU is fast enough for it, and always there.
-        encode = TextEncoder(facts["tokenizer"], Session(graph, providers_for("cpu"), self._threads))
-        return _Model(Facts.of(facts), PromptSpace(encode))
+        encode = TextEncoder(content["tokenizers"], Session(graph, providers_for("cpu"), self._threads))
+        facts = Facts.of(content)
+        return _Model(facts, PromptSpace(encode, zero_empty=facts.zero_empty))
 
     def _stand_in(self) -> EagerGenerator:
         """The model in torch; loaded when it is first needed."""

@@ -21,6 +21,7 @@ from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
 from engine.runtimes.store import Store, Tensors
 from engine.runtimes.task import MODEL, Task
+from engine.text import TextEncoder
 
 __all__ = ["OPSET", "export"]
 
@@ -158,25 +159,28 @@ class _Feedback(_Traced):
 
 
 class _Text(_Traced):
-    """Token numbers and their mask in, the embedding out."""
+    """Token numbers of each tokenizer, and their mask, in; the embedding out."""
 
     outputs = ("embedding",)
 
-    def __init__(self, encoder: Any, tokens: int) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.examples = {"ids": torch.zeros(1, tokens, dtype=torch.int64)}
-        if getattr(encoder.config, "use_attention_mask", False):
-            self.examples["mask"] = torch.ones(1, tokens, dtype=torch.int64)
+        self.encoders = nn.ModuleList(encoder.encoders)
+        self._encoder = encoder
+        numbers = torch.zeros(1, encoder.tokens, dtype=torch.int64)
+        self.examples = {f"ids.{index}": numbers for index in range(len(encoder.encoders))}
+        if encoder.masked:
+            self.examples["mask"] = torch.ones(1, encoder.tokens, dtype=torch.int64)
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self.encoder(ids, attention_mask=mask)[0]
+    def forward(self, *values: Tensor) -> Tensor:
+        count = len(self.encoders)
+        return self._encoder.embed(values[:count], values[count] if len(values) > count else None)
 
 
 def _export_model(model: EagerGenerator, store: Store) -> None:
-    tokens, _ = model.embedding_shape
-    _export_graph(_Text(model.text_encoder, tokens), MODEL, store)
-    store.write_facts({**model.facts(), "tokenizer": _tokenizer(model.tokenizer, tokens)})
+    _export_graph(_Text(model.text), MODEL, store)
+    tokenizers = [_tokenizer(tokenizer, model.text.tokens) for tokenizer in model.text.tokenizers]
+    store.write_facts({**model.facts(), "tokenizers": tokenizers})
 
 
 def _tokenizer(tokenizer: Any, tokens: int) -> str:

@@ -211,9 +211,9 @@ def test_plans_that_do_not_suit_are_refused(onnx) -> None:
 )
 def test_tokens_equal_those_of_transformers(generator, folder, onnx, text: str) -> None:
     graph = Store(folder).read(MODEL)
-    encode = TextEncoder(Store(folder).read_facts()["tokenizer"], Session(graph, providers_for("cpu"), 1))
+    encode = TextEncoder(Store(folder).read_facts()["tokenizers"], Session(graph, providers_for("cpu"), 1))
     tokens = generator._prompts.encode("").shape[1]
-    theirs = generator.tokenizer(text, padding="max_length", max_length=tokens, truncation=True).input_ids
+    theirs = generator.text.tokenizers[0](text, padding="max_length", max_length=tokens, truncation=True).input_ids
     assert encode.ids(text) == theirs
     np.testing.assert_allclose(encode(text), generator._prompts.encode(text), atol=1e-5)
 
