@@ -11,21 +11,22 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
-from engine.generator import Generator, checked_size
+from engine.generator import Generator, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
 from engine.noise import NoiseBank
-from engine.pictures import mixed_with, to_pixels, to_tensor
+from engine.pictures import to_pixels, to_tensor
+from engine.previous import begun_at
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import Meter, fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
+from engine.steps import Step
 from engine.text import apart
 from engine.witness import Witness
 
@@ -54,6 +55,8 @@ class Ingredients:
         Guidance scale; read only with `empty`.
     condition : Tensor or None
         `guidance_embedding` for a network that takes one.
+    schedule : Schedule or None
+        The steps, where they begin at a picture: `start` is then its latent, noised. None is from noise alone.
     """
 
     start: Tensor
@@ -62,6 +65,7 @@ class Ingredients:
     empty: Tensor | None = None
     guidance: float | Tensor = 1.0
     condition: Tensor | None = None
+    schedule: Schedule | None = None
 
 
 class EagerGenerator(Generator):
@@ -157,6 +161,10 @@ class EagerGenerator(Generator):
         """Return the schedule of so many steps."""
         return self._sampler.schedule(steps)
 
+    def late_steps(self, steps: int) -> tuple[Step, ...]:
+        """Return the steps of a picture that begins half-way to another."""
+        return self._sampler.late(steps, 0.5).steps
+
     def use(self, plan: BendPlan) -> CompiledPlan:
         """Bend the networks by `plan` from now on."""
         return self._runtime.use(plan)
@@ -180,6 +188,7 @@ class EagerGenerator(Generator):
             "embedding": [tokens, width],
             "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
             "most_steps": MOST_STEPS,
+            "levels": asdict(self._sampler.levels),
         }
 
     def resize(self, width: int, height: int) -> None:
@@ -214,6 +223,7 @@ class EagerGenerator(Generator):
         steps: int = 1,
         guidance: float = 1.0,
         feedback: bool = False,
+        late: bool = False,
         wait: bool = False,
     ) -> None:
         with torch.inference_mode():
@@ -251,17 +261,16 @@ class EagerGenerator(Generator):
             The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
         """
         predict = self._predictor(ingredients, plan)
-        schedule = self._sampler.schedule(steps)
+        schedule = ingredients.schedule or self._sampler.schedule(steps)
         latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
-    def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
-        """Return a starting latent with a share (0 to 1) of a picture (1, 3, height, width), -1 to 1, mixed in."""
+    def encoded(self, pixels: Tensor) -> Tensor:
+        """Return the latent of a picture (1, 3, height, width), -1 to 1, float32."""
         config = self._vae.config
-        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
-        latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
-        return mixed_with(start, latent, share)
+        seen = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
+        latent = seen.latents if hasattr(seen, "latents") else seen.latent_dist.mode()
+        return (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
@@ -278,21 +287,23 @@ class EagerGenerator(Generator):
 
     def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
         """Paint what a spec asks for; see `paint`."""
-        if not math.isfinite(spec.guidance):
-            raise BadInput("the guidance scale must be a finite number.")
+        check_numbers(spec)
         shape = self.latent_shape()
-        start = torch.from_numpy(self._noises.start(spec, shape)).to(self.device)
-        if previous is not None and spec.feedback > 0:
-            start = self.fed_back(start, to_tensor(previous.pixels, self.size), min(spec.feedback, 1.0))
+        start, schedule = self._noises.start(spec, shape), None
+        if previous is not None and spec.wants_previous:
+            latent = self.encoded(to_tensor(previous.pixels, self.size)).cpu().numpy()
+            schedule = self._sampler.late(spec.steps, spec.strength) if spec.strength < 1 else None
+            start = begun_at(start, latent, spec, self._sampler.levels)
         embedded = self._unet.config.time_cond_proj_dim
         guided = spec.guidance > 1 and embedded is None
         ingredients = Ingredients(
-            start,
+            torch.from_numpy(start).to(self.device),
             self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
             lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
             self._embedding(self._prompts.empty()) if guided else None,
             spec.guidance,
             None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
+            schedule,
         )
         return self.paint(ingredients, plan, spec.steps)
 

@@ -164,7 +164,7 @@ def _checked(parts: Components) -> Components:
     """Refuse a UNet that takes what the sampler does not give."""
     config = parts.unet.config
     wanted = config.addition_embed_type
-    if wanted not in (None, "text_time") or (wanted == "text_time") != bool(parts.text.pooled):
+    if wanted not in (None, "text", "text_time") or (wanted == "text_time") != bool(parts.text.pooled):
         raise BadInput(f"{parts.name} has a UNet with the added embedding {wanted!r}, which its text encoders lack.")
     if config.in_channels != config.out_channels or config.class_embed_type is not None:
         raise BadInput(f"{parts.name} paints from another picture or from classes, not from text alone.")

@@ -63,6 +63,7 @@ class PaintedGenerator(EagerGenerator):
         steps: int = 1,
         guidance: float = 1.0,
         feedback: bool = False,
+        late: bool = False,
         wait: bool = False,
     ) -> None:
         for plan in plans:

@@ -50,6 +50,7 @@ TARGETS: dict[str, Parameter] = {
     "seed/rate": Parameter("rate", 0.0, 0.0, 60.0, "seeds/min", "added to the speed of the walk from seed to seed"),
     "prompt/blend": Parameter("blend", 0.0, 0.0, 1.0, "", "share of the next prompt in the picture"),
     "feedback/amount": Parameter("amount", 0.0, 0.0, 0.95, "", "added to the share of the last picture"),
+    "strength/amount": Parameter("amount", 1.0, 0.0, 1.0, "", "added to how much of the last picture is painted anew"),
 }
 """What a route can move beside the bends' parameters."""
 

@@ -218,6 +218,7 @@ class Scene(Part):
     guidance: Annotated[Number, Field(ge=0, le=20)] = 1.0
     seed: Seed = 0
     feedback: Annotated[Number, Field(ge=0, le=0.95)] = 0.0
+    strength: Annotated[Number, Field(ge=0, le=1)] = 1.0
     prompt_blend_s: Annotated[Number, Field(ge=0, le=120)] = 4.0
     prompts: Annotated[tuple[Prompt, ...], Field(min_length=1, max_length=64)]
     motion: Motion = Motion()

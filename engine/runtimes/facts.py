@@ -11,6 +11,7 @@ import numpy as np
 
 from bentlight.errors import BadInput
 from engine.measures import Measure, SiteInfo
+from engine.steps import NoiseLevels
 
 if TYPE_CHECKING:
     from engine.runtimes.session import Session
@@ -35,6 +36,7 @@ class Facts:
     most_steps : int
     zero_empty : bool
         Whether a picture is guided away from zeros, not from the embedding of the empty prompt.
+    levels : NoiseLevels
     infos : tuple of SiteInfo
         The sites at the native size.
     measures : dict of str to Measure
@@ -46,6 +48,7 @@ class Facts:
     condition: int | None
     most_steps: int
     zero_empty: bool
+    levels: NoiseLevels
     infos: tuple[SiteInfo, ...]
     measures: dict[str, Measure]
 
@@ -61,6 +64,7 @@ class Facts:
             content["condition"],
             content["most_steps"],
             content["zero_empty"],
+            NoiseLevels.of(content["levels"]),
             tuple(SiteInfo(s["address"], s["kind"], tuple(s["shape"]), s["sd"], s["note"]) for s in sites),
             {s["address"]: Measure(s["channels"], s["sd"], tuple(s["clusters"])) for s in sites},
         )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,10 +15,11 @@ from bentlight.errors import BadInput
 from engine.bends.plan import BendPlan
 from engine.bends.selection import check_bend
 from engine.errors import NotFinite
-from engine.generator import Generator, checked_size
+from engine.generator import Generator, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.measures import Measure, SiteInfo
 from engine.noise import NoiseBank
+from engine.previous import begun_at
 from engine.prompts import PromptSpace
 from engine.runtimes.bank import Bank
 from engine.runtimes.exporter import Exporter
@@ -143,6 +143,7 @@ class OnnxGenerator(Generator):
         steps: int = 1,
         guidance: float = 1.0,
         feedback: bool = False,
+        late: bool = False,
         wait: bool = False,
     ) -> None:
         prompts, plans = tuple(prompts), tuple(plans)
@@ -151,10 +152,12 @@ class OnnxGenerator(Generator):
         if self._ready is None and wait:
             self._exporter.wait()
         size = self.size
-        tasks = [self._picture(size, plan, steps, guidance) for plan in plans]
+        # The first picture has none before it, so the schedule from noise is needed all the same.
+        ways = (False, True) if late else (False,)
+        tasks = [self._picture(size, plan, steps, guidance, way) for plan in plans for way in ways]
         missing = [task for task in tasks if self._obtain(task, hurried=wait) is None]
-        if feedback:
-            self._obtain(Task("feedback", size), hurried=wait)
+        if feedback or late:
+            self._obtain(Task("encoder", size), hurried=wait)
         if wait:
             self._exporter.wait()
         eager = [task.plan for task in missing if task.key not in self._sessions]
@@ -166,24 +169,26 @@ class OnnxGenerator(Generator):
             self._stand_in().prepare(prompts, eager)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
-        if not math.isfinite(spec.guidance):
-            raise BadInput("the guidance scale must be a finite number.")
+        check_numbers(spec)
         size, model = self.size, self._ready
-        fed = previous is not None and spec.feedback > 0
-        session = feedback = None
+        wanted = previous is not None and spec.wants_previous
+        late = previous is not None and spec.strength < 1
+        session = encoder = None
         if model is not None:
             steps = model.facts.checked_steps(spec.steps)
-            session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance))
-            feedback = self._obtain(Task("feedback", size)) if fed else None
-        if model is None or session is None or (fed and feedback is None):
+            session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance, late))
+            encoder = self._obtain(Task("encoder", size)) if wanted else None
+        if model is None or session is None or (wanted and encoder is None):
             self._playing = "eager"
             return self._stand_in().render(spec, previous)
         self._playing = "onnx"
         values = self._values(spec, size, model, session)
-        if feedback is not None and previous is not None:
-            share = np.array(min(spec.feedback, 1.0), np.float32)
-            pixels = fitted(previous.pixels, size)
-            values["start"] = feedback.run({"noise": values["start"], "pixels": pixels, "share": share})[0]
+        if encoder is not None and previous is not None:
+            latent = encoder.run({"pixels": fitted(previous.pixels, size)})[0]
+            values["start"] = begun_at(values["start"], latent, spec, model.facts.levels)
+            if late:
+                table = [astuple(step) for step in model.facts.levels.late(spec.steps, spec.strength)]
+                values["schedule"] = np.array(table, np.float32)
         pixels, check = session.run(values)
         if not np.isfinite(check):
             raise NotFinite(self._culprit(spec, previous))
@@ -226,9 +231,9 @@ class OnnxGenerator(Generator):
             else:
                 raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {_listed(measures)}.")
 
-    def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float) -> Task:
+    def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float, late: bool) -> Task:
         guided = guidance > 1 and (self._ready is None or self._ready.facts.condition is None)
-        return Task("picture", size, plan, steps, guided)
+        return Task("picture", size, plan, steps, guided, late)
 
     def _obtain(self, task: Task, *, hurried: bool = False) -> Session | None:
         """Return a graph ready to run; None, and it is being exported or never will be."""
@@ -276,7 +281,7 @@ class OnnxGenerator(Generator):
 
     def _refuse(self, task: Task, why: str) -> None:
         self._refused[task.key] = why
-        what = {"model": "the model", "feedback": "feedback", "picture": _named(task.plan)}[task.kind]
+        what = {"model": "the model", "encoder": "feedback", "picture": _named(task.plan)}[task.kind]
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
 
     def _read_model(self) -> _Model | None:

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
 from engine.runtimes.store import Store, Tensors
 from engine.runtimes.task import MODEL, Task
+from engine.sampling import Schedule
+from engine.steps import Step
 from engine.text import TextEncoder
 
 __all__ = ["OPSET", "export"]
@@ -48,7 +51,7 @@ def export(model: EagerGenerator, task: Task, store: Store) -> None:
             task.plan.require("onnx")
             module: _Traced = _Picture(model, task)
         else:
-            module = _Feedback(model)
+            module = _Encoder(model)
         _export_graph(module, task, store)
     finally:
         model.resize(*present)
@@ -91,6 +94,8 @@ class _Picture(_Traced):
         self.examples = {"start": noise(), "text": torch.zeros(1, tokens, width)}
         if task.plan.slots:
             self.examples["bank"] = torch.tensor(task.plan.neutral, dtype=torch.float32)
+        if task.late:
+            self.examples["schedule"] = torch.tensor([astuple(step) for step in model.late_steps(task.steps)])
         for index, step in enumerate(model.schedule(task.steps).steps):
             if step.fresh:
                 self.examples[f"fresh.{index}"] = noise()
@@ -121,6 +126,7 @@ class _Picture(_Traced):
             given.get("empty"),
             given.get("guidance", 1.0),
             given.get("condition"),
+            _schedule_of(given["schedule"]) if "schedule" in given else None,
         )
         picture, latent = self._model.paint(ingredients, self._plan, self._task.steps)
         pixels = to_levels(picture[0]).to(torch.uint8).permute(1, 2, 0)
@@ -137,25 +143,27 @@ def _read_from(plan: CompiledPlan, bank: Tensor) -> None:
         start += count
 
 
-class _Feedback(_Traced):
-    """Noise, pixels (height, width, 3) and a share in, a starting latent out."""
+class _Encoder(_Traced):
+    """Pixels (height, width, 3) in, their latent out."""
 
-    outputs = ("start",)
+    outputs = ("latent",)
 
     def __init__(self, model: EagerGenerator) -> None:
         super().__init__()
         _, self.vae = model.networks
         self._model = model
         width, height = model.size
-        self.examples = {
-            "noise": torch.randn(model.latent_shape()),
-            "pixels": torch.randint(0, 256, (height, width, 3), dtype=torch.uint8),
-            "share": torch.tensor(0.5),
-        }
+        self.examples = {"pixels": torch.randint(0, 256, (height, width, 3), dtype=torch.uint8)}
 
-    def forward(self, noise: Tensor, pixels: Tensor, share: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor) -> Tensor:
         picture = pixels.to(torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
-        return self._model.fed_back(noise, picture, share)
+        return self._model.encoded(picture)
+
+
+def _schedule_of(numbers: Tensor) -> Schedule:
+    """A schedule whose numbers are tensors, (steps, 6): one graph for every place on the way to begin at."""
+    steps = tuple(Step(*row.unbind()) for row in numbers.unbind())  # type: ignore[arg-type]
+    return Schedule(1.0, steps, tuple(row[0] for row in numbers.unbind()))
 
 
 class _Text(_Traced):
