@@ -42,7 +42,7 @@ class NoisePath:
     tilt : float
         Only ``rotation``: how far the stack leans, in turns.
     cells : int
-        Only ``perlin``: cells over the height of the picture.
+        ``perlin``: cells over the height of the picture; ``layers``: where coarse ends, in half waves over the height.
     times : int
         Only ``perlin``: different noises that one turn passes.
     grain : float
@@ -52,7 +52,8 @@ class NoisePath:
     fast : float
         Only ``layers``: 0 is all slow, 1 all fast; equal power between them.
     mask : str
-        Only ``layers``: where the fast walk shows, one of ``engine.noise_paths.MASKS``.
+        Only ``layers``: where the fast walk shows, one of ``engine.noise_paths.MASKS``; or in which part of the noise,
+        ``coarse`` or ``fine``.
     """
 
     kind: str = "walk"
