@@ -20,8 +20,7 @@ from engine.guidance import guidance_embedding
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
 from engine.noise import NoiseBank
-from engine.pictures import to_pixels, to_tensor
-from engine.previous import begun_at
+from engine.pictures import mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import Meter, fingerprint, module_sites
@@ -265,12 +264,32 @@ class EagerGenerator(Generator):
         latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
-    def encoded(self, pixels: Tensor) -> Tensor:
-        """Return the latent of a picture (1, 3, height, width), -1 to 1, float32."""
+    def fed_back(
+        self,
+        start: Tensor,
+        pixels: Tensor,
+        share: float | Tensor,
+        of_picture: float | Tensor = 0.0,
+        of_noise: float | Tensor = 1.0,
+    ) -> Tensor:
+        """Return a starting latent that a picture takes part in.
+
+        Parameters
+        ----------
+        start : Tensor
+            Starting noise, (1, channel, height, width).
+        pixels : Tensor
+            The picture, (1, 3, height, width), -1 to 1.
+        share : float or 0-d Tensor
+            0 to 1: how much of it is mixed into the noise.
+        of_picture, of_noise : float or 0-d Tensor
+            Amplitudes of the picture's latent and of that noise in the result; see `NoiseLevels.entry`.
+        """
         config = self._vae.config
-        seen = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
-        latent = seen.latents if hasattr(seen, "latents") else seen.latent_dist.mode()
-        return (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
+        latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+        return of_picture * latent + of_noise * mixed_with(start, latent, share)
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
@@ -289,15 +308,16 @@ class EagerGenerator(Generator):
         """Paint what a spec asks for; see `paint`."""
         check_numbers(spec)
         shape = self.latent_shape()
-        start, schedule = self._noises.start(spec, shape), None
+        start, schedule = torch.from_numpy(self._noises.start(spec, shape)).to(self.device), None
         if previous is not None and spec.wants_previous:
-            latent = self.encoded(to_tensor(previous.pixels, self.size)).cpu().numpy()
-            schedule = self._sampler.late(spec.steps, spec.strength) if spec.strength < 1 else None
-            start = begun_at(start, latent, spec, self._sampler.levels)
+            share, late = min(max(spec.feedback, 0.0), 1.0), spec.strength < 1
+            entry = self._sampler.levels.entry(spec.steps, spec.strength) if late else (0.0, 1.0)
+            schedule = self._sampler.late(spec.steps, spec.strength) if late else None
+            start = self.fed_back(start, to_tensor(previous.pixels, self.size), share, *entry)
         embedded = self._unet.config.time_cond_proj_dim
         guided = spec.guidance > 1 and embedded is None
         ingredients = Ingredients(
-            torch.from_numpy(start).to(self.device),
+            start,
             self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
             lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
             self._embedding(self._prompts.empty()) if guided else None,

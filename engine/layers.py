@@ -1,7 +1,7 @@
 """Where the layers of the published network bending are in a model of few steps. Needs no torch.
 
 Wilson et al. (DAFx 2024) bend the latent of Stable Diffusion 1.4 before one of 50 DDIM steps, which they call a layer,
-or after the last. What such a bend does depends on how noisy the latent is; so its place here is the site of that noise.
+or after the last. What such a bend does depends on how noisy the latent is: here it is at the site of that noise.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from engine.generator import Generator, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.measures import Measure, SiteInfo
 from engine.noise import NoiseBank
-from engine.previous import begun_at
 from engine.prompts import PromptSpace
 from engine.runtimes.bank import Bank
 from engine.runtimes.exporter import Exporter
@@ -157,7 +156,7 @@ class OnnxGenerator(Generator):
         tasks = [self._picture(size, plan, steps, guidance, way) for plan in plans for way in ways]
         missing = [task for task in tasks if self._obtain(task, hurried=wait) is None]
         if feedback or late:
-            self._obtain(Task("encoder", size), hurried=wait)
+            self._obtain(Task("feedback", size), hurried=wait)
         if wait:
             self._exporter.wait()
         eager = [task.plan for task in missing if task.key not in self._sessions]
@@ -171,23 +170,27 @@ class OnnxGenerator(Generator):
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         check_numbers(spec)
         size, model = self.size, self._ready
-        wanted = previous is not None and spec.wants_previous
+        fed = previous is not None and spec.wants_previous
         late = previous is not None and spec.strength < 1
-        session = encoder = None
+        session = feedback = None
         if model is not None:
             steps = model.facts.checked_steps(spec.steps)
             session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance, late))
-            encoder = self._obtain(Task("encoder", size)) if wanted else None
-        if model is None or session is None or (wanted and encoder is None):
+            feedback = self._obtain(Task("feedback", size)) if fed else None
+        if model is None or session is None or (fed and feedback is None):
             self._playing = "eager"
             return self._stand_in().render(spec, previous)
         self._playing = "onnx"
         values = self._values(spec, size, model, session)
-        if encoder is not None and previous is not None:
-            latent = encoder.run({"pixels": fitted(previous.pixels, size)})[0]
-            values["start"] = begun_at(values["start"], latent, spec, model.facts.levels)
+        if feedback is not None and previous is not None:
+            levels = model.facts.levels
+            of_picture, of_noise = levels.entry(spec.steps, spec.strength) if late else (0.0, 1.0)
+            numbers = {"share": min(max(spec.feedback, 0.0), 1.0), "of_picture": of_picture, "of_noise": of_noise}
+            seen = {"noise": values["start"], "pixels": fitted(previous.pixels, size)}
+            seen |= {name: np.array(number, np.float32) for name, number in numbers.items()}
+            values["start"] = feedback.run(seen)[0]
             if late:
-                table = [astuple(step) for step in model.facts.levels.late(spec.steps, spec.strength)]
+                table = [astuple(step) for step in levels.late(spec.steps, spec.strength)]
                 values["schedule"] = np.array(table, np.float32)
         pixels, check = session.run(values)
         if not np.isfinite(check):
@@ -281,7 +284,7 @@ class OnnxGenerator(Generator):
 
     def _refuse(self, task: Task, why: str) -> None:
         self._refused[task.key] = why
-        what = {"model": "the model", "encoder": "feedback", "picture": _named(task.plan)}[task.kind]
+        what = {"model": "the model", "feedback": "feedback", "picture": _named(task.plan)}[task.kind]
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
 
     def _read_model(self) -> _Model | None:

@@ -13,7 +13,7 @@ from engine.bends.plan import Bend, BendPlan, Painted
 __all__ = ["MODEL", "Task"]
 
 _UNBENT = BendPlan()
-Kind = Literal["model", "picture", "encoder"]
+Kind = Literal["model", "picture", "feedback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Task:
     ----------
     kind : str
         ``model``: what every picture needs (the text encoder, the tokenizer, the sites and their measures);
-        ``picture``: a whole picture under a plan; ``encoder``: from a picture to its latent.
+        ``picture``: a whole picture under a plan; ``feedback``: a starting latent that a picture takes part in.
     size : tuple of int
         (width, height) of the pictures.
     plan : BendPlan

@@ -51,7 +51,7 @@ def export(model: EagerGenerator, task: Task, store: Store) -> None:
             task.plan.require("onnx")
             module: _Traced = _Picture(model, task)
         else:
-            module = _Encoder(model)
+            module = _Feedback(model)
         _export_graph(module, task, store)
     finally:
         model.resize(*present)
@@ -143,21 +143,27 @@ def _read_from(plan: CompiledPlan, bank: Tensor) -> None:
         start += count
 
 
-class _Encoder(_Traced):
-    """Pixels (height, width, 3) in, their latent out."""
+class _Feedback(_Traced):
+    """Noise, pixels (height, width, 3), a share and two amplitudes in, a starting latent out."""
 
-    outputs = ("latent",)
+    outputs = ("start",)
 
     def __init__(self, model: EagerGenerator) -> None:
         super().__init__()
         _, self.vae = model.networks
         self._model = model
         width, height = model.size
-        self.examples = {"pixels": torch.randint(0, 256, (height, width, 3), dtype=torch.uint8)}
+        self.examples = {
+            "noise": torch.randn(model.latent_shape()),
+            "pixels": torch.randint(0, 256, (height, width, 3), dtype=torch.uint8),
+            "share": torch.tensor(0.5),
+            "of_picture": torch.tensor(0.5),
+            "of_noise": torch.tensor(0.5),
+        }
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, pixels: Tensor, share: Tensor, of_picture: Tensor, of_noise: Tensor) -> Tensor:
         picture = pixels.to(torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
-        return self._model.encoded(picture)
+        return self._model.fed_back(noise, picture, share, of_picture, of_noise)
 
 
 def _schedule_of(numbers: Tensor) -> Schedule:

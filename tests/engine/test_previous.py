@@ -13,7 +13,7 @@ from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec, Picture
 from engine.generator import Generator
 from engine.noise import fixed_noise
-from engine.previous import begun_at, mixed_with
+from engine.pictures import mixed_with
 from engine.sampling import MOST_STEPS, Sampler, denoise
 from engine.steps import LEVELS
 from tests.engine.test_onnx import assert_alike, opened
@@ -82,9 +82,8 @@ def test_times_fall_all_the_way_and_a_perfect_network_finds_the_picture_again(ki
         schedule = made.late(steps, strength)
         times = [step.timestep for step in schedule.steps]
         assert times == sorted(set(times), reverse=True)
-        noise = fixed_noise(2, SHAPE)
-        spec = FrameSpec(steps=steps, strength=strength if strength < 1 else 0.999)
-        start = torch.from_numpy(begun_at(noise, latent.numpy(), spec, made.levels))
+        of_picture, of_noise = made.levels.entry(steps, strength)
+        start = of_picture * latent + of_noise * torch.from_numpy(fixed_noise(2, SHAPE))
 
         def knowing(x: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
             alpha = made._scheduler.alphas_cumprod[int(timestep)]
@@ -108,9 +107,10 @@ def test_euler_from_a_picture_equals_diffusers_from_the_same_timesteps(steps: in
         out = network(scheduler.scale_model_input(x, timestep), timestep)
         x = scheduler.step(out, timestep, x, return_dict=False)[0]
     made = sampler("euler")
-    spec = FrameSpec(steps=steps, strength=strength)
-    start = torch.from_numpy(begun_at(noise.numpy(), latent.numpy(), spec, made.levels))
-    ours = denoise(start, made.late(steps, strength), network, fresh, lambda site, x, sd: x)
+    of_picture, of_noise = made.levels.entry(steps, strength)
+    ours = denoise(
+        of_picture * latent + of_noise * noise, made.late(steps, strength), network, fresh, lambda site, x, sd: x
+    )
     torch.testing.assert_close(ours, x, rtol=1e-4, atol=1e-4)
 
 
@@ -150,13 +150,12 @@ def test_feedback_mixes_the_last_picture_in(generator) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
 def test_feedback_keeps_the_variance_of_the_noise(share: float) -> None:
-    noise = fixed_noise(1, (1, 4, 32, 32))
-    latent = 3 + np.float32(0.2) * noise + fixed_noise(2, (1, 4, 32, 32))
+    noise = torch.from_numpy(fixed_noise(1, (1, 4, 32, 32)))
+    latent = 3 + 0.2 * noise + torch.from_numpy(fixed_noise(2, (1, 4, 32, 32)))
     mixed = mixed_with(noise, latent, share)
-    assert np.square(mixed).mean() == pytest.approx(np.square(noise).mean(), rel=1e-5)
-    assert mixed.dtype == np.float32
+    torch.testing.assert_close(mixed.square().mean(), noise.square().mean())
     if share == 0:
-        assert np.array_equal(mixed, noise)
+        assert torch.equal(mixed, noise)
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
