@@ -15,7 +15,7 @@ from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
-from engine.generator import Generator, check_numbers, checked_size
+from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
@@ -214,21 +214,11 @@ class EagerGenerator(Generator):
             for address, measure in measures.items()
         )
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        late: bool = False,
-        wait: bool = False,
-    ) -> None:
+    def _prepare(self, wanted: Wanted) -> None:
         with torch.inference_mode():
-            for text in prompts:
+            for text in wanted.prompts:
                 self._prompts.encode(text)
-        for plan in plans:
+        for plan in wanted.plans:
             self._runtime.compile(plan)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bentlight.errors import BadInput
@@ -16,13 +17,26 @@ if TYPE_CHECKING:
 
     from engine.measures import SiteInfo
 
-__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "check_numbers", "checked_size"]
+__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "Wanted", "check_numbers", "checked_size"]
 
 Runtime = Literal["auto", "eager", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = ("auto", "eager", "onnx")
 
 LOWEST_SIDE, HIGHEST_SIDE = 16, 4096
 """Range of a picture's width and height, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be made ready; see `Generator.prepare`."""
+
+    prompts: tuple[str, ...]
+    plans: tuple[BendPlan, ...]
+    steps: int
+    guidance: float
+    feedback: bool
+    late: bool
+    wait: bool
 
 
 class Generator(ABC):
@@ -119,7 +133,6 @@ class Generator(ABC):
     def sites(self) -> tuple[SiteInfo, ...]:
         """Return every site of this model with its shape at the present size and its measured standard deviation."""
 
-    @abstractmethod
     def prepare(
         self,
         prompts: Iterable[str] = (),
@@ -151,6 +164,11 @@ class Generator(ABC):
         BadInput
             If a plan names a site or channels that this model lacks.
         """
+        self._prepare(Wanted(tuple(prompts), tuple(plans), steps, guidance, feedback, late, wait))
+
+    @abstractmethod
+    def _prepare(self, wanted: Wanted) -> None:
+        """Do what `prepare` says."""
 
     @abstractmethod
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bentlight.errors import BadInput
+from engine.bends.bank import Bank
 from engine.bends.plan import BendPlan
 from engine.bends.selection import check_bend
 from engine.errors import NotFinite
-from engine.generator import Generator, check_numbers, checked_size
+from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
-from engine.measures import Measure, SiteInfo
+from engine.measures import SiteInfo, listed
 from engine.noise import NoiseBank
 from engine.prompts import PromptSpace
-from engine.runtimes.bank import Bank
+from engine.resize import fitted
 from engine.runtimes.exporter import Exporter
 from engine.runtimes.facts import Facts, TextEncoder
 from engine.runtimes.providers import providers_for
-from engine.runtimes.resize import fitted
 from engine.runtimes.session import Session
 from engine.runtimes.source import Source
 from engine.runtimes.store import Store, graphs_folder
@@ -134,38 +133,29 @@ class OnnxGenerator(Generator):
         model = self._ready
         return self._stand_in().sites() if model is None else model.facts.sites(self.size)
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        late: bool = False,
-        wait: bool = False,
-    ) -> None:
-        prompts, plans = tuple(prompts), tuple(plans)
-        for plan in plans:
+    def _prepare(self, wanted: Wanted) -> None:
+        for plan in wanted.plans:
             self._check(plan)
-        if self._ready is None and wait:
+        if self._ready is None and wanted.wait:
             self._exporter.wait()
         size = self.size
         # The first picture has none before it, so the schedule from noise is needed all the same.
-        ways = (False, True) if late else (False,)
-        tasks = [self._picture(size, plan, steps, guidance, way) for plan in plans for way in ways]
-        missing = [task for task in tasks if self._obtain(task, hurried=wait) is None]
-        if feedback or late:
-            self._obtain(Task("feedback", size), hurried=wait)
-        if wait:
+        ways = (False, True) if wanted.late else (False,)
+        tasks = [
+            self._picture(size, plan, wanted.steps, wanted.guidance, late) for plan in wanted.plans for late in ways
+        ]
+        missing = [task for task in tasks if self._obtain(task, hurried=wanted.wait) is None]
+        if wanted.feedback or wanted.late:
+            self._obtain(Task("feedback", size), hurried=wanted.wait)
+        if wanted.wait:
             self._exporter.wait()
         eager = [task.plan for task in missing if task.key not in self._sessions]
         model = self._ready
         if model is not None:
-            for text in prompts:
+            for text in wanted.prompts:
                 model.prompts.encode(text)
         if eager or model is None:
-            self._stand_in().prepare(prompts, eager)
+            self._stand_in().prepare(wanted.prompts, eager)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         check_numbers(spec)
@@ -232,7 +222,7 @@ class OnnxGenerator(Generator):
             elif bend.site.startswith("weights."):
                 self._stand_in().prepare(plans=(plan,))
             else:
-                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {_listed(measures)}.")
+                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {listed(measures)}.")
 
     def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float, late: bool) -> Task:
         guided = guidance > 1 and (self._ready is None or self._ready.facts.condition is None)
@@ -329,8 +319,3 @@ def _named(plan: BendPlan) -> str:
 
 def _several(what: str, names: list[str]) -> str:
     return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def _listed(measures: dict[str, Measure]) -> str:
-    """Sites for a message: the finer ones left out, since there are dozens."""
-    return ", ".join(a for a in measures if ".resnet." not in a and ".attention." not in a)

@@ -24,6 +24,7 @@ _CODE = (
     "sampling.py",
     "sites.py",
     "noise.py",
+    "resize.py",
     "bends",
     "runtimes",
 )
