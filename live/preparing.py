@@ -28,12 +28,15 @@ def prepare_for(generator: Generator, patch: Patch, *, wait: bool = False) -> No
     """
     scene = patch.scene
     routed = {route.to for route in scene.routes}
-    generator.prepare(
-        prompts=patch.prompts,
-        plans=(patch.plan,),
-        steps=scene.steps,
-        guidance=scene.guidance,
-        feedback=scene.feedback > 0 or "feedback/amount" in routed,
-        late=scene.strength < 1 or "strength/amount" in routed,
-        wait=wait,
-    )
+    # A route may cross from guided pictures to others and back.
+    scales = (0.0, 20.0) if "guidance/scale" in routed else (scene.guidance,)
+    for guidance in scales:
+        generator.prepare(
+            prompts=patch.prompts,
+            plans=(patch.plan,),
+            steps=scene.steps,
+            guidance=guidance,
+            feedback=scene.feedback > 0 or "feedback/amount" in routed,
+            late=scene.strength < 1 or "strength/amount" in routed,
+            wait=wait,
+        )

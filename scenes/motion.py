@@ -49,6 +49,9 @@ TARGETS: dict[str, Parameter] = {
     **AMOUNTS,
     "seed/rate": Parameter("rate", 0.0, 0.0, 60.0, "seeds/min", "added to the speed of the walk from seed to seed"),
     "prompt/blend": Parameter("blend", 0.0, 0.0, 1.0, "", "share of the next prompt in the picture"),
+    "guidance/scale": Parameter(
+        "scale", 1.0, 0.0, 20.0, "", "added to the guidance scale; above 1 pictures cost double"
+    ),
     "feedback/amount": Parameter("amount", 0.0, 0.0, 0.95, "", "added to the share of the last picture"),
     "strength/amount": Parameter("amount", 1.0, 0.0, 1.0, "", "added to how much of the last picture is painted anew"),
 }

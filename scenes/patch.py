@@ -222,6 +222,7 @@ class Patch:
         noise = self._noise(control, amounts, time_s, ahead_s)
         to_next = TARGETS["prompt/blend"].clamp(self._added("prompt/blend", amounts, time_s))
         feedback = self._number(control, "/feedback") + self._added("feedback/amount", amounts, time_s)
+        guidance = self._number(control, "/guidance") + self._added("guidance/scale", amounts, time_s)
         strength = self._number(control, "/strength") + self._added("strength/amount", amounts, time_s)
         sums = dict.fromkeys((target for _, target, _, _ in self._slots), 0.0)
         for voice, amount in zip(self._voices, amounts, strict=True):
@@ -232,7 +233,7 @@ class Patch:
             time_s=time_s,
             prompts=self._cues.mix(scene_s, to_next),
             steps=int(self._number(control, "/steps")),
-            guidance=self._number(control, "/guidance"),
+            guidance=TARGETS["guidance/scale"].clamp(guidance),
             feedback=TARGETS["feedback/amount"].clamp(feedback),
             strength=TARGETS["strength/amount"].clamp(strength),
             plan=self.plan,
