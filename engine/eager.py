@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
-from engine.generator import Generator, checked_size
+from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
@@ -26,7 +25,8 @@ from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import Meter, fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
-from engine.text import TextEncoder
+from engine.steps import Step
+from engine.text import apart
 from engine.witness import Witness
 
 __all__ = ["EagerGenerator", "Ingredients"]
@@ -54,6 +54,8 @@ class Ingredients:
         Guidance scale; read only with `empty`.
     condition : Tensor or None
         `guidance_embedding` for a network that takes one.
+    schedule : Schedule or None
+        The steps, where they begin at a picture: `start` is then its latent, noised. None is from noise alone.
     """
 
     start: Tensor
@@ -62,6 +64,7 @@ class Ingredients:
     empty: Tensor | None = None
     guidance: float | Tensor = 1.0
     condition: Tensor | None = None
+    schedule: Schedule | None = None
 
 
 class EagerGenerator(Generator):
@@ -77,13 +80,15 @@ class EagerGenerator(Generator):
 
     def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = parts.name, device, dtype
-        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder.to(device=device)
+        self.text = parts.text.to(device)
         self._folder = parts.folder
         self._unet = parts.unet.to(device=device, memory_format=torch.channels_last)
         self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
         self._decoder_dtype = dtype
+        self._zero_empty = parts.zero_empty
+        self._time_ids: dict[tuple[int, int], Tensor] = {}
         self._key = fingerprint(self._unet, self._vae)
-        self._prompts = PromptSpace(TextEncoder(parts.tokenizer, self.text_encoder))
+        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
@@ -119,6 +124,10 @@ class EagerGenerator(Generator):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
+        if generator.text.pooled and kind == torch.float16 and not generator.has_tiny_autoencoder:
+            # The XL autoencoder overflows in half precision.
+            generator._vae.to(torch.float32)
+            generator._decoder_dtype = torch.float32
         return generator
 
     @property
@@ -151,6 +160,10 @@ class EagerGenerator(Generator):
         """Return the schedule of so many steps."""
         return self._sampler.schedule(steps)
 
+    def late_steps(self, steps: int) -> tuple[Step, ...]:
+        """Return the steps of a picture that begins half-way to another."""
+        return self._sampler.late(steps, 0.5).steps
+
     def use(self, plan: BendPlan) -> CompiledPlan:
         """Bend the networks by `plan` from now on."""
         return self._runtime.use(plan)
@@ -166,6 +179,7 @@ class EagerGenerator(Generator):
         measures = self._known_measures()
         tokens, width = self.embedding_shape
         return {
+            "zero_empty": self._zero_empty,
             "native": list(self._native),
             "factor": self._factor,
             "channels": self._channels,
@@ -173,6 +187,7 @@ class EagerGenerator(Generator):
             "embedding": [tokens, width],
             "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
             "most_steps": MOST_STEPS,
+            "levels": asdict(self._sampler.levels),
         }
 
     def resize(self, width: int, height: int) -> None:
@@ -199,20 +214,11 @@ class EagerGenerator(Generator):
             for address, measure in measures.items()
         )
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        wait: bool = False,
-    ) -> None:
+    def _prepare(self, wanted: Wanted) -> None:
         with torch.inference_mode():
-            for text in prompts:
+            for text in wanted.prompts:
                 self._prompts.encode(text)
-        for plan in plans:
+        for plan in wanted.plans:
             self._runtime.compile(plan)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
@@ -244,17 +250,36 @@ class EagerGenerator(Generator):
             The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
         """
         predict = self._predictor(ingredients, plan)
-        schedule = self._sampler.schedule(steps)
+        schedule = ingredients.schedule or self._sampler.schedule(steps)
         latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
-    def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
-        """Return a starting latent with a share (0 to 1) of a picture (1, 3, height, width), -1 to 1, mixed in."""
+    def fed_back(
+        self,
+        start: Tensor,
+        pixels: Tensor,
+        share: float | Tensor,
+        of_picture: float | Tensor = 0.0,
+        of_noise: float | Tensor = 1.0,
+    ) -> Tensor:
+        """Return a starting latent that a picture takes part in.
+
+        Parameters
+        ----------
+        start : Tensor
+            Starting noise, (1, channel, height, width).
+        pixels : Tensor
+            The picture, (1, 3, height, width), -1 to 1.
+        share : float or 0-d Tensor
+            0 to 1: how much of it is mixed into the noise.
+        of_picture, of_noise : float or 0-d Tensor
+            Amplitudes of the picture's latent and of that noise in the result; see `NoiseLevels.entry`.
+        """
         config = self._vae.config
-        encoded = self._vae.encode(pixels.to(self.device, self.dtype))
+        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
         latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
         latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
-        return mixed_with(start, latent, share)
+        return of_picture * latent + of_noise * mixed_with(start, latent, share)
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
@@ -271,21 +296,24 @@ class EagerGenerator(Generator):
 
     def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
         """Paint what a spec asks for; see `paint`."""
-        if not math.isfinite(spec.guidance):
-            raise BadInput("the guidance scale must be a finite number.")
+        check_numbers(spec)
         shape = self.latent_shape()
-        start = torch.from_numpy(self._noises.start(spec, shape)).to(self.device)
-        if previous is not None and spec.feedback > 0:
-            start = self.fed_back(start, to_tensor(previous.pixels, self.size), min(spec.feedback, 1.0))
+        start, schedule = torch.from_numpy(self._noises.start(spec, shape)).to(self.device), None
+        if previous is not None and spec.wants_previous:
+            share, late = min(max(spec.feedback, 0.0), 1.0), spec.strength < 1
+            entry = self._sampler.levels.entry(spec.steps, spec.strength) if late else (0.0, 1.0)
+            schedule = self._sampler.late(spec.steps, spec.strength) if late else None
+            start = self.fed_back(start, to_tensor(previous.pixels, self.size), share, *entry)
         embedded = self._unet.config.time_cond_proj_dim
         guided = spec.guidance > 1 and embedded is None
         ingredients = Ingredients(
             start,
             self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
             lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
-            self._embedding(self._prompts.encode("")) if guided else None,
+            self._embedding(self._prompts.empty()) if guided else None,
             spec.guidance,
             None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
+            schedule,
         )
         return self.paint(ingredients, plan, spec.steps)
 
@@ -294,23 +322,42 @@ class EagerGenerator(Generator):
 
     def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
+        tokens, pooled = apart(ingredients.text, self.text.pooled)
         # (batch, tokens, width) is bent as (batch, width, tokens, 1), so that channels mean the same as elsewhere.
-        text = ingredients.text.transpose(1, 2).unsqueeze(-1)
-        text = plan.touch("text", text).squeeze(-1).transpose(1, 2)
+        text = plan.touch("text", tokens.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
         condition = ingredients.condition
         if condition is not None:
             condition = condition.to(self.device, self.dtype)
         if ingredients.empty is not None:
-            text = torch.cat((ingredients.empty, text))
+            empty, empty_pooled = apart(ingredients.empty, self.text.pooled)
+            text = torch.cat((empty, text))
+            if pooled is not None and empty_pooled is not None:
+                pooled = torch.cat((empty_pooled, pooled))
+        added = None
+        if pooled is not None:
+            added = {"text_embeds": pooled, "time_ids": self._size_ids().expand(len(pooled), -1)}
 
         def predict(x: Tensor, timestep: Tensor) -> Tensor:
             x = x.to(self.dtype)
+            if ingredients.empty is not None:
+                x = torch.cat((x, x))
+            out: Tensor = self._unet(
+                x, timestep, text, timestep_cond=condition, added_cond_kwargs=added, return_dict=False
+            )[0]
             if ingredients.empty is None:
-                return self._unet(x, timestep, text, timestep_cond=condition, return_dict=False)[0]
-            without, with_text = self._unet(torch.cat((x, x)), timestep, text, return_dict=False)[0].chunk(2)
+                return out
+            without, with_text = out.chunk(2)
             return without + ingredients.guidance * (with_text - without)
 
         return predict
+
+    def _size_ids(self) -> Tensor:
+        """What an XL network is told of the picture: original size, corner of the crop, wanted size, (1, 6)."""
+        width, height = self.size
+        if self.size not in self._time_ids:
+            ids = [[height, width, 0, 0, height, width]]
+            self._time_ids[self.size] = torch.tensor(ids, dtype=self.dtype, device=self.device)
+        return self._time_ids[self.size]
 
     def _decode(self, latent: Tensor) -> Tensor:
         config = self._vae.config
