@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine import hub
 from engine.builtin import WEIGHTS
+from engine.runtimes.tune import processor
 
 __all__ = ["Source", "code_version"]
 
@@ -27,7 +28,7 @@ _CODE = (
     "runtimes",
 )
 """What decides what a graph computes."""
-_LIBRARIES = ("torch", "diffusers", "transformers")
+_LIBRARIES = ("torch", "diffusers", "transformers", "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 _PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 _WHOLE = 64 << 20
 _SAMPLES, _SAMPLE = 64, 1 << 16
@@ -93,8 +94,8 @@ def _add_content(digest: hashlib._Hash, path: Path) -> None:
 
 @functools.cache
 def code_version() -> str:
-    """Return a name for this version of the code that graphs are exported from."""
-    digest = hashlib.sha256()
+    """Return a name for this version of the code that graphs are exported from, on this processor."""
+    digest = hashlib.sha256(processor().encode())
     for name in _LIBRARIES:
         try:
             digest.update(f"{name} {version(name)}".encode())

@@ -31,6 +31,8 @@ class Task:
     steps : int
     guided : bool
         Whether the picture is guided away from the empty prompt.
+    tuned : bool
+        Whether the graph is rewritten for this machine's processor, because that is what plays it.
     """
 
     kind: Kind
@@ -38,6 +40,7 @@ class Task:
     plan: BendPlan = _UNBENT
     steps: int = 1
     guided: bool = False
+    tuned: bool = True
 
     @property
     def key(self) -> str:
@@ -57,6 +60,7 @@ class Task:
             "plan": [_bend_to_json(bend) for bend in self.plan.bends],
             "steps": self.steps,
             "guided": self.guided,
+            "tuned": self.tuned,
         }
 
     @classmethod
@@ -64,7 +68,7 @@ class Task:
         """Return the task that `to_json` was made of."""
         width, height = content["size"]
         plan = BendPlan(tuple(_bend_from_json(bend) for bend in content["plan"]))
-        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"])
+        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"], content["tuned"])
 
 
 MODEL = Task("model")
