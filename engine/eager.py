@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -18,12 +18,13 @@ from engine.errors import NotFinite
 from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.loading import Components, load_components
-from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
+from engine.measures import Measure, SiteInfo
+from engine.measuring import Survey
 from engine.noise import NoiseBank
 from engine.pictures import mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
-from engine.sites import Meter, fingerprint, module_sites
+from engine.sites import fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
 from engine.steps import Step
 from engine.text import apart
@@ -32,8 +33,6 @@ from engine.witness import Witness
 __all__ = ["EagerGenerator", "Ingredients"]
 
 _UNBENT = BendPlan()
-_MEASURING = (("", 1), ("a photograph", 2), ("blue and orange", 3), ("", 4))
-"""Prompts and seeds over which the sites of a model are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,6 @@ class EagerGenerator(Generator):
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
         self._runtime = BendRuntime(self._modules, self._known_measures, device)
-        self._measures: dict[str, Measure] | None = None
-        self._shapes: dict[tuple[int, int], dict[str, Meter]] = {}
         # Reentrant: compiling a plan while rendering may have to measure the model first.
         self._lock = threading.RLock()
         config = self._unet.config
@@ -104,6 +101,9 @@ class EagerGenerator(Generator):
         height, width = (side, side) if isinstance(side, int) else side
         self._native = (int(width) * self._factor, int(height) * self._factor)
         self.size = self._native
+        self._survey = Survey(
+            self._modules, self._sampler, self._paint_unbent, self._native, self._key, self._folder, device
+        )
 
     @classmethod
     def open(
@@ -171,12 +171,7 @@ class EagerGenerator(Generator):
     def facts(self) -> dict[str, Any]:
         """Return what a runtime without torch has to know of the model, as what JSON can hold."""
         with self._lock:
-            present, self.size = self.size, self._native
-            try:
-                infos = self.sites()
-            finally:
-                self.size = present
-        measures = self._known_measures()
+            infos, measures = self._survey.infos(self._native), self._survey.measures()
         tokens, width = self.embedding_shape
         return {
             "zero_empty": self._zero_empty,
@@ -198,21 +193,8 @@ class EagerGenerator(Generator):
                 torch.cuda.empty_cache()
 
     def sites(self) -> tuple[SiteInfo, ...]:
-        measures = self._known_measures()
         with self._lock:
-            if self.size not in self._shapes:
-                self._shapes[self.size] = self._watch(((_MEASURING[0]),), self.size)
-            meters = self._shapes[self.size]
-        return tuple(
-            SiteInfo(
-                address,
-                _kind(address),
-                meters[address].shape if address in meters else (self._channels, *self.latent_shape()[2:]),
-                measure.sd,
-                self._modules[address].note if address in self._modules else "",
-            )
-            for address, measure in measures.items()
-        )
+            return self._survey.infos(self.size)
 
     def _prepare(self, wanted: Wanted) -> None:
         with torch.inference_mode():
@@ -375,71 +357,21 @@ class EagerGenerator(Generator):
         return (1, self._channels, height // self._factor, width // self._factor)
 
     def _known_measures(self) -> dict[str, Measure]:
-        """Channels and standard deviation of every site: kept from an earlier run, or measured now, once per model."""
+        """Channels and standard deviation of every site."""
         with self._lock:
-            if self._measures is not None:
-                return self._measures
-            key = self._key
-            shipped = None if self._folder is None else load_measures(self._folder / "sites.json", key)
-            found = shipped or load_measures(measures_path(key), key)
-            if found is None or not set(found) >= set(self._modules):
-                # At the size the model was trained for, so that a value means the same at every other size.
-                meters = self._watch(_MEASURING, self._native)
-                found = self._ordered({address: meter.measure for address, meter in meters.items()})
-                save_measures(measures_path(key), key, found)
-            self._measures = found
-            return found
+            return self._survey.measures()
 
-    def _watch(self, prompts: Iterable[tuple[str, int]], size: tuple[int, int]) -> dict[str, Meter]:
-        """Render unbent pictures and return what passed at every site."""
-        meters: dict[str, Meter] = {}
+    def _paint_unbent(self, spec: FrameSpec, size: tuple[int, int], plan: CompiledPlan) -> None:
+        """Paint a picture that nobody sees, of another size than usual."""
         present = self.size
         self._runtime.use(_UNBENT)
-        handles = []
-        for address, site in self._modules.items():
-            meters[address] = Meter()
-            handles.append(site.attach(meters[address]))
-        watching = _Watching(meters, self.device)
         width, height = size
         try:
             self.size = size
             with torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
-                for text, seed in prompts:
-                    self._run(FrameSpec(prompts=((text, 1.0),), seed=seed), None, watching)
+                self._run(spec, None, plan)
         finally:
             self.size = present
-            for handle in handles:
-                handle.remove()
-        return meters
-
-    def _ordered(self, measured: dict[str, Measure]) -> dict[str, Measure]:
-        """Sites in the order in which a picture passes them; latents between steps scale with the scheduler's noise."""
-        between = {
-            f"latent.{i}": Measure(self._channels, self._sampler.schedule(MOST_STEPS).steps[i].spread)
-            for i in range(MOST_STEPS)
-        }
-        inside = {a: measured[a] for a in self._modules}
-        unet = {a: m for a, m in inside.items() if a.startswith("unet")}
-        decoder = {a: m for a, m in inside.items() if a.startswith("decoder")}
-        return {
-            "text": measured["text"],
-            **between,
-            **unet,
-            "latent.end": measured["latent.end"],
-            **decoder,
-            "picture": measured["picture"],
-        }
-
-
-class _Watching(CompiledPlan):
-    """A plan without bends that shows meters what passes at the generator's own sites."""
-
-    def __init__(self, meters: dict[str, Meter], device: torch.device) -> None:
-        super().__init__(_UNBENT, {}, device)
-        self._meters = meters
-
-    def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
-        return self._meters.setdefault(site, Meter())(x)
 
 
 def _enlargement(vae: Any) -> int:
@@ -448,7 +380,3 @@ def _enlargement(vae: Any) -> int:
         return 2 ** (len(vae.config.block_out_channels) - 1)
     factors: list[Any] = [m.scale_factor for m in vae.decoder.layers if isinstance(m, torch.nn.Upsample)]
     return math.prod(int(factor) for factor in factors)
-
-
-def _kind(address: str) -> str:
-    return address.split(".", maxsplit=1)[0]

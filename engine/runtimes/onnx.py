@@ -74,6 +74,7 @@ class OnnxGenerator(Generator):
     ) -> None:
         self.model = source.model
         self._source, self._store, self._providers, self._threads = source, store, providers, threads
+        self._tuned = providers == providers_for("cpu")
         self._exporter = exporter or Exporter(source, store.folder, self._settled)
         self._noises = NoiseBank()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -146,7 +147,7 @@ class OnnxGenerator(Generator):
         ]
         missing = [task for task in tasks if self._obtain(task, hurried=wanted.wait) is None]
         if wanted.feedback or wanted.late:
-            self._obtain(Task("feedback", size), hurried=wanted.wait)
+            self._obtain(self._feedback(size), hurried=wanted.wait)
         if wanted.wait:
             self._exporter.wait()
         eager = [task.plan for task in missing if task.key not in self._sessions]
@@ -166,7 +167,7 @@ class OnnxGenerator(Generator):
         if model is not None:
             steps = model.facts.checked_steps(spec.steps)
             session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance, late))
-            feedback = self._obtain(Task("feedback", size)) if fed else None
+            feedback = self._obtain(self._feedback(size)) if fed else None
         if model is None or session is None or (fed and feedback is None):
             self._playing = "eager"
             return self._stand_in().render(spec, previous)
@@ -226,7 +227,10 @@ class OnnxGenerator(Generator):
 
     def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float, late: bool) -> Task:
         guided = guidance > 1 and (self._ready is None or self._ready.facts.condition is None)
-        return Task("picture", size, plan, steps, guided, late)
+        return Task("picture", size, plan, steps, guided, late, self._tuned)
+
+    def _feedback(self, size: tuple[int, int]) -> Task:
+        return Task("feedback", size, tuned=self._tuned)
 
     def _obtain(self, task: Task, *, hurried: bool = False) -> Session | None:
         """Return a graph ready to run; None, and it is being exported or never will be."""

@@ -33,6 +33,8 @@ class Task:
         Whether the picture is guided away from the empty prompt.
     late : bool
         Whether its steps begin at a picture: they are inputs then.
+    tuned : bool
+        Whether the graph is rewritten for this machine's processor, because that is what plays it.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Task:
     steps: int = 1
     guided: bool = False
     late: bool = False
+    tuned: bool = True
 
     @property
     def key(self) -> str:
@@ -61,6 +64,7 @@ class Task:
             "steps": self.steps,
             "guided": self.guided,
             "late": self.late,
+            "tuned": self.tuned,
         }
 
     @classmethod
@@ -68,7 +72,8 @@ class Task:
         """Return the task that `to_json` was made of."""
         width, height = content["size"]
         plan = BendPlan(tuple(_bend_from_json(bend) for bend in content["plan"]))
-        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"], content["late"])
+        late, tuned = content["late"], content["tuned"]
+        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"], late, tuned)
 
 
 MODEL = Task("model")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import astuple
 from pathlib import Path
@@ -16,12 +17,14 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engine.bends.hooks import CompiledPlan
+from engine.bends.hooks import SeatedBend
+from engine.bends.plan import BendPlan
 from engine.eager import EagerGenerator, Ingredients
 from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
-from engine.runtimes.store import Store, Tensors
+from engine.runtimes.store import Store, Tensors, tensor_place
 from engine.runtimes.task import MODEL, Task
+from engine.runtimes.tune import tune
 from engine.sampling import Schedule
 from engine.steps import Step
 from engine.text import TextEncoder
@@ -85,6 +88,9 @@ class _Picture(_Traced):
         self.unet, self.vae = model.networks
         self._model, self._task = model, task
         self._plan = model.use(task.plan)
+        self._seats = self._plan.seats
+        self._named: dict[str, Any] = {site: [_Seat(bend) for bend in bends] for site, bends in self._seats.items()}
+        self.bends = nn.ModuleList(seat for bends in self._named.values() for seat in bends)
         shape, (tokens, width) = model.latent_shape(), model.embedding_shape
         generator = torch.Generator().manual_seed(0)
 
@@ -110,15 +116,17 @@ class _Picture(_Traced):
         last = [site for site in self._model.site_addresses if site.startswith("decoder.")][-1]
         bent = any(bend.site == last for bend in self._task.plan.bends)
         try:
+            self._plan.seats = self._named
             with nullcontext() if bent else folded_end(self.vae.decoder):
                 yield
         finally:
-            _read_from(self._plan, self._plan.bank)
+            self._plan.seats = self._seats
+            _read_from(self._task.plan, self._seats, self._plan.bank)
 
     def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:
         given = dict(zip(self.examples, values, strict=True))
         if "bank" in given:
-            _read_from(self._plan, given["bank"])
+            _read_from(self._task.plan, self._seats, given["bank"])
         ingredients = Ingredients(
             given["start"],
             given["text"],
@@ -133,11 +141,22 @@ class _Picture(_Traced):
         return pixels, picture.sum() + latent.sum()
 
 
-def _read_from(plan: CompiledPlan, bank: Tensor) -> None:
+class _Seat(nn.Module):
+    """A bend as a module, so that the graph's nodes say by their names (``…/bends.0/…``) that they are its work."""
+
+    def __init__(self, bend: SeatedBend) -> None:
+        super().__init__()
+        self.bend = bend
+
+    def forward(self, x: Tensor, sd: float | None = None) -> Tensor:
+        return self.bend(x, sd)
+
+
+def _read_from(plan: BendPlan, seats: Mapping[str, Sequence[SeatedBend]], bank: Tensor) -> None:
     """Let the bends of a plan read their values from another bank."""
     start = 0
-    places = {site: iter(row) for site, row in plan.seats.items()}
-    for bend in plan.plan.bends:
+    places = {site: iter(row) for site, row in seats.items()}
+    for bend in plan.bends:
         count = len(bend.parameters)
         next(places[bend.site])._parameters = tuple(bank[start + i] for i in range(count))
         start += count
@@ -231,9 +250,10 @@ def _export_graph(module: _Traced, task: Task, store: Store) -> None:
             input_names=list(module.examples),
             output_names=list(module.outputs),
         )
-        graph = onnx.load(str(path))
+        tuned = tune(path) if task.tuned else None
+        graph = onnx.load(str(tuned or path))
     tensors = _take_weights(graph)
-    store.write(task, graph.SerializeToString(), tensors)
+    store.write(task, graph.SerializeToString(), tensors, tuned=tuned is not None)
 
 
 def _take_weights(graph: onnx.ModelProto) -> Tensors:
@@ -243,9 +263,12 @@ def _take_weights(graph: onnx.ModelProto) -> Tensors:
         array = onnx.numpy_helper.to_array(tensor)
         if array.nbytes < _SMALL:
             continue
-        tensors[tensor.name] = (array.dtype.str, tuple(array.shape), np.ascontiguousarray(array).tobytes())
+        content = np.ascontiguousarray(array).tobytes()
+        tensors[tensor.name] = (array.dtype.str, tuple(array.shape), content)
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
-        tensor.external_data.add(key="location", value="tensors")
+        place = tensor_place(hashlib.sha256(content).hexdigest())
+        for key, value in (("location", place), ("offset", "0"), ("length", str(len(content)))):
+            tensor.external_data.add(key=key, value=value)
     return tensors

@@ -11,10 +11,10 @@ import torch
 
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
-from engine.eager import EagerGenerator
 from engine.errors import OutOfMemory
 from engine.generator import Generator
 from engine.guidance import guidance_embedding
+from engine.measuring import Survey
 from engine.noise import fixed_noise
 from engine.pictures import to_pixels
 from tests.engine.conftest import make_pipeline
@@ -121,7 +121,7 @@ def test_sizes_that_do_not_fit_are_refused(generator, size: tuple[int, int]) -> 
 def test_measures_are_taken_once_and_kept(tiny_folder, monkeypatch) -> None:
     first = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
     measured = first._known_measures()
-    monkeypatch.setattr(EagerGenerator, "_watch", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr(Survey, "_watch", lambda *a: pytest.fail("measured again"))
     assert Generator.load(str(tiny_folder), device="cpu", dtype="float32")._known_measures() == measured
 
 

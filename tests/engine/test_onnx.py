@@ -19,6 +19,7 @@ from engine.bends.catalog import OPERATORS
 from engine.eager import EagerGenerator
 from engine.errors import NotFinite
 from engine.generator import Generator
+from engine.runtimes import source
 from engine.runtimes.exporter import Exporter
 from engine.runtimes.facts import TextEncoder
 from engine.runtimes.fold import FoldedEnd
@@ -29,6 +30,7 @@ from engine.runtimes.source import Source
 from engine.runtimes.store import Store
 from engine.runtimes.task import MODEL, Task
 from engine.runtimes.trace import export
+from engine.runtimes.tune import tune
 
 PROMPT = (("blue galaxy", 1.0),)
 SITES = {"latent": "latent.0", "unet": "unet.up.0", "decoder": "decoder.0", "picture": "picture", "text": "text"}
@@ -249,6 +251,54 @@ def test_graphs_share_their_weights(generator, folder, onnx) -> None:
     shared = [a for a in first.weights.values() if any(a is b for b in second.weights.values())]
     total = sum(a.nbytes for a in second.weights.values())
     assert sum(a.nbytes for a in shared) > 0.9 * total
+
+
+@pytest.mark.parametrize("why", ["another device plays it", "it cannot be rewritten"])
+def test_a_graph_that_is_not_rewritten_for_the_processor_paints_the_same(
+    generator, onnx, tmp_path, monkeypatch, why: str
+) -> None:
+    spec = FrameSpec(prompts=PROMPT, seed=4, plan=GRAIN, values=MOVED)
+    tuned = onnx.render(spec).pixels
+    task = Task("picture", (32, 32), GRAIN)
+    assert onnx._store.read(task).tuned
+    plain = opened(generator, tmp_path)
+    if why == "another device plays it":
+        plain._tuned = False
+    else:
+        monkeypatch.setattr("engine.runtimes.trace.tune", lambda path: None)
+    assert_alike(plain.render(spec).pixels, tuned)
+    assert plain.playing == "onnx"
+    assert not plain._store.read(plain._picture((32, 32), GRAIN, 1, 1.0)).tuned
+
+
+def test_what_cannot_be_rewritten_is_said_to_be_so(tmp_path) -> None:
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(b"no graph")
+    assert tune(path) is None
+
+
+def test_another_processor_or_another_onnx_runtime_never_meets_a_rewritten_graph(monkeypatch) -> None:
+    names = []
+    for named, number in (("this", "1"), ("that", "1"), ("this", "2")):
+        monkeypatch.setattr("engine.runtimes.source.processor", lambda named=named: named)
+        monkeypatch.setattr("engine.runtimes.source.version", lambda library, number=number: number)
+        source.code_version.cache_clear()
+        names.append(source.code_version())
+    source.code_version.cache_clear()
+    assert len(set(names)) == 3
+
+
+def test_the_nodes_of_a_graph_say_which_of_them_bend(onnx) -> None:
+    import onnx as format
+
+    onnx.prepare(plans=(GRAIN, BendPlan()))
+    nodes = [
+        [node.name for node in format.ModelProto.FromString(onnx._store.read(task).model).graph.node]
+        for task in (Task("picture", (32, 32), GRAIN), Task("picture", (32, 32), BendPlan()))
+    ]
+    for index in range(len(GRAIN.bends)):
+        assert any(f"bends.{index}/" in name for name in nodes[0])
+    assert not any("bends." in name for name in nodes[1])
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "weights"])
