@@ -71,6 +71,16 @@ def float32():
     return Generator.load("builtin", runtime="eager", device="cpu", dtype="float32")
 
 
+@pytest.fixture(scope="session")
+def half():
+    """The same with a decoder in bfloat16."""
+    from engine.generator import Generator
+
+    generator = Generator.load("builtin", runtime="eager", device="cpu", dtype="float32")
+    generator._decode_in_bfloat16()
+    return generator
+
+
 @pytest.mark.parametrize("name", library())
 def test_a_scene_looks_the_same_in_both_runtimes(name: str, onnx, float32) -> None:
     prepare_for(onnx, Patch(load(name)), wait=True)
@@ -83,6 +93,14 @@ def test_a_scene_looks_the_same_in_both_runtimes(name: str, onnx, float32) -> No
         assert difference.mean() <= 0.3
         assert ssim(ours.pixels, theirs.pixels) >= LEAST_SSIM
         last = theirs
+
+
+@pytest.mark.parametrize("name", library())
+def test_a_decoder_in_half_precision_is_not_seen(name: str, half, float32) -> None:
+    for spec in fixed_specs(name)[:2]:
+        ours, theirs = (model.render(spec).pixels for model in (half, float32))
+        assert np.abs(ours.astype(int) - theirs).mean() <= 1.5
+        assert ssim(ours, theirs) >= 0.97
 
 
 @pytest.mark.parametrize("name", library())
