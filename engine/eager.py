@@ -5,63 +5,40 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
+from engine.compiling import compile_blocks
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
 from engine.generator import Generator, checked_size
 from engine.guidance import guidance_embedding
+from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
 from engine.noise import NoiseBank
-from engine.pictures import mixed_with, to_pixels, to_tensor
+from engine.pictures import finite, mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import Meter, fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
+from engine.stream import Stream, denoise_batch
 from engine.text import TextEncoder
 from engine.witness import Witness
 
-__all__ = ["EagerGenerator", "Ingredients"]
+__all__ = ["EagerGenerator"]
 
 _UNBENT = BendPlan()
 _MEASURING = (("", 1), ("a photograph", 2), ("blue and orange", 3), ("", 4))
 """Prompts and seeds over which the sites of a model are measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredients:
-    """What one picture is painted from, on the model's device.
-
-    Attributes
-    ----------
-    start : Tensor
-        Starting latent of unit variance, (1, channel, height, width), float32.
-    text : Tensor
-        Embedding of the prompt, (1, tokens, width).
-    fresh : callable
-        ``fresh(i)`` is the noise added after step i, shaped like `start`.
-    empty : Tensor or None
-        Embedding of the empty prompt where the picture is guided away from it, shaped like `text`.
-    guidance : float or 0-d Tensor
-        Guidance scale; read only with `empty`.
-    condition : Tensor or None
-        `guidance_embedding` for a network that takes one.
-    """
-
-    start: Tensor
-    text: Tensor
-    fresh: Callable[[int], Tensor]
-    empty: Tensor | None = None
-    guidance: float | Tensor = 1.0
-    condition: Tensor | None = None
 
 
 class EagerGenerator(Generator):
@@ -74,6 +51,7 @@ class EagerGenerator(Generator):
     """
 
     runtime: ClassVar[str] = "eager"
+    _stream: Stream | None = None
 
     def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = parts.name, device, dtype
@@ -109,6 +87,9 @@ class EagerGenerator(Generator):
         threads: int | None = None,
         lora: str | None = None,
         tiny_autoencoder: str | None = None,
+        *,
+        stream: bool = False,
+        compiled: bool = False,
     ) -> EagerGenerator:
         """Load a model; see `Generator.load`."""
         if threads is not None:
@@ -119,7 +100,15 @@ class EagerGenerator(Generator):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
+        if stream:
+            generator.stream()
+        if compiled:
+            compile_blocks(*generator.networks)
         return generator
+
+    def stream(self) -> None:
+        """Make pictures of several steps by stream batch from now on; see `engine.stream`."""
+        self._stream = Stream(self.device)
 
     @property
     def has_tiny_autoencoder(self) -> bool:
@@ -179,6 +168,8 @@ class EagerGenerator(Generator):
         size = checked_size(width, height, max(8, self._factor))
         with self._lock:
             self.size = size
+            if self._stream is not None:
+                self._stream.forget()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -217,16 +208,28 @@ class EagerGenerator(Generator):
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         width, height = self.size
-        with self._lock, torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+        with self._lock, self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
-            picture, latent = self._run(spec, previous, plan)
-            sound = torch.isfinite(picture.sum() + latent.sum())
-            pixels = to_pixels(picture)
-            # Read after the pixels, which have to be waited for anyway.
-            if not bool(sound):
+            pixels, sound = self._made(spec, previous, plan)
+            if not sound:
                 raise NotFinite(self._culprit(spec, previous, plan))
+            if self._stream is not None:
+                self._stream.settled()
             return Picture(pixels, spec.time_s, spec)
+
+    def _scope(self) -> AbstractContextManager[Any]:
+        """Where the device's work is queued."""
+        return nullcontext()
+
+    def _made(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[np.ndarray, bool]:
+        """Return a picture's pixels, and whether all of it is finite."""
+        return self._seen(*self._run(spec, previous, plan, self._stream))
+
+    def _seen(self, picture: Tensor, latent: Tensor) -> tuple[np.ndarray, bool]:
+        sound = finite(picture, latent)
+        # Read after the pixels, which have to be waited for anyway.
+        return to_pixels(picture), bool(sound)
 
     def paint(self, ingredients: Ingredients, plan: CompiledPlan, steps: int) -> tuple[Tensor, Tensor]:
         """Paint one picture.
@@ -245,7 +248,11 @@ class EagerGenerator(Generator):
         """
         predict = self._predictor(ingredients, plan)
         schedule = self._sampler.schedule(steps)
-        latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
+        start, fresh, waiting = ingredients.start, ingredients.fresh, ingredients.waiting
+        if waiting is None:
+            latent = denoise(start, schedule, predict, fresh, plan.touch)
+        else:
+            latent = denoise_batch(start, waiting, schedule, predict, fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
     def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
@@ -258,7 +265,7 @@ class EagerGenerator(Generator):
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
-        with self._lock, torch.inference_mode():
+        with self._lock, self._scope(), torch.inference_mode():
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
             return self._culprit(spec, previous, plan)
@@ -269,28 +276,57 @@ class EagerGenerator(Generator):
             self._run(spec, previous, plan)
         return witness.culprit
 
-    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
-        """Paint what a spec asks for; see `paint`."""
+    def _run(
+        self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan, stream: Stream | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Paint what a spec asks for; see `paint`. In a stream, it is begun, and the one that is due is finished."""
+        ingredients, missing = self._joined(spec, stream)
+        return self._painted(ingredients, missing, spec, previous, plan)
+
+    def ingredients(self, spec: FrameSpec) -> Ingredients:
+        """Return what a spec's picture is painted from, on the CPU, without feedback.
+
+        Raises
+        ------
+        BadInput
+            If the spec cannot be played by this model.
+        """
         if not math.isfinite(spec.guidance):
             raise BadInput("the guidance scale must be a finite number.")
-        shape = self.latent_shape()
-        start = torch.from_numpy(self._noises.start(spec, shape)).to(self.device)
-        if previous is not None and spec.feedback > 0:
-            start = self.fed_back(start, to_tensor(previous.pixels, self.size), min(spec.feedback, 1.0))
-        embedded = self._unet.config.time_cond_proj_dim
-        guided = spec.guidance > 1 and embedded is None
-        ingredients = Ingredients(
-            start,
+        shape, width = self.latent_shape(), self.condition_width
+        condition = None if width is None else torch.from_numpy(guidance_embedding(spec.guidance, width))
+        return Ingredients(
+            torch.from_numpy(self._noises.start(spec, shape)),
             self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
-            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
-            self._embedding(self._prompts.encode("")) if guided else None,
+            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)),
+            self._embedding(self._prompts.encode("")) if self._guided(spec.guidance) else None,
             spec.guidance,
-            None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
+            None if condition is None else condition.to(self.dtype),
         )
-        return self.paint(ingredients, plan, spec.steps)
 
-    def _embedding(self, embedding: Any) -> Tensor:
-        return torch.from_numpy(embedding).to(self.device, self.dtype)
+    def _guided(self, guidance: float) -> bool:
+        return guidance > 1 and self.condition_width is None
+
+    def _joined(self, spec: FrameSpec, stream: Stream | None) -> tuple[Ingredients, int]:
+        """Return what has to be painted, and how often before it counts: more than never only as a stream begins."""
+        newest, schedule = self.ingredients(spec), self.schedule(spec.steps)
+        if stream is None:
+            return newest, 0
+        return stream.join(newest, (spec.plan, self.size, spec.steps, self._guided(spec.guidance)), schedule)
+
+    def _painted(
+        self, ingredients: Ingredients, missing: int, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan
+    ) -> tuple[Tensor, Tensor]:
+        placed = ingredients.on(self.device)
+        if previous is not None and spec.feedback > 0:
+            pixels = to_tensor(previous.pixels, self.size)
+            placed = replace(placed, start=self.fed_back(placed.start, pixels, min(spec.feedback, 1.0)))
+        for _ in range(missing):
+            self.paint(placed, plan, spec.steps)
+        return self.paint(placed, plan, spec.steps)
+
+    def _embedding(self, embedding: np.ndarray) -> Tensor:
+        return torch.from_numpy(embedding).to(self.dtype)
 
     def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
@@ -301,13 +337,15 @@ class EagerGenerator(Generator):
         if condition is not None:
             condition = condition.to(self.device, self.dtype)
         if ingredients.empty is not None:
-            text = torch.cat((ingredients.empty, text))
+            text = torch.cat((ingredients.empty.expand_as(text), text))
 
         def predict(x: Tensor, timestep: Tensor) -> Tensor:
             x = x.to(self.dtype)
             if ingredients.empty is None:
                 return self._unet(x, timestep, text, timestep_cond=condition, return_dict=False)[0]
-            without, with_text = self._unet(torch.cat((x, x)), timestep, text, return_dict=False)[0].chunk(2)
+            # A stream batch has a timestep for each row.
+            times = torch.cat((timestep, timestep)) if timestep.ndim else timestep
+            without, with_text = self._unet(torch.cat((x, x)), times, text, return_dict=False)[0].chunk(2)
             return without + ingredients.guidance * (with_text - without)
 
         return predict
@@ -356,7 +394,7 @@ class EagerGenerator(Generator):
         width, height = size
         try:
             self.size = size
-            with torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+            with self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
                 for text, seed in prompts:
                     self._run(FrameSpec(prompts=((text, 1.0),), seed=seed), None, watching)
         finally:

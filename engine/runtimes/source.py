@@ -15,7 +15,17 @@ from engine.builtin import WEIGHTS
 __all__ = ["Source", "code_version"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-_CODE = ("eager.py", "loading.py", "pictures.py", "sampling.py", "sites.py", "noise.py", "bends", "runtimes")
+_CODE = (
+    "eager.py",
+    "ingredients.py",
+    "loading.py",
+    "pictures.py",
+    "sampling.py",
+    "sites.py",
+    "noise.py",
+    "bends",
+    "runtimes",
+)
 """What decides what a graph computes."""
 _LIBRARIES = ("torch", "diffusers", "transformers")
 _PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")

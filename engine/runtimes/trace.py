@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.bends.hooks import CompiledPlan
-from engine.eager import EagerGenerator, Ingredients
+from engine.eager import EagerGenerator
+from engine.ingredients import Ingredients
 from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
 from engine.runtimes.store import Store, Tensors
