@@ -19,6 +19,7 @@ __all__ = [
     "describe_sound",
     "display_problem",
     "machine_name",
+    "runtime_check",
     "sound_problem",
 ]
 
@@ -183,6 +184,6 @@ def runtime_check() -> Check:
             "–",
             "runtime auto",
             "eager on the CPU: there is a graphics device that this torch cannot use",
-            "pip install torch --index-url https://download.pytorch.org/whl/cu126",
+            "pip install --force-reinstall torch",
         )
     return Check("✓", "runtime auto", "onnx for the built-in model, eager for others; no graphics device")
