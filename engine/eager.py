@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.compiling import compile_blocks
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
-from engine.generator import Generator, checked_size
+from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
@@ -30,8 +29,9 @@ from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import Meter, fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
+from engine.steps import Step
 from engine.stream import Stream, denoise_batch
-from engine.text import TextEncoder
+from engine.text import apart
 from engine.witness import Witness
 
 __all__ = ["EagerGenerator"]
@@ -55,13 +55,15 @@ class EagerGenerator(Generator):
 
     def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = parts.name, device, dtype
-        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder.to(device=device)
+        self.text = parts.text.to(device)
         self._folder = parts.folder
         self._unet = parts.unet.to(device=device, memory_format=torch.channels_last)
         self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
         self._decoder_dtype = dtype
+        self._zero_empty = parts.zero_empty
+        self._time_ids: dict[tuple[int, int], Tensor] = {}
         self._key = fingerprint(self._unet, self._vae)
-        self._prompts = PromptSpace(TextEncoder(parts.tokenizer, self.text_encoder))
+        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
@@ -100,6 +102,10 @@ class EagerGenerator(Generator):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
+        if generator.text.pooled and kind == torch.float16 and not generator.has_tiny_autoencoder:
+            # The XL autoencoder overflows in half precision.
+            generator._vae.to(torch.float32)
+            generator._decoder_dtype = torch.float32
         if stream:
             generator.stream()
         if compiled:
@@ -140,6 +146,14 @@ class EagerGenerator(Generator):
         """Return the schedule of so many steps."""
         return self._sampler.schedule(steps)
 
+    def late_schedule(self, steps: int, strength: float) -> Schedule:
+        """Return the schedule of so many steps that begin at a picture."""
+        return self._sampler.late(steps, strength)
+
+    def late_steps(self, steps: int) -> tuple[Step, ...]:
+        """Return the steps of a picture that begins half-way to another."""
+        return self._sampler.late(steps, 0.5).steps
+
     def use(self, plan: BendPlan) -> CompiledPlan:
         """Bend the networks by `plan` from now on."""
         return self._runtime.use(plan)
@@ -155,6 +169,7 @@ class EagerGenerator(Generator):
         measures = self._known_measures()
         tokens, width = self.embedding_shape
         return {
+            "zero_empty": self._zero_empty,
             "native": list(self._native),
             "factor": self._factor,
             "channels": self._channels,
@@ -162,6 +177,7 @@ class EagerGenerator(Generator):
             "embedding": [tokens, width],
             "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
             "most_steps": MOST_STEPS,
+            "levels": asdict(self._sampler.levels),
         }
 
     def resize(self, width: int, height: int) -> None:
@@ -190,20 +206,11 @@ class EagerGenerator(Generator):
             for address, measure in measures.items()
         )
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        wait: bool = False,
-    ) -> None:
+    def _prepare(self, wanted: Wanted) -> None:
         with torch.inference_mode():
-            for text in prompts:
+            for text in wanted.prompts:
                 self._prompts.encode(text)
-        for plan in plans:
+        for plan in wanted.plans:
             self._runtime.compile(plan)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
@@ -247,7 +254,7 @@ class EagerGenerator(Generator):
             The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
         """
         predict = self._predictor(ingredients, plan)
-        schedule = self._sampler.schedule(steps)
+        schedule = ingredients.schedule or self._sampler.schedule(steps)
         start, fresh, waiting = ingredients.start, ingredients.fresh, ingredients.waiting
         if waiting is None:
             latent = denoise(start, schedule, predict, fresh, plan.touch)
@@ -255,13 +262,32 @@ class EagerGenerator(Generator):
             latent = denoise_batch(start, waiting, schedule, predict, fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
-    def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
-        """Return a starting latent with a share (0 to 1) of a picture (1, 3, height, width), -1 to 1, mixed in."""
+    def fed_back(
+        self,
+        start: Tensor,
+        pixels: Tensor,
+        share: float | Tensor,
+        of_picture: float | Tensor = 0.0,
+        of_noise: float | Tensor = 1.0,
+    ) -> Tensor:
+        """Return a starting latent that a picture takes part in.
+
+        Parameters
+        ----------
+        start : Tensor
+            Starting noise, (1, channel, height, width).
+        pixels : Tensor
+            The picture, (1, 3, height, width), -1 to 1.
+        share : float or 0-d Tensor
+            0 to 1: how much of it is mixed into the noise.
+        of_picture, of_noise : float or 0-d Tensor
+            Amplitudes of the picture's latent and of that noise in the result; see `NoiseLevels.entry`.
+        """
         config = self._vae.config
-        encoded = self._vae.encode(pixels.to(self.device, self.dtype))
+        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
         latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
         latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
-        return mixed_with(start, latent, share)
+        return of_picture * latent + of_noise * mixed_with(start, latent, share)
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
@@ -280,7 +306,8 @@ class EagerGenerator(Generator):
         self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan, stream: Stream | None = None
     ) -> tuple[Tensor, Tensor]:
         """Paint what a spec asks for; see `paint`. In a stream, it is begun, and the one that is due is finished."""
-        ingredients, missing = self._joined(spec, stream)
+        late = previous is not None and spec.strength < 1
+        ingredients, missing = self._joined(spec, stream, late)
         return self._painted(ingredients, missing, spec, previous, plan)
 
     def ingredients(self, spec: FrameSpec) -> Ingredients:
@@ -291,15 +318,14 @@ class EagerGenerator(Generator):
         BadInput
             If the spec cannot be played by this model.
         """
-        if not math.isfinite(spec.guidance):
-            raise BadInput("the guidance scale must be a finite number.")
+        check_numbers(spec)
         shape, width = self.latent_shape(), self.condition_width
         condition = None if width is None else torch.from_numpy(guidance_embedding(spec.guidance, width))
         return Ingredients(
             torch.from_numpy(self._noises.start(spec, shape)),
             self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
             lambda index: torch.from_numpy(self._noises.step(spec, shape, index)),
-            self._embedding(self._prompts.encode("")) if self._guided(spec.guidance) else None,
+            self._embedding(self._prompts.empty()) if self._guided(spec.guidance) else None,
             spec.guidance,
             None if condition is None else condition.to(self.dtype),
         )
@@ -307,20 +333,29 @@ class EagerGenerator(Generator):
     def _guided(self, guidance: float) -> bool:
         return guidance > 1 and self.condition_width is None
 
-    def _joined(self, spec: FrameSpec, stream: Stream | None) -> tuple[Ingredients, int]:
+    def _joined(self, spec: FrameSpec, stream: Stream | None, late: bool) -> tuple[Ingredients, int]:
         """Return what has to be painted, and how often before it counts: more than never only as a stream begins."""
         newest, schedule = self.ingredients(spec), self.schedule(spec.steps)
         if stream is None:
             return newest, 0
+        if late:
+            stream.interrupt()
+            return newest, 0
         return stream.join(newest, (spec.plan, self.size, spec.steps, self._guided(spec.guidance)), schedule)
+
+    def _entry(self, spec: FrameSpec) -> tuple[float, float, float]:
+        """Share of the picture before in the noise, and the amplitudes of it and of that noise; see `fed_back`."""
+        late = self._sampler.levels.entry(spec.steps, spec.strength) if spec.strength < 1 else (0.0, 1.0)
+        return (min(max(spec.feedback, 0.0), 1.0), *late)
 
     def _painted(
         self, ingredients: Ingredients, missing: int, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan
     ) -> tuple[Tensor, Tensor]:
         placed = ingredients.on(self.device)
-        if previous is not None and spec.feedback > 0:
-            pixels = to_tensor(previous.pixels, self.size)
-            placed = replace(placed, start=self.fed_back(placed.start, pixels, min(spec.feedback, 1.0)))
+        if previous is not None and spec.wants_previous:
+            start = self.fed_back(placed.start, to_tensor(previous.pixels, self.size), *self._entry(spec))
+            schedule = self._sampler.late(spec.steps, spec.strength) if spec.strength < 1 else None
+            placed = replace(placed, start=start, schedule=schedule)
         for _ in range(missing):
             self.paint(placed, plan, spec.steps)
         return self.paint(placed, plan, spec.steps)
@@ -330,25 +365,44 @@ class EagerGenerator(Generator):
 
     def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
+        tokens, pooled = apart(ingredients.text, self.text.pooled)
         # (batch, tokens, width) is bent as (batch, width, tokens, 1), so that channels mean the same as elsewhere.
-        text = ingredients.text.transpose(1, 2).unsqueeze(-1)
-        text = plan.touch("text", text).squeeze(-1).transpose(1, 2)
+        text = plan.touch("text", tokens.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
         condition = ingredients.condition
         if condition is not None:
             condition = condition.to(self.device, self.dtype)
         if ingredients.empty is not None:
-            text = torch.cat((ingredients.empty.expand_as(text), text))
+            empty, empty_pooled = apart(ingredients.empty, self.text.pooled)
+            text = torch.cat((empty.expand_as(text), text))
+            if pooled is not None and empty_pooled is not None:
+                pooled = torch.cat((empty_pooled.expand_as(pooled), pooled))
+        added = None
+        if pooled is not None:
+            added = {"text_embeds": pooled, "time_ids": self._size_ids().expand(len(pooled), -1)}
 
         def predict(x: Tensor, timestep: Tensor) -> Tensor:
             x = x.to(self.dtype)
+            if ingredients.empty is not None:
+                x = torch.cat((x, x))
+                # A stream batch has a timestep for each row.
+                timestep = torch.cat((timestep, timestep)) if timestep.ndim else timestep
+            out: Tensor = self._unet(
+                x, timestep, text, timestep_cond=condition, added_cond_kwargs=added, return_dict=False
+            )[0]
             if ingredients.empty is None:
-                return self._unet(x, timestep, text, timestep_cond=condition, return_dict=False)[0]
-            # A stream batch has a timestep for each row.
-            times = torch.cat((timestep, timestep)) if timestep.ndim else timestep
-            without, with_text = self._unet(torch.cat((x, x)), times, text, return_dict=False)[0].chunk(2)
+                return out
+            without, with_text = out.chunk(2)
             return without + ingredients.guidance * (with_text - without)
 
         return predict
+
+    def _size_ids(self) -> Tensor:
+        """What an XL network is told of the picture: original size, corner of the crop, wanted size, (1, 6)."""
+        width, height = self.size
+        if self.size not in self._time_ids:
+            ids = [[height, width, 0, 0, height, width]]
+            self._time_ids[self.size] = torch.tensor(ids, dtype=self.dtype, device=self.device)
+        return self._time_ids[self.size]
 
     def _decode(self, latent: Tensor) -> Tensor:
         config = self._vae.config

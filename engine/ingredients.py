@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.sampling import Schedule
+
 __all__ = ["Ingredients"]
 
 
@@ -30,6 +32,8 @@ class Ingredients:
         Guidance scale; read only with `empty`.
     condition : Tensor or None
         `guidance_embedding` for a network that takes one.
+    schedule : Schedule or None
+        The steps, where they begin at a picture: `start` is then its latent, noised. None is from noise alone.
     waiting : Tensor or None
         Only of a stream batch: latents of the pictures before this one, (steps - 1, channel, height, width), each a
         step further than the one before it. Painting moves them on; see `engine.stream`.
@@ -41,6 +45,7 @@ class Ingredients:
     empty: Tensor | None = None
     guidance: float | Tensor = 1.0
     condition: Tensor | None = None
+    schedule: Schedule | None = None
     waiting: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:

@@ -29,7 +29,8 @@ class Stream:
 
     A stream begins anew when another plan, size, number of steps or kind of guidance comes, and after a picture that
     could not be made: the batch is then filled with the newest picture, as if it had been asked for all the time. That
-    costs n - 1 passes once, and no picture is ever missing.
+    costs n - 1 passes once, and no picture is ever missing. Pictures of a strength below 1, each of which enters at a
+    noise level of its own, are made one by one.
 
     Parameters
     ----------
@@ -71,6 +72,10 @@ class Stream:
     def settled(self) -> None:
         """The picture that was joined last has been made: the next one may follow it."""
         self._key = self._joining
+
+    def interrupt(self) -> None:
+        """A picture comes that cannot be in a batch: the next one begins anew."""
+        self._key = self._joining = None
 
     def alike(self, newest: Ingredients, schedule: Schedule) -> Ingredients:
         """Return a batch of one picture at all its steps; nothing is put in front."""

@@ -208,7 +208,7 @@ class Renderer:
         self._waiting.extend(hits)
         begun = self._clock()
         try:
-            picture = generator.render(spec, self._previous if spec.feedback > 0 else None)
+            picture = generator.render(spec, self._previous if spec.wants_previous else None)
         except OutOfMemory:
             if self.on_out_of_memory is None:
                 raise

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.loading import Components
+from engine.text import TextEncoder
 
 __all__ = ["SHAPES", "build"]
 
@@ -81,7 +82,7 @@ def build(shape: str, device: torch.device, dtype: torch.dtype) -> Components:
     parts = [_filled(network, device, dtype) for network in (unet, vae)]
     for part in (*parts, text):
         part.eval().requires_grad_(False)
-    return Components(shape, parts[0], parts[1], text, tokenizer, scheduler)
+    return Components(shape, parts[0], parts[1], TextEncoder([tokenizer], [text]), scheduler)
 
 
 def _filled(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,17 @@ from torch import Tensor
 from engine.bends.hooks import CompiledPlan
 from engine.ingredients import Ingredients
 from engine.pictures import finite, to_bytes
+from engine.resize import fitted
 from engine.runtimes.block import Block
 from engine.runtimes.capture import Capturer
-from engine.runtimes.resize import fitted
+from engine.sampling import Schedule, schedule_of
 
 if TYPE_CHECKING:
     from engine.eager import EagerGenerator
 
 __all__ = ["CapturedPicture"]
+
+_ENTRY = ("share", "of_picture", "of_noise")
 
 
 class CapturedPicture:
@@ -40,6 +43,8 @@ class CapturedPicture:
         Those of any picture that is to be played; on the CPU.
     fed : bool
         Whether pictures may be fed back.
+    late : bool
+        Whether they begin at a picture, of a strength below 1.
 
     Raises
     ------
@@ -48,7 +53,14 @@ class CapturedPicture:
     """
 
     def __init__(
-        self, model: EagerGenerator, capturer: Capturer, plan: CompiledPlan, steps: int, given: Ingredients, fed: bool
+        self,
+        model: EagerGenerator,
+        capturer: Capturer,
+        plan: CompiledPlan,
+        steps: int,
+        given: Ingredients,
+        fed: bool,
+        late: bool = False,
     ) -> None:
         self.plan = plan
         self._capturer = capturer
@@ -58,7 +70,9 @@ class CapturedPicture:
         examples = self._values(given)
         if fed:
             picture = torch.zeros((height, width, 3), dtype=torch.uint8)
-            examples |= {"share": torch.zeros(()), "previous": picture}
+            examples |= {"previous": picture, **_entry((0.0, 0.0, 1.0))}
+        if late:
+            examples["schedule"] = _numbers(model.late_schedule(steps, 0.5))
         self._block = Block(examples, model.device, capturer.pinned)
         count = 3 * width * height + 1
         self._out = torch.zeros(count, dtype=torch.uint8, device=model.device)
@@ -70,8 +84,9 @@ class CapturedPicture:
             start = placed.start
             if fed:
                 before = self._block.tensors["previous"].permute(2, 0, 1)[None].to(torch.float32) / 127.5 - 1
-                start = model.fed_back(start, before, self._block.tensors["share"])
-            painted, latent = model.paint(replace(placed, start=start), plan, steps)
+                start = model.fed_back(start, before, *(self._block.tensors[name] for name in _ENTRY))
+            schedule = schedule_of(self._block.tensors["schedule"], model.schedule(steps)) if late else None
+            painted, latent = model.paint(replace(placed, start=start, schedule=schedule), plan, steps)
             sound = finite(painted, latent).to(torch.uint8).reshape(1)
             self._out.copy_(torch.cat((to_bytes(painted).reshape(-1), sound)))
 
@@ -91,7 +106,12 @@ class CapturedPicture:
         return replace(given, **own, fresh=lambda index: tensors[f"fresh.{index}"])
 
     def play(
-        self, given: Ingredients, missing: int, previous: np.ndarray | None, share: float
+        self,
+        given: Ingredients,
+        missing: int,
+        previous: np.ndarray | None,
+        entry: tuple[float, float, float],
+        schedule: Schedule | None,
     ) -> tuple[np.ndarray, bool]:
         """Make one picture.
 
@@ -103,8 +123,10 @@ class CapturedPicture:
             How often to play before it counts.
         previous : ndarray of uint8 or None
             Pixels that are fed back.
-        share : float
-            How much of them, 0 to 1.
+        entry : tuple of float
+            How they take part: share, amplitude of the picture, amplitude of the noise; see `EagerGenerator.fed_back`.
+        schedule : Schedule or None
+            The steps of a picture that begins at them.
 
         Returns
         -------
@@ -113,7 +135,9 @@ class CapturedPicture:
         """
         values = self._values(given)
         if self._fed:
-            values["share"] = torch.tensor(0.0 if previous is None else share)
+            values |= _entry((0.0, 0.0, 1.0) if previous is None else entry)
+        if schedule is not None:
+            values["schedule"] = _numbers(schedule)
         if previous is not None:
             # A copy: torch takes no array that must not be written to.
             values["previous"] = torch.from_numpy(np.array(fitted(previous, self._size)))
@@ -127,3 +151,12 @@ class CapturedPicture:
         pixels = seen[:-1].reshape(self._shape).copy()
         pixels.setflags(write=False)
         return pixels, bool(seen[-1])
+
+
+def _entry(entry: tuple[float, float, float]) -> dict[str, Tensor]:
+    return {name: torch.tensor(value) for name, value in zip(_ENTRY, entry, strict=True)}
+
+
+def _numbers(schedule: Schedule) -> Tensor:
+    """A schedule as a tensor, (steps, numbers of a step)."""
+    return torch.tensor([astuple(step) for step in schedule.steps])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -17,6 +16,7 @@ from engine.bends.hooks import CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.devices import find_device
 from engine.eager import EagerGenerator
+from engine.generator import Wanted
 from engine.ingredients import Ingredients
 from engine.loading import Components
 from engine.runtimes.capture import Capturer, CudaCapturer
@@ -40,6 +40,7 @@ class _Key:
     steps: int
     guided: bool
     fed: bool
+    late: bool = False
 
 
 class GraphGenerator(EagerGenerator):
@@ -100,40 +101,36 @@ class GraphGenerator(EagerGenerator):
                 self._refused.clear()
                 self._free()
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        wait: bool = False,
-    ) -> None:
+    def _prepare(self, wanted: Wanted) -> None:
         # Not in the scope: a kernel that another thread puts there would be captured with a picture.
-        super().prepare(prompts)
-        for plan in plans:
+        super()._prepare(replace(wanted, plans=()))
+        steps, guidance = wanted.steps, wanted.guidance
+        for plan in wanted.plans:
             with self._lock, self._scope(), torch.inference_mode():
                 compiled = self._runtime.use(plan)
                 given = self.ingredients(FrameSpec(plan=plan, steps=steps, guidance=guidance))
-                if self._stream is not None:
+                if self._stream is not None and not wanted.late:
                     given = self._stream.alike(given, self.schedule(steps))
-                self._obtain(_Key(plan, self.size, steps, self._guided(guidance), feedback), compiled, given)
+                fed = wanted.feedback or wanted.late
+                key = _Key(plan, self.size, steps, self._guided(guidance), fed, wanted.late)
+                self._obtain(key, compiled, given)
 
     def _scope(self) -> AbstractContextManager[Any]:
         return self._capturer.scope()
 
     def _made(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[np.ndarray, bool]:
-        given, missing = self._joined(spec, self._stream)
-        fed = previous is not None and spec.feedback > 0
-        key = _Key(spec.plan, self.size, spec.steps, self._guided(spec.guidance), fed)
+        fed = previous is not None and spec.wants_previous
+        late = fed and spec.strength < 1
+        given, missing = self._joined(spec, self._stream, late)
+        key = _Key(spec.plan, self.size, spec.steps, self._guided(spec.guidance), fed, late)
         graph = self._obtain(key, plan, given)
         if graph is None:
             self._playing = "eager"
             return self._seen(*self._painted(given, missing, spec, previous, plan))
         self._playing = "graph"
         pixels = previous.pixels if previous is not None and fed else None
-        return graph.play(given, missing, pixels, min(spec.feedback, 1.0))
+        schedule = self.late_schedule(spec.steps, spec.strength) if late else None
+        return graph.play(given, missing, pixels, self._entry(spec), schedule)
 
     def _obtain(self, key: _Key, plan: CompiledPlan, given: Ingredients) -> CapturedPicture | None:
         """Return a graph that plays what `key` says; None when there can be none."""
@@ -177,7 +174,7 @@ class GraphGenerator(EagerGenerator):
 
     def _capture(self, key: _Key, plan: CompiledPlan, given: Ingredients) -> CapturedPicture:
         with nullcontext() if self._stream is None else self._stream.untouched():
-            return CapturedPicture(self, self._capturer, plan, key.steps, given, key.fed)
+            return CapturedPicture(self, self._capturer, plan, key.steps, given, key.fed, key.late)
 
     def _refuse(self, key: _Key, why: str) -> None:
         self._refused.add(key)

@@ -19,16 +19,19 @@ _CODE = (
     "eager.py",
     "ingredients.py",
     "loading.py",
+    "lora.py",
+    "text.py",
     "pictures.py",
     "sampling.py",
     "sites.py",
     "noise.py",
+    "resize.py",
     "bends",
     "runtimes",
 )
 """What decides what a graph computes."""
 _LIBRARIES = ("torch", "diffusers", "transformers")
-_PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
 _WHOLE = 64 << 20
 _SAMPLES, _SAMPLE = 64, 1 << 16
 

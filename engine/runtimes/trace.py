@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
 from engine.runtimes.store import Store, Tensors
 from engine.runtimes.task import MODEL, Task
+from engine.sampling import schedule_of
+from engine.text import TextEncoder
 
 __all__ = ["OPSET", "export"]
 
@@ -91,6 +94,8 @@ class _Picture(_Traced):
         self.examples = {"start": noise(), "text": torch.zeros(1, tokens, width)}
         if task.plan.slots:
             self.examples["bank"] = torch.tensor(task.plan.neutral, dtype=torch.float32)
+        if task.late:
+            self.examples["schedule"] = torch.tensor([astuple(step) for step in model.late_steps(task.steps)])
         for index, step in enumerate(model.schedule(task.steps).steps):
             if step.fresh:
                 self.examples[f"fresh.{index}"] = noise()
@@ -121,6 +126,7 @@ class _Picture(_Traced):
             given.get("empty"),
             given.get("guidance", 1.0),
             given.get("condition"),
+            schedule_of(given["schedule"], self._model.schedule(self._task.steps)) if "schedule" in given else None,
         )
         picture, latent = self._model.paint(ingredients, self._plan, self._task.steps)
         pixels = to_levels(picture[0]).to(torch.uint8).permute(1, 2, 0)
@@ -138,7 +144,7 @@ def _read_from(plan: CompiledPlan, bank: Tensor) -> None:
 
 
 class _Feedback(_Traced):
-    """Noise, pixels (height, width, 3) and a share in, a starting latent out."""
+    """Noise, pixels (height, width, 3), a share and two amplitudes in, a starting latent out."""
 
     outputs = ("start",)
 
@@ -151,33 +157,38 @@ class _Feedback(_Traced):
             "noise": torch.randn(model.latent_shape()),
             "pixels": torch.randint(0, 256, (height, width, 3), dtype=torch.uint8),
             "share": torch.tensor(0.5),
+            "of_picture": torch.tensor(0.5),
+            "of_noise": torch.tensor(0.5),
         }
 
-    def forward(self, noise: Tensor, pixels: Tensor, share: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, pixels: Tensor, share: Tensor, of_picture: Tensor, of_noise: Tensor) -> Tensor:
         picture = pixels.to(torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
-        return self._model.fed_back(noise, picture, share)
+        return self._model.fed_back(noise, picture, share, of_picture, of_noise)
 
 
 class _Text(_Traced):
-    """Token numbers and their mask in, the embedding out."""
+    """Token numbers of each tokenizer, and their mask, in; the embedding out."""
 
     outputs = ("embedding",)
 
-    def __init__(self, encoder: Any, tokens: int) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.examples = {"ids": torch.zeros(1, tokens, dtype=torch.int64)}
-        if getattr(encoder.config, "use_attention_mask", False):
-            self.examples["mask"] = torch.ones(1, tokens, dtype=torch.int64)
+        self.encoders = nn.ModuleList(encoder.encoders)
+        self._encoder = encoder
+        numbers = torch.zeros(1, encoder.tokens, dtype=torch.int64)
+        self.examples = {f"ids.{index}": numbers for index in range(len(encoder.encoders))}
+        if encoder.masked:
+            self.examples["mask"] = torch.ones(1, encoder.tokens, dtype=torch.int64)
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self.encoder(ids, attention_mask=mask)[0]
+    def forward(self, *values: Tensor) -> Tensor:
+        count = len(self.encoders)
+        return self._encoder.embed(values[:count], values[count] if len(values) > count else None)
 
 
 def _export_model(model: EagerGenerator, store: Store) -> None:
-    tokens, _ = model.embedding_shape
-    _export_graph(_Text(model.text_encoder, tokens), MODEL, store)
-    store.write_facts({**model.facts(), "tokenizer": _tokenizer(model.tokenizer, tokens)})
+    _export_graph(_Text(model.text), MODEL, store)
+    tokenizers = [_tokenizer(tokenizer, model.text.tokens) for tokenizer in model.text.tokenizers]
+    store.write_facts({**model.facts(), "tokenizers": tokenizers})
 
 
 def _tokenizer(tokenizer: Any, tokens: int) -> str:

@@ -16,7 +16,7 @@ from engine.errors import OutOfMemory
 from engine.generator import Generator
 from engine.guidance import guidance_embedding
 from engine.noise import fixed_noise
-from engine.pictures import mixed_with, to_pixels
+from engine.pictures import to_pixels
 from tests.engine.conftest import make_pipeline
 
 PROMPT = (("blue galaxy", 1.0),)
@@ -89,33 +89,6 @@ def test_pictures_equal_those_of_the_diffusers_pipeline(tmp_path, autoencoder, s
 def test_lcm_pictures_cohere_since_the_step_noise_is_fixed(kl_generator) -> None:
     pictures = [kl_generator.render(FrameSpec(prompts=PROMPT, steps=4, angle=a)) for a in (0.0, 0.01, 2.0)]
     assert difference(pictures[0], pictures[1]) < 0.2 * difference(pictures[0], pictures[2])
-
-
-def test_feedback_mixes_the_last_picture_in(generator) -> None:
-    last = generator.render(FrameSpec(prompts=PROMPT, seed=8))
-    plain = generator.render(FrameSpec(prompts=PROMPT, seed=1))
-    assert np.array_equal(generator.render(FrameSpec(prompts=PROMPT, seed=1), last).pixels, plain.pixels)
-    fed = FrameSpec(prompts=PROMPT, seed=1, feedback=0.6)
-    assert np.array_equal(generator.render(fed).pixels, plain.pixels)
-    assert difference(generator.render(fed, last), plain) > 0.2
-    assert np.array_equal(generator.render(fed, last).pixels, generator.render(fed, last).pixels)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
-def test_feedback_keeps_the_variance_of_the_noise(share: float) -> None:
-    noise = torch.from_numpy(fixed_noise(1, (1, 4, 32, 32)))
-    latent = 3 + 0.2 * noise + torch.from_numpy(fixed_noise(2, (1, 4, 32, 32)))
-    mixed = mixed_with(noise, latent, share)
-    torch.testing.assert_close(mixed.square().mean(), noise.square().mean())
-    if share == 0:
-        assert torch.equal(mixed, noise)
-
-
-def test_feedback_takes_a_picture_of_another_size(tiny_folder) -> None:
-    generator = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
-    last = generator.render(FrameSpec(prompts=PROMPT))
-    generator.resize(48, 64)
-    assert generator.render(FrameSpec(prompts=PROMPT, feedback=0.5), last).pixels.shape == (64, 48, 3)
 
 
 def test_size_is_width_then_height_and_sites_follow_it(tiny_folder) -> None:

@@ -139,6 +139,24 @@ def test_feedback(model: str, request) -> None:
     assert captures(captured) == 1
 
 
+@pytest.mark.parametrize("model", ["tiny", "kl"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_picture_that_begins_at_another(model: str, steps: int, request) -> None:
+    captured = opened(request.getfixturevalue(f"{model}_folder"))
+    eager = request.getfixturevalue({"tiny": "generator", "kl": "kl_generator"}[model])
+    spec = FrameSpec(prompts=PROMPT, seed=5, steps=steps, plan=GRAIN, values=MOVED)
+    captured.prepare(plans=[GRAIN], steps=steps, late=True)
+    last = eager.render(replace(spec, seed=1))
+    pictures = {
+        assert_equal(captured, eager, replace(spec, strength=strength, feedback=feedback), last).tobytes()
+        for strength, feedback in ((0.3, 0.0), (0.7, 0.0), (0.95, 0.4))
+    }
+    assert len(pictures) == 3
+    assert captures(captured) == 1
+    assert_equal(captured, eager, replace(spec, strength=0.3))
+    assert captures(captured) == 2
+
+
 def test_feedback_of_a_picture_of_another_size(new, generator) -> None:
     large = generator.render(FrameSpec(prompts=PROMPT, seed=1))
     new.resize(48, 64)

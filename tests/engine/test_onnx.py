@@ -14,6 +14,7 @@ import torch
 
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
+from engine.bends import Painted
 from engine.bends.catalog import OPERATORS
 from engine.eager import EagerGenerator
 from engine.errors import NotFinite
@@ -211,9 +212,9 @@ def test_plans_that_do_not_suit_are_refused(onnx) -> None:
 )
 def test_tokens_equal_those_of_transformers(generator, folder, onnx, text: str) -> None:
     graph = Store(folder).read(MODEL)
-    encode = TextEncoder(Store(folder).read_facts()["tokenizer"], Session(graph, providers_for("cpu"), 1))
+    encode = TextEncoder(Store(folder).read_facts()["tokenizers"], Session(graph, providers_for("cpu"), 1))
     tokens = generator._prompts.encode("").shape[1]
-    theirs = generator.tokenizer(text, padding="max_length", max_length=tokens, truncation=True).input_ids
+    theirs = generator.text.tokenizers[0](text, padding="max_length", max_length=tokens, truncation=True).input_ids
     assert encode.ids(text) == theirs
     np.testing.assert_allclose(encode(text), generator._prompts.encode(text), atol=1e-5)
 
@@ -399,3 +400,21 @@ def test_auto_is_onnx_for_the_builtin_model_without_a_graphics_device(monkeypatc
     monkeypatch.setattr(providers, "graphics_device", lambda: True)
     assert not generator._suits_onnx("builtin", "auto", None)
     assert generator._suits_onnx("some/model", "coreml", None)
+
+
+def test_a_painted_mask_is_the_same_in_both_runtimes_and_another_painting_another_graph(generator, onnx) -> None:
+    left, right = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+    left[:, :4], right[:, 4:] = 255, 255
+    plans = [
+        BendPlan((Bend("b", "invert", "picture", mask="painted", painted=Painted.of(levels)),))
+        for levels in (left, right)
+    ]
+    assert len({Task("picture", (32, 32), plan).key for plan in plans}) == 2
+    plain = generator.render(FrameSpec(prompts=PROMPT)).pixels
+    for plan, bent, kept in ((plans[0], slice(0, 12), slice(20, 32)), (plans[1], slice(20, 32), slice(0, 12))):
+        spec = FrameSpec(prompts=PROMPT, plan=plan, values=(1.0, 1.0)[: len(plan.slots)])
+        pixels = onnx.render(spec).pixels
+        assert_alike(pixels, generator.render(spec).pixels)
+        assert_alike(pixels[:, kept], plain[:, kept])
+        assert np.abs(pixels[:, bent].astype(int) - plain[:, bent]).mean() > 10
+    assert onnx.playing == "onnx"

@@ -149,6 +149,17 @@ def test_the_same_calls_give_the_same_pictures(tiny_folder, runtime: str) -> Non
     assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
 
 
+@runtimes
+def test_pictures_that_begin_at_another_are_made_one_by_one(tiny_folder, generator, runtime: str) -> None:
+    stream, last = opened(tiny_folder, runtime), generator.render(SPEC)
+    spec = replace(SPEC, steps=3)
+    stream.render(replace(spec, seed=1))
+    late = replace(spec, seed=2, strength=0.6)
+    assert_alike(stream.render(late, last).pixels, generator.render(late, last).pixels)
+    after = replace(spec, seed=4)
+    assert_alike(stream.render(after, last).pixels, generator.render(after, last).pixels)
+
+
 def test_both_runtimes_stream_alike(tiny_folder) -> None:
     eager, graph = opened(tiny_folder, "eager"), opened(tiny_folder, "graph")
     last = [None, None]
