@@ -76,7 +76,7 @@ bend also takes a picture that lies beside it, `mask: star.png` (docs/scenes.md)
 `weights.<module>` is the weight tensor of a module at or below a site, `weights.unet.up.2.resnet.0.conv1` for one.
 It is bent as (1, outputs, inputs, kernel values): `channels` are its outputs and `rows` its inputs. The tensor is
 written only when a value has changed, always from the weights as they were loaded, and comes back bit for bit.
-Weights move in eager PyTorch only; another runtime refuses such a plan.
+Weights move in PyTorch only; another runtime refuses such a plan.
 """
 
 

@@ -5,65 +5,39 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
+from engine.compiling import compile_blocks
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
 from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
+from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo
 from engine.measuring import Survey
 from engine.noise import NoiseBank
-from engine.pictures import mixed_with, to_pixels, to_tensor
+from engine.pictures import finite, mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
 from engine.steps import Step
+from engine.stream import Stream, denoise_batch
 from engine.text import apart
 from engine.witness import Witness
 
-__all__ = ["EagerGenerator", "Ingredients"]
+__all__ = ["EagerGenerator"]
 
 _UNBENT = BendPlan()
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredients:
-    """What one picture is painted from, on the model's device.
-
-    Attributes
-    ----------
-    start : Tensor
-        Starting latent of unit variance, (1, channel, height, width), float32.
-    text : Tensor
-        Embedding of the prompt, (1, tokens, width).
-    fresh : callable
-        ``fresh(i)`` is the noise added after step i, shaped like `start`.
-    empty : Tensor or None
-        Embedding of the empty prompt where the picture is guided away from it, shaped like `text`.
-    guidance : float or 0-d Tensor
-        Guidance scale; read only with `empty`.
-    condition : Tensor or None
-        `guidance_embedding` for a network that takes one.
-    schedule : Schedule or None
-        The steps, where they begin at a picture: `start` is then its latent, noised. None is from noise alone.
-    """
-
-    start: Tensor
-    text: Tensor
-    fresh: Callable[[int], Tensor]
-    empty: Tensor | None = None
-    guidance: float | Tensor = 1.0
-    condition: Tensor | None = None
-    schedule: Schedule | None = None
 
 
 class EagerGenerator(Generator):
@@ -76,6 +50,7 @@ class EagerGenerator(Generator):
     """
 
     runtime: ClassVar[str] = "eager"
+    _stream: Stream | None = None
 
     def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = parts.name, device, dtype
@@ -114,6 +89,9 @@ class EagerGenerator(Generator):
         threads: int | None = None,
         lora: str | None = None,
         tiny_autoencoder: str | None = None,
+        *,
+        stream: bool = False,
+        compiled: bool = False,
     ) -> EagerGenerator:
         """Load a model; see `Generator.load`."""
         if threads is not None:
@@ -128,7 +106,15 @@ class EagerGenerator(Generator):
             # The XL autoencoder overflows in half precision.
             generator._vae.to(torch.float32)
             generator._decoder_dtype = torch.float32
+        if stream:
+            generator.stream()
+        if compiled:
+            compile_blocks(*generator.networks)
         return generator
+
+    def stream(self) -> None:
+        """Make pictures of several steps by stream batch from now on; see `engine.stream`."""
+        self._stream = Stream(self.device)
 
     @property
     def has_tiny_autoencoder(self) -> bool:
@@ -160,6 +146,10 @@ class EagerGenerator(Generator):
         """Return the schedule of so many steps."""
         return self._sampler.schedule(steps)
 
+    def late_schedule(self, steps: int, strength: float) -> Schedule:
+        """Return the schedule of so many steps that begin at a picture."""
+        return self._sampler.late(steps, strength)
+
     def late_steps(self, steps: int) -> tuple[Step, ...]:
         """Return the steps of a picture that begins half-way to another."""
         return self._sampler.late(steps, 0.5).steps
@@ -189,6 +179,8 @@ class EagerGenerator(Generator):
         size = checked_size(width, height, max(8, self._factor))
         with self._lock:
             self.size = size
+            if self._stream is not None:
+                self._stream.forget()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -205,16 +197,28 @@ class EagerGenerator(Generator):
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         width, height = self.size
-        with self._lock, torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+        with self._lock, self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
-            picture, latent = self._run(spec, previous, plan)
-            sound = torch.isfinite(picture.sum() + latent.sum())
-            pixels = to_pixels(picture)
-            # Read after the pixels, which have to be waited for anyway.
-            if not bool(sound):
+            pixels, sound = self._made(spec, previous, plan)
+            if not sound:
                 raise NotFinite(self._culprit(spec, previous, plan))
+            if self._stream is not None:
+                self._stream.settled()
             return Picture(pixels, spec.time_s, spec)
+
+    def _scope(self) -> AbstractContextManager[Any]:
+        """Where the device's work is queued."""
+        return nullcontext()
+
+    def _made(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[np.ndarray, bool]:
+        """Return a picture's pixels, and whether all of it is finite."""
+        return self._seen(*self._run(spec, previous, plan, self._stream))
+
+    def _seen(self, picture: Tensor, latent: Tensor) -> tuple[np.ndarray, bool]:
+        sound = finite(picture, latent)
+        # Read after the pixels, which have to be waited for anyway.
+        return to_pixels(picture), bool(sound)
 
     def paint(self, ingredients: Ingredients, plan: CompiledPlan, steps: int) -> tuple[Tensor, Tensor]:
         """Paint one picture.
@@ -233,7 +237,11 @@ class EagerGenerator(Generator):
         """
         predict = self._predictor(ingredients, plan)
         schedule = ingredients.schedule or self._sampler.schedule(steps)
-        latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
+        start, fresh, waiting = ingredients.start, ingredients.fresh, ingredients.waiting
+        if waiting is None:
+            latent = denoise(start, schedule, predict, fresh, plan.touch)
+        else:
+            latent = denoise_batch(start, waiting, schedule, predict, fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
     def fed_back(
@@ -265,7 +273,7 @@ class EagerGenerator(Generator):
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
-        with self._lock, torch.inference_mode():
+        with self._lock, self._scope(), torch.inference_mode():
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
             return self._culprit(spec, previous, plan)
@@ -276,31 +284,66 @@ class EagerGenerator(Generator):
             self._run(spec, previous, plan)
         return witness.culprit
 
-    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
-        """Paint what a spec asks for; see `paint`."""
-        check_numbers(spec)
-        shape = self.latent_shape()
-        start, schedule = torch.from_numpy(self._noises.start(spec, shape)).to(self.device), None
-        if previous is not None and spec.wants_previous:
-            share, late = min(max(spec.feedback, 0.0), 1.0), spec.strength < 1
-            entry = self._sampler.levels.entry(spec.steps, spec.strength) if late else (0.0, 1.0)
-            schedule = self._sampler.late(spec.steps, spec.strength) if late else None
-            start = self.fed_back(start, to_tensor(previous.pixels, self.size), share, *entry)
-        embedded = self._unet.config.time_cond_proj_dim
-        guided = spec.guidance > 1 and embedded is None
-        ingredients = Ingredients(
-            start,
-            self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
-            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
-            self._embedding(self._prompts.empty()) if guided else None,
-            spec.guidance,
-            None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
-            schedule,
-        )
-        return self.paint(ingredients, plan, spec.steps)
+    def _run(
+        self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan, stream: Stream | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Paint what a spec asks for; see `paint`. In a stream, it is begun, and the one that is due is finished."""
+        late = previous is not None and spec.strength < 1
+        ingredients, missing = self._joined(spec, stream, late)
+        return self._painted(ingredients, missing, spec, previous, plan)
 
-    def _embedding(self, embedding: Any) -> Tensor:
-        return torch.from_numpy(embedding).to(self.device, self.dtype)
+    def ingredients(self, spec: FrameSpec) -> Ingredients:
+        """Return what a spec's picture is painted from, on the CPU, without feedback.
+
+        Raises
+        ------
+        BadInput
+            If the spec cannot be played by this model.
+        """
+        check_numbers(spec)
+        shape, width = self.latent_shape(), self.condition_width
+        condition = None if width is None else torch.from_numpy(guidance_embedding(spec.guidance, width))
+        return Ingredients(
+            torch.from_numpy(self._noises.start(spec, shape)),
+            self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
+            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)),
+            self._embedding(self._prompts.empty()) if self._guided(spec.guidance) else None,
+            spec.guidance,
+            None if condition is None else condition.to(self.dtype),
+        )
+
+    def _guided(self, guidance: float) -> bool:
+        return guidance > 1 and self.condition_width is None
+
+    def _joined(self, spec: FrameSpec, stream: Stream | None, late: bool) -> tuple[Ingredients, int]:
+        """Return what has to be painted, and how often before it counts: more than never only as a stream begins."""
+        newest, schedule = self.ingredients(spec), self.schedule(spec.steps)
+        if stream is None:
+            return newest, 0
+        if late:
+            stream.interrupt()
+            return newest, 0
+        return stream.join(newest, (spec.plan, self.size, spec.steps, self._guided(spec.guidance)), schedule)
+
+    def _entry(self, spec: FrameSpec) -> tuple[float, float, float]:
+        """Share of the picture before in the noise, and the amplitudes of it and of that noise; see `fed_back`."""
+        late = self._sampler.levels.entry(spec.steps, spec.strength) if spec.strength < 1 else (0.0, 1.0)
+        return (min(max(spec.feedback, 0.0), 1.0), *late)
+
+    def _painted(
+        self, ingredients: Ingredients, missing: int, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan
+    ) -> tuple[Tensor, Tensor]:
+        placed = ingredients.on(self.device)
+        if previous is not None and spec.wants_previous:
+            start = self.fed_back(placed.start, to_tensor(previous.pixels, self.size), *self._entry(spec))
+            schedule = self._sampler.late(spec.steps, spec.strength) if spec.strength < 1 else None
+            placed = replace(placed, start=start, schedule=schedule)
+        for _ in range(missing):
+            self.paint(placed, plan, spec.steps)
+        return self.paint(placed, plan, spec.steps)
+
+    def _embedding(self, embedding: np.ndarray) -> Tensor:
+        return torch.from_numpy(embedding).to(self.dtype)
 
     def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
@@ -312,9 +355,9 @@ class EagerGenerator(Generator):
             condition = condition.to(self.device, self.dtype)
         if ingredients.empty is not None:
             empty, empty_pooled = apart(ingredients.empty, self.text.pooled)
-            text = torch.cat((empty, text))
+            text = torch.cat((empty.expand_as(text), text))
             if pooled is not None and empty_pooled is not None:
-                pooled = torch.cat((empty_pooled, pooled))
+                pooled = torch.cat((empty_pooled.expand_as(pooled), pooled))
         added = None
         if pooled is not None:
             added = {"text_embeds": pooled, "time_ids": self._size_ids().expand(len(pooled), -1)}
@@ -323,6 +366,8 @@ class EagerGenerator(Generator):
             x = x.to(self.dtype)
             if ingredients.empty is not None:
                 x = torch.cat((x, x))
+                # A stream batch has a timestep for each row.
+                timestep = torch.cat((timestep, timestep)) if timestep.ndim else timestep
             out: Tensor = self._unet(
                 x, timestep, text, timestep_cond=condition, added_cond_kwargs=added, return_dict=False
             )[0]
@@ -368,7 +413,7 @@ class EagerGenerator(Generator):
         width, height = size
         try:
             self.size = size
-            with torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+            with self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
                 self._run(spec, None, plan)
         finally:
             self.size = present

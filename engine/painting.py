@@ -17,6 +17,7 @@ from engine.measures import Measure, SiteInfo
 from engine.noise import NoiseBank
 from engine.sites import Meter
 from engine.spec import FrameSpec, Picture
+from engine.stream import Stream
 
 __all__ = ["PaintedGenerator"]
 
@@ -59,7 +60,9 @@ class PaintedGenerator(EagerGenerator):
         for plan in wanted.plans:
             self._runtime.compile(plan)
 
-    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
+    def _run(
+        self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan, stream: Stream | None = None
+    ) -> tuple[Tensor, Tensor]:
         if not spec.prompts:
             raise BadInput("a picture needs at least one prompt.")
         caption = max(spec.prompts, key=lambda prompt: prompt[1])[0]

@@ -7,7 +7,7 @@ table computed once: the network sees ``scale * x`` and the next latent is ``kee
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from bentlight.errors import BadInput
 from engine.steps import LEVEL_STEP, LEVELS, NoiseLevels, Step, euler_steps, lcm_steps
 
-__all__ = ["MOST_STEPS", "Sampler", "Schedule", "Step", "denoise"]
+__all__ = ["MOST_STEPS", "Sampler", "Schedule", "Step", "denoise", "schedule_of"]
 
 MOST_STEPS = 8
 
@@ -98,6 +98,23 @@ class Sampler:
         return Schedule(start, table, tuple(torch.tensor(step.timestep, device=self._device) for step in table))
 
 
+def schedule_of(numbers: Tensor, like: Schedule) -> Schedule:
+    """Return a schedule whose numbers are tensors, so that one graph plays every place on the way to begin at.
+
+    Parameters
+    ----------
+    numbers : Tensor
+        (steps, numbers of a `Step`), float32.
+    like : Schedule
+        One of so many steps from noise alone, which adds noise after the same ones.
+    """
+    steps = []
+    for row, plain in zip(numbers.unbind(), like.steps, strict=True):
+        step = Step(*row.unbind())  # type: ignore[arg-type]
+        steps.append(step if plain.fresh else replace(step, fresh=0.0))
+    return Schedule(1.0, tuple(steps), tuple(row[0] for row in numbers.unbind()))
+
+
 def denoise(
     noise: Tensor,
     schedule: Schedule,
@@ -125,7 +142,7 @@ def denoise(
         x = touch(f"latent.{index}", x, step.spread)
         out = predict(x * step.scale, timestep)
         x = x * step.keep + out.to(x.dtype) * step.take
-        if step.fresh:
+        if isinstance(step.fresh, Tensor) or step.fresh:
             x = x + fresh(index) * step.fresh
     return touch("latent.end", x, None)
 

@@ -88,6 +88,7 @@ class CompiledPlan:
     ) -> None:
         self.plan = plan
         self.bank = torch.tensor(plan.neutral, dtype=torch.float32, device=device)
+        self._staged = torch.empty(len(plan.neutral), dtype=torch.float32, pin_memory=device.type == "cuda")
         self.seats: dict[str, list[SeatedBend]] = {}
         self._values = Bank(plan)
         self.weights: dict[str, WeightSeat] = {}
@@ -109,7 +110,7 @@ class CompiledPlan:
 
     def _sit_on_weights(self, bend: Bend, views: Sequence[Tensor], modules: Mapping[str, ModuleSite] | None) -> None:
         if modules is None:
-            raise BadInput(f"the bend {bend.name} bends weights, which only eager PyTorch can.")
+            raise BadInput(f"the bend {bend.name} bends weights, which only PyTorch can.")
         site = find_weight(bend.site, modules)
         check_bend(bend, site.measure)
         seat = self.weights.setdefault(bend.site, WeightSeat(site))
@@ -126,7 +127,8 @@ class CompiledPlan:
         wanted = self._values.settled(values)
         if not len(wanted):
             return
-        self.bank.copy_(torch.from_numpy(wanted))
+        self._staged.copy_(torch.from_numpy(wanted))
+        self.bank.copy_(self._staged, non_blocking=True)
         for site, seat in self.weights.items():
             slots = self._slots[site]
             seat.write(tuple(wanted[slots].tolist()), tuple(self._values.rest[slots].tolist()))
@@ -173,10 +175,10 @@ class BendRuntime:
     ) -> None:
         self.compilations = 0
         self._sites, self._measures, self._device, self._limit = sites, measures, device, limit
-        self._kept: OrderedDict[BendPlan, CompiledPlan] = OrderedDict()
+        self._active = CompiledPlan(BendPlan(), {}, device)
+        self._kept: OrderedDict[BendPlan, CompiledPlan] = OrderedDict({self._active.plan: self._active})
         self._lock = threading.Lock()
         self._handles: list = []
-        self._active = CompiledPlan(BendPlan(), {}, device)
 
     def compile(self, plan: BendPlan) -> CompiledPlan:
         """Return the plan made ready; installs nothing, so another thread may be rendering.

@@ -274,11 +274,11 @@ class OnnxGenerator(Generator):
         elif self._make_ready(task) is None:
             self._refuse(task, "what was exported cannot be read")
         elif task.kind == "picture":
-            log.info("%s plays in ONNX Runtime from now on", _named(task.plan))
+            log.info("%s plays in ONNX Runtime from now on", task.plan)
 
     def _refuse(self, task: Task, why: str) -> None:
         self._refused[task.key] = why
-        what = {"model": "the model", "feedback": "feedback", "picture": _named(task.plan)}[task.kind]
+        what = {"model": "the model", "feedback": "feedback", "picture": task.plan}[task.kind]
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
 
     def _read_model(self) -> _Model | None:
@@ -315,11 +315,3 @@ class OnnxGenerator(Generator):
 
         threading.Thread(target=find, name="search for a broken bend", daemon=True).start()
         return None
-
-
-def _named(plan: BendPlan) -> str:
-    return _several("the bend", [bend.name for bend in plan.bends]) if plan.bends else "the model without bends"
-
-
-def _several(what: str, names: list[str]) -> str:
-    return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"

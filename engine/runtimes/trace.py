@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from engine.bends.hooks import SeatedBend
 from engine.bends.plan import BendPlan
-from engine.eager import EagerGenerator, Ingredients
+from engine.eager import EagerGenerator
+from engine.ingredients import Ingredients
 from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
 from engine.runtimes.store import Store, Tensors, tensor_place
 from engine.runtimes.task import MODEL, Task
 from engine.runtimes.tune import tune
-from engine.sampling import Schedule
-from engine.steps import Step
+from engine.sampling import schedule_of
 from engine.text import TextEncoder
 
 __all__ = ["OPSET", "export"]
@@ -134,7 +134,7 @@ class _Picture(_Traced):
             given.get("empty"),
             given.get("guidance", 1.0),
             given.get("condition"),
-            _schedule_of(given["schedule"]) if "schedule" in given else None,
+            schedule_of(given["schedule"], self._model.schedule(self._task.steps)) if "schedule" in given else None,
         )
         picture, latent = self._model.paint(ingredients, self._plan, self._task.steps)
         pixels = to_levels(picture[0]).to(torch.uint8).permute(1, 2, 0)
@@ -183,12 +183,6 @@ class _Feedback(_Traced):
     def forward(self, noise: Tensor, pixels: Tensor, share: Tensor, of_picture: Tensor, of_noise: Tensor) -> Tensor:
         picture = pixels.to(torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
         return self._model.fed_back(noise, picture, share, of_picture, of_noise)
-
-
-def _schedule_of(numbers: Tensor) -> Schedule:
-    """A schedule whose numbers are tensors, (steps, 6): one graph for every place on the way to begin at."""
-    steps = tuple(Step(*row.unbind()) for row in numbers.unbind())  # type: ignore[arg-type]
-    return Schedule(1.0, steps, tuple(row[0] for row in numbers.unbind()))
 
 
 class _Text(_Traced):

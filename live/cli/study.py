@@ -111,7 +111,8 @@ def render(
     scene: Annotated[str, typer.Option(help="A scene's name or file; the first scene when not said.")] = "",
     model: Annotated[str | None, typer.Option(help="Overrides the scene's model.")] = None,
     runtime: Annotated[
-        Runtime, typer.Option(help="What runs the model: torch (eager) or ONNX Runtime; auto takes the faster here.")
+        Runtime,
+        typer.Option(help="What runs the model: torch (eager), CUDA graphs, or ONNX Runtime; auto takes the fastest."),
     ] = Runtime.auto,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 512x512.")] = None,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Pictures per second.")] = 30.0,

@@ -11,7 +11,10 @@ import torch
 
 from engine import Bend, BendPlan, FrameSpec
 from engine.generator import Generator
+from engine.loading import load_components
 from engine.noise import fixed_noise
+from engine.runtimes.graph import GraphGenerator
+from engine.runtimes.tape import TapeCapturer
 from tests.engine.layouts import LAYOUTS, made
 from tests.engine.test_onnx import assert_alike, opened
 
@@ -158,3 +161,17 @@ def test_an_xl_folder_without_its_second_half_is_refused(models, tmp_path, part:
     shutil.rmtree(folder / part)
     with pytest.raises(BentlightError, match=r"tokenizer_2|text_time"):
         Generator.load(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_captured(models, players, name: str) -> None:
+    folder = str(models[name][1])
+    parts = load_components(folder, torch.float32)
+    graph = GraphGenerator(parts, torch.device("cpu"), torch.float32, capturer=TapeCapturer())
+    for guidance in (1.0, 3.0):
+        for turn in (0.0, 0.8):
+            spec = FrameSpec(
+                prompts=PROMPT, seed=3, guidance=guidance, plan=EVERYWHERE, values=(turn, 1.0) * len(SITES)
+            )
+            assert np.array_equal(graph.render(spec).pixels, players[name].render(spec).pixels)
+            assert graph.playing == "graph"
