@@ -1,47 +1,54 @@
-"""Tempo, and a beat phase that only ever runs forward."""
+"""`BeatTracker`: tempo, beat phase and bars from sound, taps and an outside clock."""
 
 from __future__ import annotations
 
-import cmath
 import math
 
-import aubio
 import numpy as np
 
-from analysis.timing import power_of_two
+from analysis.bars import BarCounter
+from analysis.beat_clock import BeatClock
+from analysis.beat_space import BeatSpace, Peak, nearer_the_centre, wrapped
+from analysis.pulse import Pulse
 
-__all__ = ["BeatClock"]
+__all__ = ["NEXT_BEAT_REST_S", "BeatTracker"]
 
-_HOP_S = 256 / 44_100
-"""aubio's tracker looks back over a power of two of hops: with this hop it is 5.9 s at every sample rate."""
-_WINDOW_S = 1024 / 44_100
-_SLOWEST_BPM, _FASTEST_BPM = 40.0, 240.0
-_HITS_NEEDED, _HITS_WITHIN_S = 4, 6.0
-_FORGET_SILENT_S, _FORGET_HITLESS_S = 4.0, 30.0
-_SAME_TEMPO = 0.06
-_SLEW_S = 0.3
-_FASTEST_SLEW, _SLOWEST_SLEW = 1.0, -0.5
-_KICK_S = 6.0
-_KICK_RISE, _KICK_SURE = 0.03, 0.2
-"""Rise of the low level in a hop that a kick drum exceeds and a swelling pad does not; and how much is evidence."""
-_TAP_PAUSE_S = 2.5
+NEXT_BEAT_REST_S = 3.0
+"""`next_beat_s` while no beat can be foretold: further away than any beat is."""
+
+_HOPS_PER_LOOK = 2
+_DELAY_S = 0.018
+"""From a beat's attack to the look in which its onset strength is greatest."""
+_EVIDENCE_S = 4.0
+_ENTER, _KEEP, _FULL, _MOST = 3.3, 2.0, 10.0, 12.0
+"""Evidence in nats over 4 s: to know the beat, to go on knowing it, for full confidence, and the most counted."""
+_ENTER_MASS, _KEEP_MASS = 0.5, 0.2
+_RIVAL, _RIVAL_ASTRAY = (3.0, 0.4, 0.8), (3.0, 0.3, 0.3)
+"""How many times likelier another beat has to be, how likely, and for how many seconds, before it is followed: as a
+rule, and when the beat followed has long been unlikely."""
+_ASTRAY_MASS, _ASTRAY_S = 0.05, 1.2
+_KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
+"""The same for another reading of the same music, nearer to the usual tempo or not; from when a beat is settled."""
+_KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
+_NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
+_HOLD_S, _SILENT_S = 12.0, 5.0
+_PERIOD_S = 1.5
+_TAP_PAUSE_S, _TAP_LEAST_S = 2.5, 0.2
+_TAPS_FOR_TEMPO = 3
+_TAP_TEMPO = 1.08
+_SAME_BEAT = 0.15
+_OUTSIDE_FRESH_S = 3.0
 
 
-def _wrapped(beats: float) -> float:
-    """Return `beats` moved by whole beats into -0.5..0.5."""
-    return beats - math.floor(beats + 0.5)
+class BeatTracker:
+    """Follows the beat of what is heard; taps, nudges, a fixed tempo and an outside clock have the last word.
 
+    `Pulse` gives onset strengths, `BeatSpace` the probability of every tempo and phase. The one followed is left for
+    another only when that was three times as likely for most of a second, so that half and double, beat and
+    off-beat do not alternate. `BeatClock` runs after it with a phase that is never torn.
 
-class BeatClock:
-    """Beat phase and tempo from `aubio.tempo`, kick drums and taps.
-
-    aubio finds the tempo, and where beats may lie. It is often exactly half a beat off when there are off-beat
-    hats, so the rise of the low band, folded onto the beat, decides between the two. The phase is an oscillator which
-    is pulled towards the beats heard by running at half to double speed: it never goes back except
-    from 1 to 0.
-
-    The tempo is known once some hits were heard (aubio reports a tempo for plain noise as well), and is forgotten
-    after 4 s of silence or 30 s without a hit; then the phase runs on to the next beat and rests at 0.
+    The beat is known once it explains the onsets clearly better than chance. Without support it is held for 12 s, as
+    through a break, and then forgotten; after 5 s of silence it is forgotten at once.
 
     Parameters
     ----------
@@ -51,162 +58,267 @@ class BeatClock:
     """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
-        self._rate, self._hop_s = sample_rate, hop / sample_rate
-        self._block = round(_HOP_S * sample_rate)
-        window = max(power_of_two(_WINDOW_S * sample_rate), power_of_two(2 * self._block))
-        self._tracker = aubio.tempo("default", window, self._block, sample_rate)
-        self._tracker.set_silence(-60.0)
-        self._pending = np.zeros(self._block + hop, np.float32)
-        self._filled = 0
-        self._fed = 0
+        self._hop_s = hop / sample_rate
+        self._look_s = _HOPS_PER_LOOK * self._hop_s
+        self._pulse = Pulse(sample_rate, _HOPS_PER_LOOK * hop)
+        self._space = BeatSpace(self._look_s)
+        self._clock = BeatClock(self._hop_s)
+        self._bars = BarCounter()
+        self._waiting: list[np.ndarray] = []
         self._now_s = 0.0
-        self._hits: list[float] = []
-        self._quiet_s = 0.0
+        self._evidence = 0.0
+        self._evidence_keep = math.exp(-self._look_s / _EVIDENCE_S)
+        self._followed: Peak | None = None
+        self._known_s = 0.0
         self._period_s = 0.0
-        self._candidate_s = 0.0
-        self._phase = 0.0
-        self._error = 0.0
-        self._running = False
-        self._kick = 0j
-        self._kick_keep = math.exp(-self._hop_s / _KICK_S)
-        self._low = 0.0
+        self._mass = 0.0
+        self._supported_s = -math.inf
+        self._rival_s = self._astray_s = 0.0
+        self._quiet_s = math.inf
+        self._first_s = math.nan
+        self._shift = 0.0
+        self._anchored = False
         self._taps: list[float] = []
-        self._tapped_s = 0.0
+        self._tapped = False
+        self._fixed_s = 0.0
+        self._outside: tuple[float, float, float] | None = None
+        self._outside_shift = 0.0
+
+    # What is known ------------------------------------------------------------------------------------
 
     @property
     def tempo(self) -> float:
         """Tempo in BPM; 0 while it is not known."""
-        return 60.0 / self._period_s if self._period_s else 0.0
+        return 60.0 / self._clock.period_s if self._clock.period_s else 0.0
 
     @property
     def phase(self) -> float:
         """Position between two beats, 0 to 1; 0 while the tempo is not known."""
-        return self._phase
+        return self._clock.phase
 
-    def process(self, samples: np.ndarray, *, low: float, hit: bool, audible: bool) -> int:
-        """Take one hop, shape (hop,), and return how many beats began in it (0 or 1).
+    @property
+    def confidence(self) -> float:
+        """How well the beat explains what is heard, 0 to 1; 1 under an outside clock."""
+        if self._outside is not None:
+            return 1.0
+        if self._followed is None:
+            return 0.0
+        return min(1.0, max(0.0, self._evidence / _FULL)) * min(1.0, self._mass / 0.8)
+
+    @property
+    def next_beat_s(self) -> float:
+        """Seconds until the next beat; `NEXT_BEAT_REST_S` while none can be foretold."""
+        return min(self._clock.next_beat_s, NEXT_BEAT_REST_S)
+
+    @property
+    def bar_beat(self) -> int:
+        """Which beat of the bar it is, from 1; 0 while the tempo is not known."""
+        return self._bars.beat if self._clock.running else 0
+
+    @property
+    def bar_phase(self) -> float:
+        """Position in the bar, 0 to 1; 0 while the tempo is not known."""
+        return self._bars.phase(self.phase) if self._clock.running else 0.0
+
+    @property
+    def bar_began(self) -> bool:
+        """Whether a bar began in the last hop."""
+        return self._bars.began
+
+    # Sound --------------------------------------------------------------------------------------------
+
+    def process(self, samples: np.ndarray, *, audible: bool) -> bool:
+        """Take one hop, shape (hop,), and return whether a beat began in it.
 
         Parameters
         ----------
-        low : float
-            Level below 200 Hz, 0 to 1.
-        hit : bool
-            Whether an onset is reported in this hop.
         audible : bool
             Whether the hop is above the silence gate.
         """
         self._now_s += self._hop_s
+        if audible and self._quiet_s > _NEW_PIECE_S:
+            self._first_s = math.nan
         self._quiet_s = 0.0 if audible else self._quiet_s + self._hop_s
-        if hit:
-            self._hits.append(self._now_s)
-            del self._hits[:-_HITS_NEEDED]
-        rise = max(0.0, low - self._low - _KICK_RISE)
-        self._kick = self._kick * self._kick_keep + rise * cmath.exp(2j * math.pi * self._phase)
-        self._low = low
-        self._feed(samples)
+        self._waiting.append(samples)
+        if len(self._waiting) == _HOPS_PER_LOOK:
+            strength = self._pulse.process(np.concatenate(self._waiting))
+            self._waiting.clear()
+            self._look(strength)
+            self._bars.look(strength, self._pulse.harmony)
+        self._steer()
+        rested = not self._clock.running
+        began = self._clock.run()
+        if began and rested:
+            self._bars.start(self._beats_since_first())
+        self._bars.advance(began, self._clock.phase)
+        return began
+
+    def skip(self, seconds: float) -> None:
+        """Move on over a time that was not heard: a known beat goes on in it."""
+        self._now_s += seconds
+        self._clock.skip(seconds)
+        if self._followed is not None:
+            phase, period_s, mass = self._followed
+            self._followed = Peak((phase + seconds / self._period_s) % 1.0, period_s, mass)
+            self._space.insist(self._followed.phase, self._period_s)
+
+    def _look(self, strength: np.ndarray) -> None:
+        if math.isnan(self._first_s) and strength.sum() > 0.5:
+            self._first_s = self._now_s
+        evidence = self._space.advance(strength)
+        self._evidence = min(max(0.0, self._evidence * self._evidence_keep + evidence), _MOST)
+        best = self._space.best()
+        if self._followed is None:
+            if self._evidence > _ENTER and best.mass > _ENTER_MASS:
+                self._follow(best)
+            return
+        step = self._look_s / self._period_s
+        expected = Peak((self._followed.phase + step) % 1.0, self._period_s, 0.0)
+        here = self._space.around(expected.phase, expected.period_s)
+        self._mass = here.mass
+        supported = self._evidence > _KEEP and here.mass > _KEEP_MASS
+        if supported:
+            self._supported_s = self._now_s
+            if not self._fixed_s:
+                # An average of everything since the beat was found, and later of the last seconds.
+                weight = self._look_s / min(max(self._now_s - self._known_s, self._look_s), _PERIOD_S)
+                self._period_s += weight * (here.period_s - self._period_s)
+        self._followed = here if supported else expected
+        self._compare(best, expected, here)
         self._forget()
-        return self._run()
 
-    def tap(self, ago_s: float = 0.0) -> None:
-        """Say that a beat was `ago_s` seconds ago. One tap moves the beat; three or more set the tempo as well."""
-        at = self._now_s - max(0.0, ago_s)
-        if self._taps and not 0.2 <= at - self._taps[-1] <= _TAP_PAUSE_S:
-            self._taps.clear()
-        self._taps = [*self._taps[-7:], at]
-        if len(self._taps) >= 3:
-            self._tapped_s = self._period_s = (self._taps[-1] - self._taps[0]) / (len(self._taps) - 1)
-        if self._period_s:
-            self._aim((self._now_s - at) / self._period_s)
+    def _beats_since_first(self) -> int:
+        """Beats since the first hit after silence, which likely begins a bar; 0 if that is no whole number of them."""
+        beats = (self._now_s - self._first_s) * self.tempo / 60.0
+        whole = round(beats) if math.isfinite(beats) else 0
+        return whole if 0 < whole <= _FIRST_BEATS and abs(beats - whole) < 0.25 else 0
 
-    def skip(self, gap_s: float) -> None:
-        """Let a hole in the sound pass: the tempo stays, and the phase runs on through it without beats."""
-        self._now_s += gap_s
-        self._hits = [time + gap_s for time in self._hits]
-        if self._period_s and self._running:
-            self._phase = (self._phase + gap_s / self._period_s) % 1.0
-
-    def _feed(self, samples: np.ndarray) -> None:
-        end = self._filled + len(samples)
-        self._pending[self._filled : end] = samples
-        self._filled = end
-        while self._filled >= self._block:
-            found = bool(self._tracker(self._pending[: self._block])[0])
-            self._fed += self._block
-            self._filled -= self._block
-            self._pending[: self._filled] = self._pending[self._block : self._block + self._filled].copy()
-            if found:
-                self._heard()
-
-    def _heard(self) -> None:
-        period_s = float(self._tracker.get_period_s())
-        known = self._period_s > 0.0
-        recent = len(self._hits) == _HITS_NEEDED and self._now_s - self._hits[0] <= _HITS_WITHIN_S
-        if not (known or recent) or not 60.0 / _FASTEST_BPM <= period_s <= 60.0 / _SLOWEST_BPM:
+    def _compare(self, best: Peak, expected: Peak, here: Peak) -> None:
+        """Leave the beat followed for `best` once that has been much likelier for long enough."""
+        self._astray_s = self._astray_s + self._look_s if here.mass < _ASTRAY_MASS else 0.0
+        times, least, wait_s = _RIVAL
+        ratio = best.period_s / expected.period_s
+        akin = any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN) and self._now_s - self._known_s > _SETTLED_S
+        if akin:
+            times, least, wait_s = _KIN_INWARD if nearer_the_centre(best.period_s, expected.period_s) else _KIN_OUTWARD
+        elif self._astray_s > _ASTRAY_S:
+            times, least, wait_s = _RIVAL_ASTRAY
+        better = best.mass > max(least, times * here.mass) and self._evidence > _KEEP
+        self._rival_s = self._rival_s + self._look_s if better and not best.near(expected) else 0.0
+        if self._rival_s < wait_s:
             return
-        if self._tapped_s:
-            if abs(period_s / self._tapped_s - 1.0) > _SAME_TEMPO:
-                return
-            self._period_s += 0.2 * (period_s - self._period_s)
-        elif known and abs(period_s / self._period_s - 1.0) <= _SAME_TEMPO:
-            self._period_s += 0.4 * (period_s - self._period_s)
-        elif not known or (self._candidate_s and abs(period_s / self._candidate_s - 1.0) <= _SAME_TEMPO):
-            self._period_s = period_s
-        else:
-            # Another tempo counts once it was reported twice in a row.
-            self._candidate_s = period_s
-            return
-        self._candidate_s = 0.0
-        age_s = (self._fed + self._filled - int(self._tracker.get_last())) / self._rate
-        aim = age_s / self._period_s
-        if self._running:
-            # The tracker hops between the beat and the off-beat; stay where we are unless the kick drums object.
-            if abs(_wrapped(aim - self._phase)) > 0.25:
-                aim += 0.5
-            if self._kicks_between():
-                aim += 0.5
-                self._kick = 0j
-        self._aim(aim)
+        jump = wrapped(best.phase - expected.phase)
+        same_tempo = abs(best.period_s / expected.period_s - 1.0) < 0.06
+        shift, anchored = self._shift, self._anchored
+        self._follow(best)
+        if anchored and same_tempo:
+            # Whoever tapped or nudged said where the beat is: the tracker's second thoughts do not move it.
+            self._shift, self._anchored = wrapped(shift - jump), True
 
-    def _kicks_between(self) -> bool:
-        """Whether the kick drums fall clearly between the beats."""
-        settled = not self._tapped_s and abs(self._error) < 0.1
-        return settled and abs(self._kick) > _KICK_SURE and math.cos(cmath.phase(self._kick)) < -0.5
-
-    def _aim(self, phase: float) -> None:
-        if self._running:
-            self._error = _wrapped(phase - self._phase)
-        else:
-            # From rest, wait for the next beat.
-            self._error = phase % 1.0
+    def _follow(self, peak: Peak) -> None:
+        self._followed, self._mass = peak, peak.mass
+        self._period_s = self._fixed_s or peak.period_s
+        self._known_s = self._supported_s = self._now_s
+        self._rival_s = self._astray_s = 0.0
+        self._shift, self._anchored = 0.0, False
+        self._space.expect(self._period_s)
 
     def _forget(self) -> None:
-        hitless_s = self._now_s - self._hits[-1] if self._hits else self._now_s
-        if self._quiet_s > _FORGET_SILENT_S or (hitless_s > _FORGET_HITLESS_S and not self._tapped_s):
-            self._period_s = self._tapped_s = self._candidate_s = 0.0
-            self._hits.clear()
+        unsupported = self._now_s - self._supported_s > _HOLD_S and not self._tapped
+        if not self._fixed_s and (self._quiet_s > _SILENT_S or unsupported):
+            self._followed = None
+            self._evidence = self._mass = 0.0
             self._taps.clear()
+            if self._tapped:
+                self._tapped = False
+                self._space.restrict()
+            self._space.reset()
+            self._space.expect(0.0)
 
-    def _run(self) -> int:
-        if not self._period_s:
-            if not self._running:
-                return 0
-            # The tempo was forgotten: run out to the next beat at a walking pace and rest there.
-            self._phase += 2.0 * self._hop_s
-            if self._phase >= 1.0:
-                self._phase, self._running = 0.0, False
-            return 0
-        step = self._hop_s / self._period_s
-        if not self._running:
-            self._error += step
-            if self._error < 1.0:
-                return 0
-            self._running, self._phase, self._error = True, (self._error - 1.0) % 1.0, 0.0
-            self._kick = 0j
-            return 1
-        pull = min(max(self._error * self._hop_s / _SLEW_S, _SLOWEST_SLEW * step), _FASTEST_SLEW * step)
-        self._error -= pull
-        self._phase += step + pull
-        if self._phase >= 1.0:
-            self._phase -= 1.0
-            return 1
-        return 0
+    def _steer(self) -> None:
+        if self._outside is not None:
+            at_s, phase, period_s = self._outside
+            if self._now_s - at_s <= _OUTSIDE_FRESH_S:
+                self._clock.aim(phase + (self._now_s - at_s) / period_s + self._outside_shift, period_s)
+                return
+            self.release_clock()
+        if self._followed is None:
+            self._clock.rest()
+            return
+        # Between two looks the beat goes on.
+        since_s = _DELAY_S + len(self._waiting) * self._hop_s
+        self._clock.aim(self._followed.phase + self._shift + since_s / self._period_s, self._period_s)
+
+    # Hands and clocks ---------------------------------------------------------------------------------
+
+    def tap(self, ago_s: float = 0.0) -> None:
+        """Say that a beat was `ago_s` seconds ago.
+
+        One tap says which of the places in the beat is the beat; three or more in time set the tempo as well, and
+        the tracker then keeps within 8 % of it until the sound is silent for 5 s.
+        """
+        at_s = self._now_s - max(0.0, ago_s)
+        if self._taps and not _TAP_LEAST_S <= at_s - self._taps[-1] <= _TAP_PAUSE_S:
+            self._taps.clear()
+        self._taps = [*self._taps[-7:], at_s]
+        if len(self._taps) >= _TAPS_FOR_TEMPO:
+            self._tap_tempo((self._taps[-1] - self._taps[0]) / (len(self._taps) - 1))
+        if self._followed is None:
+            return
+        heard = self._followed.phase + (_DELAY_S + len(self._waiting) * self._hop_s) / self._period_s
+        off = wrapped((self._now_s - at_s) / self._period_s - heard - self._shift)
+        if abs(off) > _SAME_BEAT:
+            # A tap tells which beat is meant; when exactly it is, the tracker hears better, unless they disagree.
+            between = abs(abs(off) - 0.5) < _SAME_BEAT
+            self._shift = wrapped(self._shift + (0.5 if between else off))
+        self._anchored = True
+
+    def _tap_tempo(self, period_s: float) -> None:
+        if self._fixed_s:
+            return
+        if self._followed is not None and abs(self._period_s / period_s - 1.0) < _TAP_TEMPO - 1.0 and not self._tapped:
+            return
+        self._tapped = True
+        self._space.restrict(60.0 / (period_s * _TAP_TEMPO), 60.0 * _TAP_TEMPO / period_s)
+        phase = (self._now_s - self._taps[-1] - _DELAY_S - len(self._waiting) * self._hop_s) / period_s % 1.0
+        self._space.insist(phase, period_s)
+        self._follow(Peak(phase, period_s, 1.0))
+
+    def nudge(self, beats: float = 0.5) -> None:
+        """Move the beat by some beats; it stays there against the tracker's opinion. Without a beat, nothing."""
+        if self._outside is not None:
+            self._outside_shift = wrapped(self._outside_shift + beats)
+        elif self._followed is not None:
+            self._shift, self._anchored = wrapped(self._shift + beats), True
+
+    def downbeat(self) -> None:
+        """Say that the nearest beat is the first of a bar; bars are counted from it until the beat is forgotten."""
+        self._bars.downbeat(self._clock.phase)
+
+    def set_tempo(self, bpm: float) -> None:
+        """Hold the tempo at `bpm` and follow the beat's phase alone; 0 follows the tempo again."""
+        if bpm <= 0.0:
+            self._fixed_s = 0.0
+            self._space.restrict()
+            return
+        self._fixed_s = self._period_s = 60.0 / bpm
+        self._tapped = False
+        self._space.restrict(bpm / 1.03, bpm * 1.03)
+        phase = (self._clock.phase - _DELAY_S / self._period_s) % 1.0
+        self._space.insist(phase, self._period_s)
+        self._follow(Peak(phase, self._period_s, 1.0))
+
+    def set_clock(self, bpm: float, phase: float, ago_s: float = 0.0) -> None:
+        """Follow an outside clock that was at `phase` of a beat `ago_s` seconds ago, for 3 s from then."""
+        self._outside = (self._now_s - ago_s, phase % 1.0, 60.0 / bpm)
+
+    def release_clock(self) -> None:
+        """Follow the sound again, beginning from where the outside clock was."""
+        if self._outside is None:
+            return
+        at_s, phase, period_s = self._outside
+        self._outside, self._outside_shift = None, 0.0
+        now = (phase + (self._now_s - at_s - _DELAY_S) / period_s) % 1.0
+        if not self._fixed_s and not self._tapped:
+            self._space.insist(now, period_s)
+            self._follow(Peak(now, period_s, 1.0))

@@ -86,6 +86,7 @@ HEADER: tuple[Field, ...] = (
     Field("generation", "i4", 1, "", 0, _INF, 0, "how many times the ears have been started"),
     Field("onset_count", "u4", 1, "onsets", 0, _INF, 0, "onsets since the ears first started"),
     Field("beat_count", "u4", 1, "beats", 0, _INF, 0, "beats since the ears first started"),
+    Field("bar_count", "u4", 1, "bars", 0, _INF, 0, "bars since the ears first started"),
 )
 
 _SMOOTH = f"smoothed: attack {1000 * SMOOTH_ATTACK_S:.0f} ms, release {1000 * SMOOTH_RELEASE_S:.0f} ms"
@@ -193,6 +194,11 @@ FEATURES: tuple[Field, ...] = (
     Field("pitch_confidence", "f4", 1, "", 0, 1, 0, "how periodic the sound is", PITCH_EVERY),
     Field("tempo", "f4", 1, "BPM", 0, 300, 0, "tempo; 0 while it is not known"),
     Field("beat_phase", "f4", 1, "beats", 0, 1, 0, "position between two beats; 0 on the beat"),
+    Field("beat", "f4", 1, "", 0, 1, 0, "1 in the hop in which a beat begins, else 0"),
+    Field("beat_confidence", "f4", 1, "", 0, 1, 0, "how much better than chance the beat explains what is heard"),
+    Field("next_beat_s", "f4", 1, "s", 0, 3, 3, "time until the next beat begins; 3 while none can be foretold"),
+    Field("bar_beat", "f4", 1, "", 0, 4, 0, "which beat of the bar it is, from 1; 0 while the tempo is not known"),
+    Field("bar_phase", "f4", 1, "bars", 0, 1, 0, "position in the bar of four beats; 0 on its first"),
     Field("silent", "f4", 1, "", 0, 1, 1, "1 while every sample of the last five seconds was exactly zero"),
     Field("clipping", "f4", 1, "", 0, 1, 0, "1 for a second after the input stood at full scale, before gain"),
     Field("gap", "f4", 1, "s", 0, LONGEST_GAP_S, 0, "sound lost just before this hop, up to a minute; else 0"),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from analysis.beats import BeatClock
+from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
 from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S
 from analysis.gain import AutoGain
@@ -49,7 +49,7 @@ class LiveAnalyzer:
         Index of the first frame.
     start_s : float, optional
         Stream time of the first sample in seconds.
-    onset_count, beat_count : int, optional
+    onset_count, beat_count, bar_count : int, optional
         Counts so far, so that a restarted stream goes on counting.
 
     Examples
@@ -70,12 +70,13 @@ class LiveAnalyzer:
         start_s: float = 0.0,
         onset_count: int = 0,
         beat_count: int = 0,
+        bar_count: int = 0,
     ) -> None:
         self.sample_rate = check_rate(sample_rate)
         self.hop = hop_size(self.sample_rate)
         self._look = detector_hop(self.sample_rate)
         self._index, self._start_s = start_index, start_s
-        self._onset_count, self._beat_count = onset_count, beat_count
+        self._onset_count, self._beat_count, self._bar_count = onset_count, beat_count, bar_count
         self._heard = 0
         self._gap_s = 0.0
         self._pending = np.zeros((1, 0), np.float32)
@@ -89,7 +90,7 @@ class LiveAnalyzer:
         self._harmony = Harmony(self.sample_rate, self.hop)
         self._pitch = Pitch(self.sample_rate, self.hop)
         self._onsets = OnsetDetector(self.sample_rate, self._look)
-        self._beats = BeatClock(self.sample_rate, self.hop)
+        self._beats = BeatTracker(self.sample_rate, self.hop)
         self._peak, self._peak_keep = 0.1, math.exp(-self.hop_s / 6.0)
         self._auto: AutoGain | None = None
         self._gain_db = self._wanted_db = 0.0
@@ -135,8 +136,28 @@ class LiveAnalyzer:
         self._wanted_db = min(max(float(gain_db), _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1])
 
     def tap(self, ago_s: float = 0.0) -> None:
-        """Say that a beat was `ago_s` seconds before the end of the last hop."""
+        """Say that a beat was `ago_s` seconds before the end of the last hop; see `BeatTracker.tap`."""
         self._beats.tap(ago_s)
+
+    def nudge(self, beats: float = 0.5) -> None:
+        """Move the beat by some beats, against what is heard."""
+        self._beats.nudge(beats)
+
+    def downbeat(self) -> None:
+        """Say that the nearest beat is the first of a bar."""
+        self._beats.downbeat()
+
+    def set_tempo(self, bpm: float) -> None:
+        """Hold the tempo at `bpm`; 0 follows what is heard."""
+        self._beats.set_tempo(bpm)
+
+    def set_clock(self, bpm: float, phase: float, ago_s: float = 0.0) -> None:
+        """Follow an outside clock for 3 s: it was at `phase` of a beat `ago_s` before the end of the last hop."""
+        self._beats.set_clock(bpm, phase, ago_s)
+
+    def release_clock(self) -> None:
+        """Follow what is heard again, at once."""
+        self._beats.release_clock()
 
     def skip(self, samples: int) -> None:
         """Move stream time on by samples that were lost before they could be heard.
@@ -198,7 +219,7 @@ class LiveAnalyzer:
         hit, novelty = early or late, max(early_novelty, late_novelty)
         heard = self._levels.process(samples)
         peak = float(np.max(np.abs(samples)))
-        beats = self._beats.process(samples, low=heard.low, hit=hit, audible=heard.rms > _AUDIBLE)
+        beat = self._beats.process(samples, audible=heard.rms > _AUDIBLE)
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
 
         self._loudness.process(heard.rms, self._gain_db)
@@ -212,13 +233,14 @@ class LiveAnalyzer:
 
         self._heard += self.hop
         self._onset_count += hit
-        self._beat_count += beats
+        self._beat_count += beat
+        self._bar_count += self._beats.bar_began
         frame["index"] = self._index
         self._index += 1
         frame["time_s"] = self.time_s
         frame["gap"], self._gap_s = min(self._gap_s, LONGEST_GAP_S), 0.0
         frame["onset_count"] = self._onset_count
-        frame["beat_count"] = self._beat_count
+        frame["beat_count"], frame["bar_count"] = self._beat_count, self._bar_count
         frame["rms"], frame["peak"], frame["loudness"] = heard.rms, peak, heard.loudness
         frame["bands"] = heard.bands
         frame["low"], frame["mid"], frame["high"] = heard.low, heard.mid, heard.high
@@ -239,7 +261,9 @@ class LiveAnalyzer:
             # Half how new the sound is, half how loud beside the loudest of late.
             frame["onset_strength"] = 0.5 * (novelty + min(1.0, peak / self._peak))
         frame["novelty"] = novelty
-        frame["tempo"], frame["beat_phase"] = self._beats.tempo, self._beats.phase
+        frame["tempo"], frame["beat_phase"], frame["beat"] = self._beats.tempo, self._beats.phase, beat
+        frame["beat_confidence"], frame["next_beat_s"] = self._beats.confidence, self._beats.next_beat_s
+        frame["bar_beat"], frame["bar_phase"] = self._beats.bar_beat, self._beats.bar_phase
 
     def _amplify(self, mid: np.ndarray) -> np.ndarray:
         if self._auto is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bentlight.errors import BadInput
@@ -15,13 +17,26 @@ if TYPE_CHECKING:
 
     from engine.measures import SiteInfo
 
-__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "checked_size"]
+__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "Wanted", "check_numbers", "checked_size"]
 
 Runtime = Literal["auto", "eager", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = ("auto", "eager", "onnx")
 
 LOWEST_SIDE, HIGHEST_SIDE = 16, 4096
 """Range of a picture's width and height, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be made ready; see `Generator.prepare`."""
+
+    prompts: tuple[str, ...]
+    plans: tuple[BendPlan, ...]
+    steps: int
+    guidance: float
+    feedback: bool
+    late: bool
+    wait: bool
 
 
 class Generator(ABC):
@@ -118,7 +133,6 @@ class Generator(ABC):
     def sites(self) -> tuple[SiteInfo, ...]:
         """Return every site of this model with its shape at the present size and its measured standard deviation."""
 
-    @abstractmethod
     def prepare(
         self,
         prompts: Iterable[str] = (),
@@ -127,6 +141,7 @@ class Generator(ABC):
         steps: int = 1,
         guidance: float = 1.0,
         feedback: bool = False,
+        late: bool = False,
         wait: bool = False,
     ) -> None:
         """Encode prompts and compile plans ahead, so that using them costs the picture loop nothing.
@@ -139,6 +154,8 @@ class Generator(ABC):
             Denoising steps and guidance scale that the plans will be played with.
         feedback : bool
             Whether they will be played with feedback.
+        late : bool
+            Whether they will be played with a strength below 1.
         wait : bool
             Return only when everything is as ready as it will be, so that no picture is made in another runtime first.
 
@@ -147,6 +164,11 @@ class Generator(ABC):
         BadInput
             If a plan names a site or channels that this model lacks.
         """
+        self._prepare(Wanted(tuple(prompts), tuple(plans), steps, guidance, feedback, late, wait))
+
+    @abstractmethod
+    def _prepare(self, wanted: Wanted) -> None:
+        """Do what `prepare` says."""
 
     @abstractmethod
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
@@ -156,7 +178,8 @@ class Generator(ABC):
         ----------
         spec : FrameSpec
         previous : Picture or None
-            The picture that ``spec.feedback`` mixes into the starting latent.
+            The picture that ``spec.feedback`` mixes into the starting noise, or that ``spec.strength`` begins at: the
+            last one, or any other.
 
         Raises
         ------
@@ -183,6 +206,20 @@ def checked_size(width: int, height: int, step: int) -> tuple[int, int]:
                 f"the {word} is {side}; it must be a multiple of {step} from {LOWEST_SIDE} to {HIGHEST_SIDE}."
             )
     return int(width), int(height)
+
+
+def check_numbers(spec: FrameSpec) -> None:
+    """Check the numbers of a spec that no other part does.
+
+    Raises
+    ------
+    BadInput
+        If one is not finite.
+    """
+    if not math.isfinite(spec.guidance):
+        raise BadInput("the guidance scale must be a finite number.")
+    if not math.isfinite(spec.feedback + spec.strength):
+        raise BadInput("feedback and strength must be finite numbers.")
 
 
 def _loaded(

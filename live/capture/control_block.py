@@ -37,6 +37,16 @@ class Command:
         Taps so far.
     tap_s : float
         Host clock of the last.
+    nudged : float
+        Beats by which the beat was nudged so far.
+    downbeats : int
+        Downbeats tapped so far.
+    tempo_bpm : float
+        Tempo to hold; 0 follows what is heard.
+    clock_bpm, clock_phase : float
+        An outside clock's tempo, 0 for none, and its place in the beat.
+    clock_s : float
+        Host clock when it was there.
     stop : bool
     """
 
@@ -49,6 +59,12 @@ class Command:
     position_s: float = 0.0
     taps: int = 0
     tap_s: float = 0.0
+    nudged: float = 0.0
+    downbeats: int = 0
+    tempo_bpm: float = 0.0
+    clock_bpm: float = 0.0
+    clock_phase: float = 0.0
+    clock_s: float = 0.0
     stop: bool = False
 
 

@@ -214,6 +214,29 @@ class Ears:
             self._command = replace(self._command, taps=self._command.taps + 1, tap_s=self._clock())
             self._control.send(self._command)
 
+    def nudge(self, beats: float = 0.5) -> None:
+        """Move the beat by some beats against what is heard."""
+        with self._lock:
+            self._command = replace(self._command, nudged=self._command.nudged + beats)
+            self._control.send(self._command)
+
+    def downbeat(self) -> None:
+        """Say that the nearest beat is the first of a bar."""
+        with self._lock:
+            self._command = replace(self._command, downbeats=self._command.downbeats + 1)
+            self._control.send(self._command)
+
+    def set_tempo(self, bpm: float) -> None:
+        """Hold the tempo at `bpm`; 0 follows what is heard."""
+        self._send(tempo_bpm=float(bpm))
+
+    def set_clock(self, bpm: float, phase: float, at_s: float | None = None) -> None:
+        """Follow an outside clock that was at `phase` of a beat at `at_s` of the host clock, now if not said.
+
+        It has the last word for 3 s, so call this about once a second; a tempo of 0 releases it at once.
+        """
+        self._send(clock_bpm=float(bpm), clock_phase=float(phase), clock_s=self._clock() if at_s is None else at_s)
+
     def status(self) -> EarsStatus:
         """Return how the ears are now."""
         now, report = self._clock(), self._control.report()

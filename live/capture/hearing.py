@@ -66,6 +66,8 @@ class Hearing:
         self._columns: list[int] = []
         self._tries, self._retry_at = 0, -math.inf
         self._taps = 0
+        self._nudged = 0.0
+        self._downbeats = 0
         before = control.report()
         self._gain_db = before.gain_db if before is not None else 0.0
         self._report = Report(generation=generation, state="starting", gain_db=self._gain_db)
@@ -124,12 +126,27 @@ class Hearing:
                 silent=False,
             )
         if self._analyzer is not None:
-            if command.taps != self._taps:
-                newest = self._features.newest()
-                ago_s = float(newest["captured_s"]) - command.tap_s if newest is not None else 0.0
-                self._analyzer.tap(ago_s)
+            self._conduct(self._analyzer, before)
             self._set_gain(self._analyzer)
-        self._taps = command.taps
+        self._taps, self._nudged, self._downbeats = command.taps, command.nudged, command.downbeats
+
+    def _conduct(self, analyzer: LiveAnalyzer, before: Command) -> None:
+        """Pass on what hands and clocks say about the beat since `before`."""
+        command, newest = self._command, self._features.newest()
+        heard_s = float(newest["captured_s"]) if newest is not None else self._clock()
+        if command.taps != self._taps:
+            analyzer.tap(heard_s - command.tap_s)
+        if command.nudged != self._nudged:
+            analyzer.nudge(command.nudged - self._nudged)
+        if command.downbeats != self._downbeats:
+            analyzer.downbeat()
+        if command.tempo_bpm != before.tempo_bpm:
+            analyzer.set_tempo(command.tempo_bpm)
+        if command.clock_s != before.clock_s or command.clock_bpm != before.clock_bpm:
+            if command.clock_bpm > 0.0:
+                analyzer.set_clock(command.clock_bpm, command.clock_phase, heard_s - command.clock_s)
+            else:
+                analyzer.release_clock()
 
     def _set_gain(self, analyzer: LiveAnalyzer) -> None:
         analyzer.set_gain("auto" if math.isnan(self._command.gain_db) else self._command.gain_db)
@@ -245,9 +262,11 @@ class Hearing:
                 start_s=float(newest["time_s"]),
                 onset_count=int(newest["onset_count"]),
                 beat_count=int(newest["beat_count"]),
+                bar_count=int(newest["bar_count"]),
             )
             analyzer.skip(round(missed_s * rate))
         self._set_gain(analyzer)
+        analyzer.set_tempo(self._command.tempo_bpm)
         self._analyzer = analyzer
         return analyzer
 

@@ -49,6 +49,8 @@ KEYS: tuple[Key, ...] = (
     Key("Space", ("space", " "), "toggle", "/freeze", "freeze"),
     Key("B", ("b",), "toggle", "/blackout", "blackout"),
     Key("T", ("t",), "trigger", "/tap", "tap the beat"),
+    Key("N", ("n",), "trigger", "/nudge", "half a beat on"),
+    Key("O", ("o",), "trigger", "/downbeat", "the one: a bar begins"),
     Key("+", ("+", "="), "nudge", "/gain", "input louder", 1.0),
     Key("-", ("-",), "nudge", "/gain", "input quieter", -1.0),
     Key("I", ("i",), "trigger", "/input/next", "next sound input"),

@@ -1,70 +1,324 @@
-"""Tempo and beat phase."""
+"""Tempo, beat phase and bars as `LiveAnalyzer` and `BeatTracker` report them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import soxr
 
 from analysis import LiveAnalyzer
-from analysis.beats import BeatClock
-from tests.analysis.sounds import beat, noise
+from analysis.beats import NEXT_BEAT_REST_S, BeatTracker
+from analysis.timing import hop_size
+from tests.analysis.sounds import beat, click, hat, kick, noise, place, pluck, snare
 
 RATE = 48_000
+HEARD = np.dtype(
+    [(name, "f8") for name in ("time_s", "beat", "tempo", "phase", "confidence", "next_s", "bar_beat", "bar_phase")]
+)
 
 
-def off_beat_s(frames: np.ndarray, bpm: float, first_s: float, after_s: float) -> np.ndarray:
-    """Distance in seconds of each beat reported after `after_s` from the nearest beat played."""
-    began = np.flatnonzero(np.diff(frames["beat_count"].astype(int))) + 1
-    times = frames["time_s"][began]
-    beats = (times[times > after_s] - first_s) * bpm / 60
-    return (beats - np.round(beats)) * 60 / bpm
+def follow(
+    sound: np.ndarray, rate: int = RATE, acts: dict[float, Callable[[BeatTracker], None]] | None = None
+) -> np.ndarray:
+    """Let a tracker hear a sound and return what it says after each hop; `acts` are done at their times."""
+    hop = hop_size(rate)
+    tracker, heard = BeatTracker(rate, hop), np.zeros(len(sound) // hop, HEARD)
+    waiting = sorted((acts or {}).items())
+    for number in range(len(heard)):
+        samples = np.ascontiguousarray(sound[number * hop : (number + 1) * hop], np.float32)
+        time_s = (number + 1) * hop / rate
+        began = tracker.process(samples, audible=bool(np.abs(samples).max() > 2e-3))
+        heard[number] = (
+            time_s, began, tracker.tempo, tracker.phase, tracker.confidence, tracker.next_beat_s,
+            tracker.bar_beat, tracker.bar_phase,
+        )  # fmt: skip
+        while waiting and waiting[0][0] <= time_s:
+            waiting.pop(0)[1](tracker)
+    return heard
 
 
-@pytest.mark.parametrize("bpm", [90, 125, 140])
-def test_tempo_and_beat_are_found_with_hats_between_the_beats(bpm: float) -> None:
-    frames = LiveAnalyzer(RATE).process(beat(RATE, 16.0, bpm))
-    assert frames["tempo"][-1] == pytest.approx(bpm, rel=0.02)
-    apart_s = off_beat_s(frames, bpm, 0.3, 11.0)
-    assert len(apart_s) >= 5
-    assert np.abs(apart_s).max() < 0.04
+def beat_times(heard: np.ndarray) -> np.ndarray:
+    began = heard[heard["beat"] > 0]
+    return began["time_s"] - began["phase"] * 60 / np.maximum(began["tempo"], 1)
 
 
-def test_phase_only_runs_forward_also_through_a_change_of_tempo() -> None:
-    sound = np.concatenate([beat(RATE, 8.0, 118), beat(RATE, 12.0, 132), noise(RATE, 8.0, -90)])
-    frames = LiveAnalyzer(RATE).process(sound)
-    phase, counts = frames["beat_phase"].astype(float), frames["beat_count"].astype(int)
-    step, wrapped = np.diff(phase), np.diff(counts) > 0
-    resting = (frames["tempo"][1:] == 0) & (phase[1:] == 0)
-    assert step[~wrapped & ~resting].min() >= 0
-    assert step.max() < 0.06
-    assert step[wrapped & (phase[:-1] > 0)].max() < 0
-    assert frames["tempo"][19 * RATE // 256] == pytest.approx(132, rel=0.02)
-    assert phase[-1] == frames["tempo"][-1] == 0
+def apart_s(times: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Signed distance of each time to the nearest true one."""
+    nearest = truth[np.abs(times[:, None] - truth).argmin(1)]
+    return times - nearest
 
 
-def test_noise_and_silence_have_no_tempo() -> None:
-    for sound in (noise(RATE, 8.0, -30), np.zeros(8 * RATE, np.float32)):
-        frames = LiveAnalyzer(RATE).process(sound)
-        assert not frames["tempo"].any()
-        assert not frames["beat_phase"].any()
-        assert frames["beat_count"][-1] == 0
+def clicks(bpm: float, seconds: float, first_s: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    times = np.arange(first_s, seconds - 0.1, 60 / bpm)
+    return place(times, click, RATE, seconds), times
+
+
+def drums(bpm: float, seconds: float, first_s: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    """Kick and snare in turn, hats in eighths."""
+    times = np.arange(first_s, seconds - 0.3, 60 / bpm)
+    sound = place(times[::2], kick, RATE, seconds) + place(times[1::2], snare, RATE, seconds, -140)
+    eighths = np.arange(first_s, seconds - 0.3, 30 / bpm)
+    return sound + place(eighths, hat, RATE, seconds, -140), times
+
+
+@pytest.mark.parametrize("bpm", [72, 90, 101.5, 125, 140, 156])
+def test_tempo_and_beat_are_found_within_six_beats_and_land_on_the_beat(bpm: float) -> None:
+    sound, truth = drums(bpm, 14.0)
+    heard = follow(sound)
+    limit_s = truth[0] + max(4.0, 6 * 60 / bpm)
+    after = heard[heard["time_s"] > limit_s]
+    assert after["tempo"] == pytest.approx(bpm, rel=0.03)
+    assert np.median(after["tempo"]) == pytest.approx(bpm, rel=0.01)
+    found = beat_times(heard)
+    found = found[found > limit_s]
+    assert len(found) == pytest.approx((14.0 - limit_s) * bpm / 60, abs=1.5)
+    inside = found[found < truth[-1] + 0.1]
+    assert np.median(np.abs(apart_s(inside, truth))) < 0.02
+    assert np.abs(apart_s(inside, truth)).max() < 0.05
+
+
+@pytest.mark.parametrize("hit", [click, kick, pluck])
+def test_even_hits_of_any_instrument_are_the_beat(hit: Callable) -> None:
+    truth = np.arange(0.4, 11.5, 0.5)
+    heard = follow(place(truth, hit, RATE, 12.0))
+    found = beat_times(heard)
+    assert heard["tempo"][-1] == pytest.approx(120, rel=0.02)
+    assert np.abs(apart_s(found[(found > 5) & (found < 11.5)], truth)).max() < 0.04
+
+
+def test_hats_between_the_beats_do_not_move_it() -> None:
+    frames = LiveAnalyzer(RATE).process(beat(RATE, 12.0, 125))
+    began = frames[frames["beat"] > 0]
+    times = began["time_s"] - began["beat_phase"] * 60 / began["tempo"]
+    apart = apart_s(times[times > 5], np.arange(0.3, 13.0, 60 / 125))
+    assert len(apart) >= 13
+    assert np.abs(apart).max() < 0.04
+    assert (np.cumsum(frames["beat"]) == frames["beat_count"]).all()
+
+
+@pytest.mark.parametrize("bpm", [66, 92, 128, 172])
+def test_the_tempo_does_not_alternate_between_half_and_double(bpm: float) -> None:
+    heard = follow(clicks(bpm, 20.0)[0])
+    late = heard["tempo"][heard["time_s"] > 6]
+    assert late.min() > 0
+    assert late.max() / late.min() < 1.1
+    level = np.median(late) / bpm
+    assert min(abs(level / factor - 1) for factor in (0.5, 1, 2)) < 0.02
+    assert 60 <= np.median(late) <= 180
+
+
+@pytest.mark.parametrize(("before", "after"), [(118, 132), (140, 100)])
+def test_a_jump_of_tempo_is_followed_within_six_beats(before: float, after: float) -> None:
+    first, _ = drums(before, 9.0)
+    second, truth = drums(after, 11.0, 0.0)
+    heard = follow(np.concatenate([first, second]))
+    limit_s = 9.0 + max(4.0, 6 * 60 / after)
+    late = heard[heard["time_s"] > limit_s]
+    assert late["tempo"] == pytest.approx(after, rel=0.03)
+    found = beat_times(heard)
+    found = found[(found > limit_s) & (found < 9.0 + truth[-1])]
+    assert len(found) > 5
+    assert np.abs(apart_s(found, 9.0 + truth)).max() < 0.06
+
+
+def test_a_slow_drift_of_tempo_is_followed() -> None:
+    beats = [0.3]
+    while beats[-1] < 17:
+        beats.append(beats[-1] + 60 / (100 + 1.5 * beats[-1]))
+    truth = np.array(beats)
+    heard = follow(place(truth, kick, RATE, 18.0))
+    found = beat_times(heard)
+    found = found[(found > 5) & (found < truth[-1])]
+    assert len(found) == np.sum((truth > 5) & (truth < truth[-1])) or len(found) > 20
+    assert np.abs(apart_s(found, truth)).max() < 0.06
+
+
+def test_the_beat_goes_on_through_a_break_and_is_met_when_the_drums_return() -> None:
+    bpm, seconds = 126.0, 24.0
+    sound, truth = drums(bpm, seconds)
+    t = np.arange(len(sound)) / RATE
+    sound[int(8 * RATE) : int(16 * RATE)] = 0
+    chord = sum(np.sin(2 * np.pi * pitch * t + pitch) for pitch in (220.0, 277.2, 329.6))
+    heard = follow(sound + (0.03 * chord).astype(np.float32))
+    pause = heard[(heard["time_s"] > 8) & (heard["time_s"] < 16)]
+    assert pause["tempo"] == pytest.approx(bpm, rel=0.02)
+    assert pause["confidence"][-1] < 0.5 < heard["confidence"][int(7 * RATE / 256)]
+    found = beat_times(heard)
+    found = found[(found > 7) & (found < truth[-1])]
+    assert np.abs(apart_s(found, truth)).max() < 0.07
+    assert len(found) == pytest.approx((truth[-1] - 7) * bpm / 60, abs=1.5)
+
+
+def steady(name: str) -> np.ndarray:
+    rng, t = np.random.default_rng(5), np.arange(14 * RATE) / RATE
+    if name == "pad":
+        chord = sum(np.sin(2 * np.pi * p * t + p) * (1 + 0.3 * np.sin(0.7 * t + p)) for p in (110, 165, 220.5, 277))
+        return (0.1 * chord + 1e-4 * rng.standard_normal(len(t))).astype(np.float32)
+    if name == "scattered hits":
+        return place(np.cumsum(0.08 + rng.exponential(0.45, 24)), pluck, RATE, 14.0)
+    if name == "brown noise":
+        walk = np.cumsum(rng.standard_normal(len(t)))
+        walk -= np.convolve(walk, np.ones(2000) / 2000, "same")
+        return (0.3 * walk / np.abs(walk).max()).astype(np.float32)
+    return noise(RATE, 14.0, -20) if name == "white noise" else np.zeros(14 * RATE, np.float32)
+
+
+@pytest.mark.parametrize("name", ["silence", "white noise", "brown noise", "pad", "scattered hits"])
+def test_without_a_beat_there_is_no_tempo(name: str) -> None:
+    heard = follow(steady(name))
+    for field in ("beat", "tempo", "phase", "confidence", "bar_beat", "bar_phase"):
+        assert not heard[field].any(), field
+    assert (heard["next_s"] == NEXT_BEAT_REST_S).all()
+
+
+def test_the_beat_is_forgotten_in_silence_and_long_after_the_last_hit() -> None:
+    sound = drums(120, 7.0)[0]
+    silent = follow(np.concatenate([sound, np.zeros(7 * RATE, np.float32)]))
+    assert silent["tempo"][int(10 * RATE / 256)] > 0
+    hum = 0.1 * np.sin(2 * np.pi * 110 * np.arange(22 * RATE) / RATE)
+    hummed = follow(np.concatenate([sound, hum]).astype(np.float32))
+    assert hummed["tempo"][int(17 * RATE / 256)] > 0
+    for heard in (silent, hummed):
+        assert heard["tempo"][-1] == heard["phase"][-1] == heard["confidence"][-1] == heard["bar_beat"][-1] == 0
+
+
+def hands() -> dict[float, Callable[[BeatTracker], None]]:
+    """Somebody who does everything."""
+    return {
+        4.0: lambda t: t.tap(),
+        5.1: lambda t: t.nudge(),
+        6.2: lambda t: t.nudge(0.25),
+        7.0: lambda t: t.set_clock(97.0, 0.3),
+        8.0: lambda t: t.downbeat(),
+        12.0: lambda t: t.set_tempo(140.0),
+        15.0: lambda t: t.skip(0.7),
+        16.0: lambda t: t.set_tempo(0.0),
+    }
+
+
+@pytest.mark.parametrize("acts", [{}, hands()], ids=["alone", "with hands"])
+def test_phase_only_runs_forward_whatever_happens(acts: dict) -> None:
+    sound = np.concatenate([drums(118, 8.0)[0], drums(132, 12.0)[0], noise(RATE, 7.0, -90)])
+    heard = follow(sound, acts=acts)
+    skipped = np.isin(np.arange(1, len(heard)), [int(np.argmax(heard["time_s"] >= at)) + 1 for at in (15.0,)])
+    step, began = np.diff(heard["phase"]), heard["beat"][1:] > 0
+    rested = (heard["tempo"][1:] == 0) & (heard["phase"][1:] == 0)
+    plain = ~began & ~rested & ~skipped
+    assert step[plain].min() >= 0
+    assert step[plain].max() < 0.06
+    assert (heard["phase"][1:][began] < 0.06).all()
+    assert heard["phase"].min() >= 0
+    assert heard["phase"].max() <= 1
+    if not acts:
+        assert heard["tempo"][int(19 * RATE / 256)] == pytest.approx(132, rel=0.02)
+    assert heard["phase"][-1] == heard["tempo"][-1] == 0
+
+
+def test_the_next_beat_comes_when_it_was_said() -> None:
+    sound, truth = drums(116, 14.0)
+    heard = follow(sound)
+    late = heard[(heard["time_s"] > 6) & (heard["time_s"] < truth[-2])]
+    said = late["time_s"] + late["next_s"]
+    assert np.median(np.abs(apart_s(said, truth))) < 0.02
+    began = late["time_s"][late["beat"] > 0]
+    for ahead in late[(late["time_s"] < began[-1]) & (late["next_s"] > 0.02)][::7]:
+        comes = began[began > ahead["time_s"]][0]
+        assert ahead["time_s"] + ahead["next_s"] == pytest.approx(comes, abs=0.03)
+
+
+@pytest.mark.parametrize("rate", [44_100, 96_000])
+def test_sample_rates_hear_the_same_beat(rate: int) -> None:
+    sound, _ = drums(112, 10.0)
+    ours, other = follow(sound), follow(soxr.resample(sound, RATE, rate), rate)
+    assert other["tempo"][-1] == pytest.approx(ours["tempo"][-1], rel=0.005)
+    found, again = beat_times(ours), beat_times(other)
+    assert np.abs(apart_s(again[again > 5], found)).max() < 0.012
+
+
+def test_the_cut_into_blocks_does_not_change_the_beat() -> None:
+    sound = beat(RATE, 6.0, 128)
+    whole = LiveAnalyzer(RATE).process(sound)
+    assert whole["tempo"][-1] > 0
+    analyzer, parts, start = LiveAnalyzer(RATE), [], 0
+    for size in np.random.default_rng(2).integers(1, 3000, 400):
+        parts.append(analyzer.process(sound[start : start + size]))
+        start += size
+    pieces = np.concatenate(parts)
+    assert len(pieces) == len(whole)
+    assert pieces.tobytes() == whole.tobytes()
 
 
 def test_taps_set_tempo_and_beat() -> None:
-    clock = BeatClock(RATE, 256)
-    silence = np.zeros(256, np.float32)
-    tapped, beats = [], []
-    next_tap_s = 0.25
-    for hop in range(int(8.0 * RATE / 256)):
-        now_s = (hop + 1) * 256 / RATE
-        if clock.process(silence, low=0.0, hit=False, audible=True):
-            beats.append(now_s)
-        if now_s >= next_tap_s and len(tapped) < 5:
-            clock.tap(now_s - next_tap_s)
-            tapped.append(next_tap_s)
-            next_tap_s += 0.6
-    assert clock.tempo == pytest.approx(100, rel=1e-6)
-    late = np.array([time for time in beats if time > 5.0])
+    sound = noise(RATE, 8.0, -40)
+    acts = {0.25 + 0.6 * tap: lambda tracker: tracker.tap() for tap in range(5)}
+    heard = follow(sound, acts=acts)
+    assert heard["tempo"][-1] == pytest.approx(100, rel=0.02)
+    found = beat_times(heard)
+    late = (found[found > 5] - 0.25) / 0.6
     assert len(late) >= 4
-    apart = (late - tapped[0]) / 0.6
-    assert np.abs(apart - np.round(apart)).max() * 0.6 < 0.03
+    assert np.abs(late - np.round(late)).max() * 0.6 < 0.03
+
+
+def test_taps_at_half_the_tempo_are_obeyed_while_the_music_goes_on() -> None:
+    sound, truth = drums(150, 20.0)
+    acts = {at: lambda tracker: tracker.tap() for at in truth[8:18:2]}
+    heard = follow(sound, acts=acts)
+    late = heard[heard["time_s"] > truth[18]]
+    assert late["tempo"] == pytest.approx(75, rel=0.03)
+    found = beat_times(late)
+    assert np.abs(apart_s(found[found < truth[-1]], truth[::2])).max() < 0.06
+
+
+@pytest.mark.parametrize("how", ["nudge", "tap"])
+def test_a_nudged_beat_stays_between_the_tracker_s_beats(how: str) -> None:
+    bpm = 120.0
+    sound, truth = drums(bpm, 20.0)
+    act = (lambda tracker: tracker.nudge()) if how == "nudge" else (lambda tracker: tracker.tap())
+    heard = follow(sound, acts={truth[12] + 0.25: act})
+    found = beat_times(heard)
+    before, after = found[(found > 4) & (found < truth[12])], found[found > truth[12] + 2]
+    assert np.abs(apart_s(before, truth)).max() < 0.03
+    assert len(after) > 15
+    assert np.abs(apart_s(after[after < truth[-1]], truth + 0.25)).max() < 0.03
+
+
+def test_an_outside_clock_wins_while_it_is_fresh() -> None:
+    sound, truth = drums(120, 18.0)
+    told = {at: lambda tracker, at=at: tracker.set_clock(96.0, (at - 6.0) * 1.6) for at in np.arange(6.0, 9.0, 0.5)}
+    heard = follow(sound, acts=told)
+    theirs = heard[(heard["time_s"] > 7.5) & (heard["time_s"] < 11)]
+    assert theirs["tempo"] == pytest.approx(96, rel=1e-6)
+    assert (theirs["confidence"] == 1).all()
+    clock = 6.0 + np.arange(-20, 20) / 1.6
+    assert np.abs(apart_s(beat_times(theirs), clock)).max() < 0.02
+    ours = heard[heard["time_s"] > 15.5]
+    assert ours["tempo"] == pytest.approx(120, rel=0.02)
+    found = beat_times(ours)
+    assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.05
+
+
+def test_a_held_tempo_stays_in_silence_and_takes_its_phase_from_the_music() -> None:
+    quiet = np.zeros(8 * RATE, np.float32)
+    still = follow(quiet, acts={0.5: lambda tracker: tracker.set_tempo(90.0)})
+    assert still["tempo"][RATE // 256 :] == pytest.approx(90, rel=1e-6)
+    assert still["beat"].sum() == pytest.approx(7 * 1.5, abs=1.6)
+    sound, truth = drums(90.5, 14.0)
+    heard = follow(sound, acts={0.5: lambda tracker: tracker.set_tempo(90.0), 12.0: lambda t: t.set_tempo(0.0)})
+    found = beat_times(heard)
+    found = found[(found > 6) & (found < 12)]
+    assert np.abs(apart_s(found, truth)).max() < 0.06
+    assert heard["tempo"][int(11 * RATE / 256)] == pytest.approx(90, rel=1e-6)
+    assert heard["tempo"][-1] == pytest.approx(90.5, rel=0.02)
+
+
+def test_the_beat_goes_on_over_lost_samples() -> None:
+    sound, truth = drums(120, 16.0)
+    gap_s = 1.7
+    kept = np.concatenate([sound[: int(8 * RATE)], sound[int((8 + gap_s) * RATE) :]])
+    heard = follow(kept, acts={8.0: lambda tracker: tracker.skip(gap_s)})
+    found = beat_times(heard)
+    found = found[found > 8.1] + gap_s
+    assert heard["tempo"][heard["time_s"] > 6] == pytest.approx(120, rel=0.02)
+    assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.06

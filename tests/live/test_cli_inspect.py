@@ -9,7 +9,7 @@ import soundfile
 from analysis import LiveAnalyzer
 from analysis.frame import FEATURES
 from engine.bends import OPERATORS
-from live.bench.latency import click_track
+from live.bench.clicks import click_track
 from live.cli import main
 from live.control.addresses import ADDRESSES
 from scenes import library, load

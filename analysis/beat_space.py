@@ -1,0 +1,209 @@
+"""`BeatSpace`: how fast the beat goes and where in it we are, as a probability over every tempo and phase."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.pulse import GROUPS
+
+__all__ = ["FASTEST_BPM", "SLOWEST_BPM", "BeatSpace", "Peak", "nearer_the_centre", "wrapped"]
+
+SLOWEST_BPM, FASTEST_BPM = 50.0, 195.0
+
+_CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.55
+_SALIENCE_PER_S = 1.0
+"""Log-likelihood that a second of music at an octave from the centre loses: listeners tap near 120 BPM."""
+_BUSY = 0.1
+_CHANGE = 80.0
+_RESTART = 2e-4
+"""Chance per look that the beat begins anew anywhere, so that a change of song is believed within some beats."""
+_JUMP_OCTAVES, _JUMP_NEAR = 0.25, 0.8
+_JITTER_S = 0.014
+_PLACES = (0.0, 1 / 2, 2 / 3, 1 / 3, 1 / 4, 3 / 4)
+_SHARES = (
+    (1.00, 0.12, 0.06, 0.03, 0.05, 0.06),
+    (1.00, 0.15, 0.08, 0.04, 0.06, 0.06),
+    (1.00, 0.50, 0.30, 0.10, 0.12, 0.12),
+)
+"""How much begins at each place of a beat beside the beat itself, in the low, middle and high range."""
+_ANYWHERE = (0.35, 0.45, 0.45)
+"""Share that begins at no place in particular."""
+_TRUST = (0.45, 0.45, 0.35)
+_TRUSTS = np.array(_TRUST)
+_TRUST_SUM = sum(_TRUST)
+_SPARSE, _ALONE = 0.005, 1.6
+_RATE_S = 4.0
+_NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
+
+
+def wrapped(beats: float) -> float:
+    """Return `beats` moved by whole beats into -0.5..0.5."""
+    return beats - math.floor(beats + 0.5)
+
+
+def nearer_the_centre(period_s: float, other_s: float) -> bool:
+    """Whether a period is clearly nearer than another, on a log scale, to the tempo that listeners prefer."""
+    apart, other = (abs(math.log2(60.0 / period / _CENTRE_BPM)) for period in (period_s, other_s))
+    return apart < other - 0.1
+
+
+class Peak(NamedTuple):
+    """A place where belief gathers.
+
+    Attributes
+    ----------
+    phase : float
+        0 to 1.
+    period_s : float
+    mass : float
+        Probability within 0.15 beats and 6 % of the tempo.
+    """
+
+    phase: float
+    period_s: float
+    mass: float
+
+    def near(self, other: Peak) -> bool:
+        """Whether both are about the same beat."""
+        same_tempo = abs(self.period_s / other.period_s - 1.0) < _NEAR_TEMPO
+        return same_tempo and abs(wrapped(self.phase - other.phase)) < _NEAR_BEATS
+
+
+class BeatSpace:
+    """A bar pointer without bars: hidden states of tempo and place in the beat, moved forward look by look.
+
+    The states are those of Krebs, Böck & Widmer 2015, "An efficient state-space model for joint tempo and meter
+    tracking": one for every look in a beat of each whole number of looks, and the tempo may change at a beat by a
+    factor of likelihood ``exp(-80 |ratio - 1|)``. Only the forward algorithm is used, so it is causal.
+
+    What is observed is onset strength in three ranges. Onsets are taken as a Poisson process whose rate depends on
+    the place in the beat, relative to the rate heard of late: a look's log-likelihood ratio against "onsets fall
+    anywhere" is ``Σ trust (strength log r - rate (r - 1))``, with r the pattern of mean 1 of a state. So the sum over
+    all states says how much better than chance the beat explains what is heard: the evidence.
+
+    Tempi have a log-normal prior about 120 BPM (Parncutt 1994; Klapuri, Eronen & Astola 2006), and
+    music loses a little likelihood for each second at a tempo far from it: that decides between half and double.
+
+    Parameters
+    ----------
+    hop_s : float
+        Time between two looks.
+    """
+
+    def __init__(self, hop_s: float) -> None:
+        self._hop_s = hop_s
+        shortest, longest = math.ceil(60.0 / FASTEST_BPM / hop_s), math.floor(60.0 / SLOWEST_BPM / hop_s)
+        lengths = np.arange(shortest, longest + 1)
+        ends = np.cumsum(lengths)
+        self._lengths, self._starts, self._ends = lengths, ends - lengths, ends - 1
+        self._which = np.repeat(np.arange(len(lengths)), lengths)
+        self._phases = ((np.arange(ends[-1]) - self._starts[self._which]) / lengths[self._which]).astype(np.float32)
+        self._turns = np.exp(2j * np.pi * self._phases).astype(np.complex64)
+        change = np.exp(-_CHANGE * np.abs(lengths[:, None] / lengths[None, :] - 1.0))
+        self._change = (change / change.sum(0)).astype(np.float32)
+        octaves = np.log2(60.0 / (lengths * hop_s) / _CENTRE_BPM)
+        # Tempi lie closer than on a log scale by their length, and each has as many states.
+        self._weights = np.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2) / lengths**2
+        pattern = np.concatenate([_pattern(int(length), hop_s) for length in lengths], axis=1)
+        trust = np.array(_TRUST)[:, None]
+        salience = -_SALIENCE_PER_S * hop_s * octaves[self._which] ** 2
+        columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), salience[None]])
+        self._scores = np.ascontiguousarray(columns.T, np.float32)
+        self._rate = np.full(GROUPS, 0.02)
+        self._rate_step = 1 - math.exp(-hop_s / _RATE_S)
+        self.restrict()
+        self.reset()
+
+    def restrict(self, slowest_bpm: float = SLOWEST_BPM, fastest_bpm: float = FASTEST_BPM) -> None:
+        """Believe in no tempo outside this range from now on. The nearest tempo is always left."""
+        periods_s = self._lengths * self._hop_s
+        keep = (periods_s >= 60.0 / fastest_bpm) & (periods_s <= 60.0 / slowest_bpm)
+        keep[np.argmin(np.abs(np.log(periods_s * math.sqrt(slowest_bpm * fastest_bpm) / 60.0)))] = True
+        self._range = self._weights * keep
+        self._prior = self._spread(self._range)
+        self._anew = self._prior
+        self._keep = None if keep.all() else keep.astype(np.float32)
+
+    def expect(self, period_s: float) -> None:
+        """Say that a jump of tempo is likelier to one near `period_s`: music seldom changes its level. 0 for none."""
+        self._anew = self._prior
+        if period_s > 0.0:
+            octaves = np.log2(self._lengths * self._hop_s / period_s)
+            near = self._range * np.exp(-0.5 * (octaves / _JUMP_OCTAVES) ** 2)
+            if near.sum() > 0.0:
+                self._anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
+
+    def _spread(self, weights: np.ndarray) -> np.ndarray:
+        """Return weights of the tempi as probabilities of the states."""
+        states = weights[self._which]
+        return (states / states.sum()).astype(np.float32)
+
+    def reset(self) -> None:
+        """Know nothing."""
+        self._belief = self._prior.copy()
+        self._after = np.empty_like(self._belief)
+
+    def insist(self, phase: float, period_s: float) -> None:
+        """Believe that the beat is at `phase` and lasts `period_s`, as somebody says who knows."""
+        length = period_s / self._hop_s
+        apart = (self._phases - np.float32(phase) + 0.5) % 1.0 - 0.5
+        tempo = np.exp(-0.5 * (np.log(self._lengths / length) / 0.02) ** 2) / self._lengths
+        blob = np.exp(-0.5 * (apart / 0.05) ** 2) * tempo[self._which].astype(np.float32)
+        total = float(blob.sum())
+        if total > 0.0:
+            self._belief[:] = 0.9 * blob / total + 0.1 * self._prior
+
+    def advance(self, strength: np.ndarray) -> float:
+        """Take one look's strengths, shape (GROUPS,), and return its evidence for a beat, in nats."""
+        belief, after = self._belief, self._after
+        after[1:] = belief[:-1]
+        begun = self._change @ belief[self._ends]
+        after[self._starts] = begun if self._keep is None else begun * self._keep
+        after *= np.float32(1 - _RESTART)
+        after += np.float32(_RESTART) * self._anew
+        busy = min(1.0, float(self._rate.sum()) / _BUSY)
+        heard = self._rate / (self._rate + _SPARSE)
+        alone = min(_ALONE, float(_TRUST_SUM / max(heard @ _TRUSTS, 1e-3)))
+        score = self._scores @ np.array([*(alone * strength), *(alone * self._rate), busy], np.float32)
+        np.exp(score, out=score)
+        after *= score
+        total = float(after.sum())
+        after *= np.float32(1.0 / total)
+        self._belief, self._after = after, belief
+        self._rate += self._rate_step * (strength - self._rate)
+        return math.log(total)
+
+    def best(self) -> Peak:
+        """Where most belief is."""
+        top = int(self._belief.argmax())
+        return self.around(float(self._phases[top]), float(self._lengths[self._which[top]]) * self._hop_s)
+
+    def around(self, phase: float, period_s: float) -> Peak:
+        """Mean phase and period, and the mass, of what is believed near a phase and a period."""
+        length = period_s / self._hop_s
+        first = int(np.searchsorted(self._lengths, (1 - _NEAR_TEMPO) * length))
+        last = int(np.searchsorted(self._lengths, (1 + _NEAR_TEMPO) * length, "right")) - 1
+        if last < first:
+            return Peak(phase, period_s, 0.0)
+        part = slice(int(self._starts[first]), int(self._ends[last]) + 1)
+        apart = np.abs((self._phases[part] - np.float32(phase) + 0.5) % 1.0 - 0.5)
+        near = self._belief[part] * (apart < _NEAR_BEATS)
+        mass = float(near.sum())
+        if mass < 1e-9:
+            return Peak(phase, period_s, 0.0)
+        turn = complex(np.dot(near, self._turns[part]))
+        mean = float(np.dot(near, self._lengths[self._which[part]])) / mass
+        return Peak((math.atan2(turn.imag, turn.real) / math.tau) % 1.0, mean * self._hop_s, mass)
+
+
+def _pattern(length: int, hop_s: float) -> np.ndarray:
+    """Rate of onsets over a beat of `length` looks, of mean 1 in each range, shape (GROUPS, length)."""
+    off = (np.arange(length) - np.array(_PLACES)[:, None] * length + length / 2) % length - length / 2
+    bumps = np.exp(-0.5 * (off * hop_s / _JITTER_S) ** 2)
+    bumps /= bumps.sum(1, keepdims=True)
+    shares = np.array(_SHARES) / np.sum(_SHARES, axis=1, keepdims=True)
+    anywhere = np.array(_ANYWHERE)[:, None]
+    return length * ((1 - anywhere) * (shares @ bumps) + anywhere / length)

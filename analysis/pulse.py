@@ -1,0 +1,112 @@
+"""`Pulse`: how much begins now, in the low, middle and high range; what the beat is found in."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import aubio
+import numpy as np
+
+from analysis.levels import band_weights
+
+__all__ = ["GROUPS", "Pulse"]
+
+GROUPS = 3
+"""Low, middle and high."""
+
+_WINDOW_AT_48K = 2048
+_LOWEST_HZ, _HIGHEST_HZ = 27.5, 14_080.0
+_PER_OCTAVE = 6
+_SPLITS_HZ = (150.0, 2_000.0)
+_LAG = 2
+"""Looks between the spectra compared: 21 ms, half the window."""
+_RANGE_DB = 45.0
+"""What is further below the loudest band of the last seconds is not heard."""
+_QUIETEST_DB = -75.0
+_LOUDEST_KEEP_S = 8.0
+_KNEE_DB, _CAP_DB = 2.0, 24.0
+_MEAN_S = 1.5
+_PEAK_S = 3.0
+_LEAST_PEAK_DB = (3.0, 1.5, 1.0)
+
+
+class Pulse:
+    """Onset strength of three ranges: a log-filtered spectral flux with a maximum filter, over 43 ms.
+
+    The rise of each sixth-octave band against the loudest of its neighbours 21 ms before (SuperFlux: Böck & Widmer
+    2013, "Maximum filter vibrato suppression for onset detection") is held between a knee and a cap, averaged within
+    a range, and scaled by that range's own running mean and peak, so that a quiet part counts as a loud one does.
+
+    Parameters
+    ----------
+    sample_rate : int
+    hop : int
+        Samples handed to each `process`.
+
+    Attributes
+    ----------
+    harmony : ndarray, shape (bands,)
+        Level in dB of each band from 60 Hz to 2 kHz as of the last look.
+    """
+
+    def __init__(self, sample_rate: int, hop: int) -> None:
+        length = max(hop, round(_WINDOW_AT_48K * sample_rate / 48_000))
+        n_fft = 1 << math.ceil(math.log2(length))
+        hop_s = hop / sample_rate
+        self._length, self._hop = length, hop
+        self._history = np.zeros(length, np.float32)
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+        self._padded = np.zeros(n_fft, np.float32)
+        self._fft = aubio.fft(n_fft)
+        count = round(_PER_OCTAVE * math.log2(_HIGHEST_HZ / _LOWEST_HZ))
+        edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, count + 1)
+        top = 0.48 * sample_rate
+        pairs = [(lo, hi) for lo, hi in itertools.pairwise(edges.tolist()) if lo < top]
+        # Power of a sine of amplitude 1 comes out as 1.
+        self._weights = band_weights(pairs, n_fft, sample_rate) * np.float32(4.0 / float(self._window.sum()) ** 2)
+        centres = np.sqrt([lo * hi for lo, hi in pairs])
+        self._starts = np.searchsorted(centres, (0.0, *_SPLITS_HZ))
+        self._counts = np.diff([*self._starts, len(pairs)]).astype(np.float64)
+        self._past = np.full((_LAG, len(pairs) + 2), _QUIETEST_DB)
+        self._fresh = 0
+        self._loudest = 10 ** (_QUIETEST_DB / 10)
+        self._loudest_keep = math.exp(-hop_s / _LOUDEST_KEEP_S)
+        self._mean = np.zeros(GROUPS)
+        self._mean_step = 1 - math.exp(-hop_s / _MEAN_S)
+        self._peak = np.array(_LEAST_PEAK_DB)
+        self._peak_keep = math.exp(-hop_s / _PEAK_S)
+        self._harmonic = slice(*np.searchsorted(centres, (60.0, _SPLITS_HZ[1])).tolist())
+        self.harmony = np.full(len(pairs), _QUIETEST_DB)[self._harmonic]
+
+    def process(self, samples: np.ndarray) -> np.ndarray:
+        """Take one hop, shape (hop,), and return the strengths, shape (GROUPS,), each 0 to 1."""
+        return self._scaled(self._flux(samples))
+
+    def _flux(self, samples: np.ndarray) -> np.ndarray:
+        """Return the mean rise in each range in dB, shape (GROUPS,)."""
+        history = self._history
+        history[: -self._hop] = history[self._hop :]
+        history[-self._hop :] = samples
+        np.multiply(history, self._window, out=self._padded[: self._length])
+        power = self._weights @ np.square(self._fft(self._padded).norm)
+        self._loudest = max(float(power.max()), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
+        floor = self._loudest * 10 ** (-_RANGE_DB / 10)
+        levels = 10.0 * np.log10(power + floor)
+        before = self._past[0]
+        widest = np.maximum(np.maximum(before[:-2], before[1:-1]), before[2:])
+        if self._fresh < _LAG:
+            self._fresh += 1
+            widest = np.maximum(widest, levels)
+        rise = np.clip(levels - widest - _KNEE_DB, 0.0, _CAP_DB)
+        self.harmony = levels[self._harmonic]
+        self._past[:-1] = self._past[1:]
+        self._past[-1, 1:-1] = levels
+        self._past[-1, 0], self._past[-1, -1] = levels[0], levels[-1]
+        return np.add.reduceat(rise, self._starts) / self._counts
+
+    def _scaled(self, flux: np.ndarray) -> np.ndarray:
+        self._peak = np.maximum(np.maximum(flux, self._peak * self._peak_keep), _LEAST_PEAK_DB)
+        strength = np.clip((flux - self._mean) / (self._peak - np.minimum(self._mean, 0.8 * self._peak)), 0.0, 1.0)
+        self._mean += self._mean_step * (flux - self._mean)
+        return strength
