@@ -23,6 +23,7 @@ __all__ = [
     "MOST_SKEWNESS",
     "PITCH_EVERY",
     "SEPARATION_EVERY",
+    "SHAPE_EVERY",
     "SMOOTH_ATTACK_S",
     "SMOOTH_RELEASE_S",
     "Field",
@@ -32,7 +33,7 @@ __all__ = [
 BANDS = 8
 SMOOTH_ATTACK_S, SMOOTH_RELEASE_S = 0.015, 0.25
 """Time constants of the smoothed levels."""
-SEPARATION_EVERY, PITCH_EVERY, CHROMA_EVERY = 2, 4, 8
+SHAPE_EVERY, SEPARATION_EVERY, PITCH_EVERY, CHROMA_EVERY = 2, 2, 4, 8
 """Hops between two values of the slow features."""
 LOWEST_LEVEL_DB = -90.0
 MOST_SKEWNESS, MOST_KURTOSIS, MOST_PITCH_HZ, LONGEST_GAP_S = 20.0, 500.0, 5_000.0, 60.0
@@ -140,7 +141,7 @@ FEATURES: tuple[Field, ...] = (
     Field(
         "flux", "f4", 1, "", 0, 1, 0, "spectral flux: rise of the magnitude spectrum since the last hop over its sum"
     ),
-    Field("spread", "f4", 1, "Hz", 0, 8000, 0, "standard deviation of the spectrum about its centroid"),
+    Field("spread", "f4", 1, "Hz", 0, 8000, 0, "standard deviation of the spectrum about its centroid", SHAPE_EVERY),
     Field(
         "skewness",
         "f4",
@@ -150,6 +151,7 @@ FEATURES: tuple[Field, ...] = (
         MOST_SKEWNESS,
         0,
         "third moment of the spectrum about its centroid over spread cubed: above 0 with a tail upwards",
+        SHAPE_EVERY,
     ),
     Field(
         "kurtosis",
@@ -160,9 +162,20 @@ FEATURES: tuple[Field, ...] = (
         MOST_KURTOSIS,
         0,
         "fourth moment of the spectrum about its centroid over spread to the fourth: high for one sharp peak",
+        SHAPE_EVERY,
     ),
-    Field("rolloff", "f4", 1, "Hz", 0, 16000, 0, "frequency below which 85 % of the magnitude lies"),
-    Field("flatness", "f4", 1, "", 0, 1, 0, "geometric over arithmetic mean of the power spectrum: noise 1, a tone 0"),
+    Field("rolloff", "f4", 1, "Hz", 0, 16000, 0, "frequency below which 85 % of the magnitude lies", SHAPE_EVERY),
+    Field(
+        "flatness",
+        "f4",
+        1,
+        "",
+        0,
+        1,
+        0,
+        "geometric over arithmetic mean of the power spectrum: noise 1, a tone 0",
+        SHAPE_EVERY,
+    ),
     Field("chroma", "f4", 12, "share", 0, 1, 0, "pitch classes C to B; they sum to 1, or all rest", CHROMA_EVERY),
     Field("tuning", "f4", 1, "cents", -50, 50, 0, "how far the music is tuned from A = 440 Hz", CHROMA_EVERY),
     Field(
