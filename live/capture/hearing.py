@@ -259,11 +259,12 @@ class Hearing:
                 rate,
                 gain_db=gain_db,
                 start_index=int(newest["index"]) + 1,
-                start_s=float(newest["time_s"]) + missed_s,
+                start_s=float(newest["time_s"]),
                 onset_count=int(newest["onset_count"]),
                 beat_count=int(newest["beat_count"]),
                 bar_count=int(newest["bar_count"]),
             )
+            analyzer.skip(round(missed_s * rate))
         self._set_gain(analyzer)
         analyzer.set_tempo(self._command.tempo_bpm)
         self._analyzer = analyzer
