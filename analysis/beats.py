@@ -20,8 +20,9 @@ _HOPS_PER_LOOK = 2
 _DELAY_S = 0.018
 """From a beat's attack to the look in which its onset strength is greatest."""
 _EVIDENCE_S = 4.0
-_ENTER, _KEEP, _FULL, _MOST = 3.3, 2.0, 10.0, 12.0
-"""Evidence in nats over 4 s: to know the beat, to go on knowing it, for full confidence, and the most counted."""
+_ENTER, _KEEP, _SURE, _FULL, _MOST = 3.8, 2.0, 6.0, 10.0, 12.0
+"""Evidence in nats over 4 s: to know the beat, to go on knowing it, to be sure of it, for full confidence, and the
+most counted."""
 _ENTER_MASS, _KEEP_MASS = 0.5, 0.2
 _RIVAL, _RIVAL_ASTRAY = (3.0, 0.4, 0.8), (3.0, 0.3, 0.3)
 """How many times likelier another beat has to be, how likely, and for how many seconds, before it is followed: as a
@@ -31,7 +32,7 @@ _KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
 """The same for another reading of the same music, nearer to the usual tempo or not; from when a beat is settled."""
 _KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
 _NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
-_HOLD_S, _SILENT_S = 12.0, 5.0
+_HOLD_S, _HOLD_LEAST_S, _HOLD_TIMES, _SILENT_S = 12.0, 1.0, 3.0, 5.0
 _PERIOD_S = 1.5
 _TAP_PAUSE_S, _TAP_LEAST_S = 2.5, 0.2
 _TAPS_FOR_TEMPO = 3
@@ -47,8 +48,9 @@ class BeatTracker:
     another only when that was three times as likely for most of a second, so that half and double, beat and
     off-beat do not alternate. `BeatClock` runs after it with a phase that is never torn.
 
-    The beat is known once it explains the onsets clearly better than chance. Without support it is held for 12 s, as
-    through a break, and then forgotten; after 5 s of silence it is forgotten at once.
+    The beat is known once it explains the onsets clearly better than chance. Without support it is held for three
+    times as long as it was sure, from 1 to 12 s, as through a break, and then forgotten; after 5 s of silence it is
+    forgotten at once.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ class BeatTracker:
         self._period_s = 0.0
         self._mass = 0.0
         self._supported_s = -math.inf
+        self._sure_s = 0.0
         self._rival_s = self._astray_s = 0.0
         self._quiet_s = math.inf
         self._first_s = math.nan
@@ -179,6 +182,8 @@ class BeatTracker:
         supported = self._evidence > _KEEP and here.mass > _KEEP_MASS
         if supported:
             self._supported_s = self._now_s
+            if self._evidence > _SURE:
+                self._sure_s = min(self._sure_s + self._look_s, _HOLD_S)
             if not self._fixed_s:
                 # An average of everything since the beat was found, and later of the last seconds.
                 weight = self._look_s / min(max(self._now_s - self._known_s, self._look_s), _PERIOD_S)
@@ -224,10 +229,12 @@ class BeatTracker:
         self._space.expect(self._period_s)
 
     def _forget(self) -> None:
-        unsupported = self._now_s - self._supported_s > _HOLD_S and not self._tapped
+        # What was heard for a moment is forgotten within one; what was sure for long is held through a break.
+        hold_s = min(_HOLD_S, _HOLD_LEAST_S + _HOLD_TIMES * self._sure_s)
+        unsupported = self._now_s - self._supported_s > hold_s and not self._tapped
         if not self._fixed_s and (self._quiet_s > _SILENT_S or unsupported):
             self._followed = None
-            self._evidence = self._mass = 0.0
+            self._evidence = self._mass = self._sure_s = 0.0
             self._taps.clear()
             if self._tapped:
                 self._tapped = False

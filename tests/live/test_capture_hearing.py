@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -207,6 +207,38 @@ def test_gain_follows_the_command_while_running(bench: Bench) -> None:
     assert bench.features.newest()["peak"] == pytest.approx(0.1, rel=1e-3)
     assert bench.control.report().gain_db == pytest.approx(20.0)
     assert len(bench.asked) == 1, "the source was opened again"
+
+
+def test_hands_and_clocks_reach_the_beat(bench: Bench) -> None:
+    source, reader = FakeSource("Mic", channels=1), bench.features.reader()
+    bench.offered = [source, source]
+    command, hearing = Command("default", 1, gain_db=0.0, tempo_bpm=120.0), bench.hearing()
+
+    def say(seconds: float = 1.6, **changes: object) -> np.ndarray:
+        nonlocal command
+        command = replace(command, **changes)
+        bench.control.send(command)
+        bench.listen(hearing, source, quiet(seconds, 1))
+        return reader.read()[0]
+
+    first = say()
+    assert first["tempo"][-1] == pytest.approx(120)
+    began = first["time_s"][first["beat"] > 0][-1] - first["beat_phase"][first["beat"] > 0][-1] * 0.5
+    nudged = say(nudged=0.5)
+    later = nudged["time_s"][nudged["beat"] > 0][-1] - nudged["beat_phase"][nudged["beat"] > 0][-1] * 0.5
+    assert ((later - began) / 0.5) % 1 == pytest.approx(0.5, abs=0.06)
+    bar_beat = int(nudged["bar_beat"][-1])
+    one = say(0.02, downbeats=1)
+    assert one["bar_beat"][-1] in (1, 4)
+    assert bar_beat in (1, 2, 3, 4)
+    clocked = say(1.0, clock_bpm=90.0, clock_phase=0.25, clock_s=bench.now)
+    assert clocked["tempo"][-1] == pytest.approx(90)
+    assert clocked["beat_confidence"][-1] == 1
+    assert say(0.1, clock_bpm=0.0)["tempo"][-1] == pytest.approx(120)
+    # Another source opens with the held tempo, and does what was asked before only once.
+    again = say(0.6, serial=2)
+    assert again["tempo"][-1] == pytest.approx(120)
+    assert again["beat_confidence"][-1] < 0.05
 
 
 def test_another_source_is_opened_when_asked_for(bench: Bench) -> None:

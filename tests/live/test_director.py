@@ -35,6 +35,15 @@ class Ears:
     def tap(self):
         self.done.append("tap")
 
+    def nudge(self):
+        self.done.append("nudge")
+
+    def downbeat(self):
+        self.done.append("downbeat")
+
+    def set_tempo(self, bpm):
+        self.done.append(("tempo", bpm))
+
     def set_gain(self, gain):
         self.done.append(("gain", gain))
 
@@ -149,12 +158,15 @@ def test_the_ears_are_told(directed):
     board.set("/gain", 6.0)
     board.set("/gain/auto", True)
     board.trigger("/tap")
+    board.trigger("/nudge")
+    board.trigger("/downbeat")
+    board.set("/tempo", 128.0)
     board.trigger("/input/next")
     board.trigger("/input/demo")
     director.step()
     assert ("gain", 6.0) in ears.done
     assert ("gain", "auto") in ears.done
-    assert {"tap", "next", ("source", "demo")} <= set(ears.done)
+    assert {"tap", "nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
 
 
 def test_an_edited_scene_is_read_again_and_a_bad_edit_is_refused_while_the_show_goes_on(directed, scene_file):

@@ -1,0 +1,67 @@
+"""Counting bars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import LiveAnalyzer
+from analysis.bars import METRE, BarCounter
+from tests.analysis.sounds import kick, place, snare
+
+RATE = 48_000
+QUIET, HIGH = np.zeros(3), np.array([0.0, 0.7, 0.7])
+
+
+def play(bars: BarCounter, beats: int, first: int = 0, looks: int = 20) -> list[int]:
+    """Let beats go by, of which every fourth has a new chord and a kick, and every other a snare; return the counts."""
+    rng, counts = np.random.default_rng(4), []
+    for beat in range(first, first + beats):
+        if beat % METRE == 0 or beat == first:
+            chord = 30 * rng.random(12)
+        struck = np.array([1.0, 0.3, 0.2]) if beat % METRE == 0 else HIGH if beat % 2 else QUIET
+        for look in range(looks):
+            bars.advance(look == 0, look / looks)
+            bars.look(struck if look == 2 else QUIET, chord + rng.random(12))
+        counts.append(bars.beat)
+    return counts
+
+
+@pytest.mark.parametrize("off", range(METRE))
+def test_the_count_moves_to_where_chord_and_kick_fall(off: int) -> None:
+    bars = BarCounter()
+    bars.start(off)
+    counts = play(bars, 40)
+    assert counts[-8:] == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_equal_beats_are_counted_and_the_count_stays() -> None:
+    bars, began = BarCounter(), []
+    for number in range(4 * 16 * 20):
+        bars.advance(number % 20 == 0, number % 20 / 20)
+        bars.look(np.array([0.9, 0.2, 0.2]) if number % 20 == 2 else QUIET, np.zeros(12))
+        began.append(bars.began)
+    assert np.flatnonzero(began).tolist() == [80 * bar for bar in range(16)]
+
+
+@pytest.mark.parametrize(("phase", "count"), [(0.1, 1), (0.9, METRE)])
+def test_a_downbeat_by_hand_is_the_nearest_beat_and_is_kept(phase: float, count: int) -> None:
+    bars = BarCounter()
+    play(bars, 39)
+    bars.downbeat(phase)
+    assert bars.beat == count
+    counts = play(bars, 24, first=3 if count == METRE else 2)
+    assert counts == [(count + beat) % METRE + 1 for beat in range(24)]
+
+
+def test_bar_phase_runs_once_through_four_beats_and_bars_are_counted() -> None:
+    times = np.arange(0.3, 13.7, 0.5)
+    sound = place(times[::2], kick, RATE, 14.0) + place(times[1::2], snare, RATE, 14.0, -140)
+    frames = LiveAnalyzer(RATE, bar_count=7).process(sound)
+    known = frames[frames["bar_beat"] > 0]
+    assert np.allclose((known["bar_beat"] - 1 + known["beat_phase"]) / METRE, known["bar_phase"], atol=1e-6)
+    ones = (known["beat"] > 0) & (known["bar_beat"] == 1)
+    assert ones.sum() >= 4
+    assert (np.diff(known["bar_count"].astype(int)) == ones[1:]).all()
+    assert frames["bar_count"][0] == 7
+    assert not frames["bar_phase"][frames["tempo"] == 0].any()
