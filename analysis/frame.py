@@ -53,6 +53,9 @@ HEADER: tuple[Field, ...] = (
     Field("published_s", "f8", 1, "s", 0, _INF, 0, "host clock when the frame could first be read"),
     Field("generation", "i4", 1, "", 0, _INF, 0, "how many times the ears have been started"),
     Field("onset_count", "u4", 1, "onsets", 0, _INF, 0, "onsets since the ears first started"),
+    Field("kick_count", "u4", 1, "kicks", 0, _INF, 0, "kick drums since the ears first started"),
+    Field("snare_count", "u4", 1, "snares", 0, _INF, 0, "snares and claps since the ears first started"),
+    Field("hat_count", "u4", 1, "hats", 0, _INF, 0, "hats and cymbals since the ears first started"),
     Field("beat_count", "u4", 1, "beats", 0, _INF, 0, "beats since the ears first started"),
 )
 
@@ -67,6 +70,13 @@ FEATURES: tuple[Field, ...] = (
     Field("onset", "f4", 1, "", 0, 1, 0, "1 in the hop in which a new hit is reported, else 0"),
     Field("onset_strength", "f4", 1, "", 0, 1, 0, "strength of the hit in the hop that reports it, else 0"),
     Field("novelty", "f4", 1, "", 0, 1, 0, "onset detection function, scaled by its own recent peaks"),
+    Field("onset_age_s", "f4", 1, "s", 0, 0.25, 0, "how long before the end of the hop the onset is thought to lie"),
+    Field("kick", "f4", 1, "", 0, 1, 0, "1 in the hop in which a kick drum is reported, else 0"),
+    Field("kick_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
+    Field("snare", "f4", 1, "", 0, 1, 0, "1 in the hop in which a snare or clap is reported, else 0"),
+    Field("snare_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
+    Field("hat", "f4", 1, "", 0, 1, 0, "1 in the hop in which a hat or cymbal is reported, else 0"),
+    Field("hat_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
     Field("centroid", "f4", 1, "Hz", 0, 24000, 0, "spectral centroid: the centre of mass of the spectrum"),
     Field("brightness", "f4", 1, "", 0, 1, 0, "centroid on a log scale, 100 Hz as 0 and 8 kHz as 1; 0 in silence"),
     Field(

@@ -245,6 +245,9 @@ class Hearing:
                 start_s=float(newest["time_s"]) + missed_s,
                 onset_count=int(newest["onset_count"]),
                 beat_count=int(newest["beat_count"]),
+                kick_count=int(newest["kick_count"]),
+                snare_count=int(newest["snare_count"]),
+                hat_count=int(newest["hat_count"]),
             )
         self._set_gain(analyzer)
         self._analyzer = analyzer
