@@ -13,7 +13,7 @@ __all__ = ["DRUMS", "KickStream", "WireStreams"]
 
 DRUMS = ("kick", "snare", "hat")
 
-_PEAK_S = 8.0
+_PEAK_S = 3.0
 _LEAST_POWER = 10 ** (-7.5)
 """Attacks weaker than -75 dB of full scale are no drum."""
 
@@ -24,20 +24,20 @@ class _Gate:
     def __init__(self, step_s: float, least_share: float, apart_s: float) -> None:
         self._step_s, self._least_share, self._apart_s = step_s, least_share, apart_s
         self._keep = math.exp(-2.0 * step_s / _PEAK_S)
-        self._largest = 0.0
+        self.largest = 0.0
         self._since_s = math.inf
 
     def step(self) -> None:
         self._since_s += self._step_s
-        self._largest *= self._keep
+        self.largest *= self._keep
 
     def passes(self, attack: float) -> float:
         """Return the strength of an attack given by its rise in mean square; 0 if it does not pass."""
-        if self._since_s < self._apart_s or attack < max(_LEAST_POWER, self._least_share * self._largest):
+        if self._since_s < self._apart_s or attack < max(_LEAST_POWER, self._least_share * self.largest):
             return 0.0
         self._since_s = 0.0
-        self._largest = max(self._largest, attack)
-        return math.sqrt(attack / self._largest)
+        self.largest = max(self.largest, attack)
+        return math.sqrt(attack / self.largest)
 
 
 def _biquad(kind: str, frequency_hz: float, q: float, sample_rate: int) -> aubio.digital_filter:
@@ -67,8 +67,9 @@ class KickStream:
     """
 
     CORNER_HZ, BODY_HZ = 100.0, 210.0
-    HISTORY_S, SKIP = 0.08, 2
-    RISE, OVER_BODY, LEAST_SHARE, APART_S = 2.5, 0.7, 0.1, 0.09
+    HISTORY_S, SKIP = 0.15, 2
+    RISE, OVER_BODY, LEAST_SHARE, APART_S = 3.0, 0.25, 0.12, 0.09
+    KNOWN_SHARE = 0.25
 
     def __init__(self, sample_rate: int, hop: int) -> None:
         # The two sections of a fourth-order Butterworth low-pass.
@@ -93,21 +94,25 @@ class KickStream:
         history.append(level)
         del history[0]
         self._gate.step()
-        if level < self.RISE * before or level < self.OVER_BODY * skin:
+        if level < self.RISE * before:
+            return 0.0
+        # Beside a kick of late, what a snare's skin leaves below 100 Hz is small: then there is no need to wait until
+        # the falling pitch of a kick has come down.
+        if level < self.OVER_BODY * skin and level - before < self.KNOWN_SHARE * self._gate.largest:
             return 0.0
         return self._gate.passes(level - before)
 
 
-_MID = slice(EDGES_HZ.index(1_700.0), EDGES_HZ.index(5_200.0))
-_WIRES = slice(EDGES_HZ.index(1_700.0), EDGES_HZ.index(7_600.0))
-_HIGH = slice(EDGES_HZ.index(7_600.0), EDGES_HZ.index(16_000.0))
+_MID = slice(EDGES_HZ.index(800.0), EDGES_HZ.index(3_600.0))
+_WIRES = slice(EDGES_HZ.index(800.0), EDGES_HZ.index(7_600.0))
+_HIGH = slice(EDGES_HZ.index(5_200.0), EDGES_HZ.index(16_000.0))
 
 
 class WireStreams:
     """Snares, claps and hats, from the bands of the mix's attack function.
 
-    A snare or clap raises all of 1.7 to 7.6 kHz at once and stays for 10 ms, which the click of a kick does not. A hat
-    raises what lies above 7.6 kHz, and that by far more than what lies below.
+    A snare or clap raises all of 0.8 to 7.6 kHz at once and stays for 10 ms below 3.6 kHz too, which neither the click
+    of a kick nor a hat does. A hat adds far more above 5 kHz than below 3.6 kHz.
 
     Parameters
     ----------
@@ -115,56 +120,57 @@ class WireStreams:
         Time between two looks.
     """
 
-    SNARE_RISE_DB, SNARE_SHARE, SNARE_APART_S = 6.0, 0.03, 0.07
-    STAYS, STAYS_S = 0.15, 0.0107
-    HAT_RISE_DB, HAT_SHARE, HAT_APART_S = 4.0, 0.01, 0.045
-    HAT_OVER_MID = 4.5
+    SNARE_RISE_DB, SNARE_SHARE, SNARE_APART_S = 6.0, 0.05, 0.07
+    STAYS, STAYS_S, MID_OVER_HIGH = 0.15, 0.0107, 0.12
+    HAT_RISE_DB, HAT_SHARE, HAT_APART_S = 3.0, 0.01, 0.045
+    HIGH_OVER_MID = 6.0
 
     def __init__(self, look_s: float) -> None:
-        self._look_s = look_s
         self._snare = _Gate(look_s, self.SNARE_SHARE, self.SNARE_APART_S)
         self._hat = _Gate(look_s, self.HAT_SHARE, self.HAT_APART_S)
-        self._before = np.zeros(len(EDGES_HZ) - 1, np.float32)
         self._stays = max(1, round(self.STAYS_S / look_s))
         self._waited = 0
-        self._candidate = self._peak = 0.0
+        self._pending = False
+        self._before: tuple[float, float] = (0.0, 0.0)
+        self._most = 0.0
 
     def process(self, attacks: AttackFunction, learn: bool = False) -> tuple[float, float]:
         """Take what the attack function made of a look and return the strengths of a snare and of a hat in it, or 0."""
-        rise_db, power = attacks.rise_db, attacks.band_power
         self._snare.step()
         self._hat.step()
         if learn:
             return 0.0, 0.0
+        rise_db, power = attacks.rise_db, attacks.band_power
         return self._hear_snare(rise_db, power), self._hear_hat(rise_db, power)
 
     def _hear_snare(self, rise_db: np.ndarray, power: np.ndarray) -> float:
-        level = float(power[_WIRES].sum())
-        if self._candidate:
-            self._waited += 1
-            self._peak = max(self._peak, level)
-            if self._waited < self._stays:
-                return 0.0
-            attack, self._candidate = self._candidate, 0.0
-            if level < self.STAYS * self._peak:
-                return 0.0
-            return self._snare.passes(attack)
-        rises = np.sort(rise_db[_WIRES])
-        if rises[1] > self.SNARE_RISE_DB:
-            self._candidate, self._waited, self._peak = level, 0, level
-        return 0.0
+        if not self._pending:
+            # All of the five bands but the weakest.
+            if np.sort(rise_db[_WIRES])[1] > self.SNARE_RISE_DB:
+                self._pending, self._waited = True, 0
+                self._before = _before(power[_MID], rise_db[_MID]), _before(power[_HIGH], rise_db[_HIGH])
+                self._most = float(power[_MID].sum())
+            return 0.0
+        mid = float(power[_MID].sum())
+        self._most = max(self._most, mid)
+        self._waited += 1
+        if self._waited < self._stays:
+            return 0.0
+        self._pending = False
+        new_mid, new_high = mid - self._before[0], float(power[_HIGH].sum()) - self._before[1]
+        if new_mid < self.STAYS * (self._most - self._before[0]) or new_mid < self.MID_OVER_HIGH * new_high:
+            return 0.0
+        return self._snare.passes(self._most - self._before[0])
 
     def _hear_hat(self, rise_db: np.ndarray, power: np.ndarray) -> float:
-        high, mid = rise_db[_HIGH], rise_db[_MID]
-        if float(high.max()) < self.HAT_RISE_DB or float(high.sum()) < 1.5 * self.HAT_RISE_DB:
+        high = rise_db[_HIGH]
+        if float(high.max()) < self.HAT_RISE_DB or float(high.sum()) < 2.0 * self.HAT_RISE_DB:
             return 0.0
-        new_high, new_mid = _new(power[_HIGH], high), _new(power[_MID], mid)
-        if new_high < self.HAT_OVER_MID * new_mid:
-            return 0.0
-        return self._hat.passes(new_high)
+        new_high = float(power[_HIGH].sum()) - _before(power[_HIGH], high)
+        new_mid = float(power[_MID].sum()) - _before(power[_MID], rise_db[_MID])
+        return self._hat.passes(new_high) if new_high > self.HIGH_OVER_MID * new_mid else 0.0
 
 
-def _new(power: np.ndarray, rise_db: np.ndarray) -> float:
-    """Return how much mean square was added to bands that have risen."""
-    before = power * np.power(10.0, -0.1 * np.maximum(rise_db, 0.0))
-    return float((power - before).sum())
+def _before(power: np.ndarray, rise_db: np.ndarray) -> float:
+    """Return the mean square of some bands before they rose."""
+    return float(np.dot(power, np.power(10.0, -0.1 * np.maximum(rise_db, 0.0))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BANDS", "FEATURES", "FEATURE_FRAME", "FIELDS", "Field", "rest_frame"]
+__all__ = ["BANDS", "FEATURES", "FEATURE_FRAME", "FIELDS", "HEADER", "Field", "rest_frame"]
 
 BANDS = 8
 

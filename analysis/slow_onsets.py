@@ -139,12 +139,12 @@ NOTE = {
 }
 SWELL = {
     "window_s": 8192 / 48_000,
-    "fall_s": 1024 / 48_000,
+    "fall_s": 1536 / 48_000,
     "lowest_hz": 60.0,
     "highest_hz": 5_000.0,
     "range_db": 35.0,
     "skip": 4,
     "forget_db_per_s": 20.0,
-    "knee_db": 4.0,
+    "knee_db": 5.0,
     "cap_db": 12.0,
 }
