@@ -118,6 +118,13 @@ class BeatClock:
         if self._period_s:
             self._aim((self._now_s - at) / self._period_s)
 
+    def skip(self, gap_s: float) -> None:
+        """Let a hole in the sound pass: the tempo stays, and the phase runs on through it without beats."""
+        self._now_s += gap_s
+        self._hits = [time + gap_s for time in self._hits]
+        if self._period_s and self._running:
+            self._phase = (self._phase + gap_s / self._period_s) % 1.0
+
     def _feed(self, samples: np.ndarray) -> None:
         end = self._filled + len(samples)
         self._pending[self._filled : end] = samples

@@ -44,10 +44,7 @@ def _biquad(kind: str, frequency_hz: float, q: float, sample_rate: int) -> aubio
     """Return a second-order low-pass or band-pass (R. Bristow-Johnson, Audio EQ cookbook)."""
     w = 2 * math.pi * frequency_hz / sample_rate
     alpha, cosine = math.sin(w) / (2 * q), math.cos(w)
-    if kind == "low":
-        b = ((1 - cosine) / 2, 1 - cosine, (1 - cosine) / 2)
-    else:
-        b = (alpha, 0.0, -alpha)
+    b = ((1 - cosine) / 2, 1 - cosine, (1 - cosine) / 2) if kind == "low" else (alpha, 0.0, -alpha)
     a0 = 1 + alpha
     biquad = aubio.digital_filter(3)
     biquad.set_biquad(b[0] / a0, b[1] / a0, b[2] / a0, -2 * cosine / a0, (1 - alpha) / a0)

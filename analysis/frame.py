@@ -10,9 +10,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BANDS", "FEATURES", "FEATURE_FRAME", "FIELDS", "HEADER", "Field", "rest_frame"]
+__all__ = [
+    "BANDS",
+    "CHROMA_EVERY",
+    "FEATURES",
+    "FEATURE_FRAME",
+    "FIELDS",
+    "HEADER",
+    "LOWEST_LEVEL_DB",
+    "LONGEST_GAP_S",
+    "MOST_KURTOSIS",
+    "MOST_PITCH_HZ",
+    "MOST_SKEWNESS",
+    "PITCH_EVERY",
+    "SEPARATION_EVERY",
+    "SMOOTH_ATTACK_S",
+    "SMOOTH_RELEASE_S",
+    "Field",
+    "rest_frame",
+]
 
 BANDS = 8
+SMOOTH_ATTACK_S, SMOOTH_RELEASE_S = 0.015, 0.25
+"""Time constants of the smoothed levels."""
+SEPARATION_EVERY, PITCH_EVERY, CHROMA_EVERY = 2, 4, 8
+"""Hops between two values of the slow features."""
+LOWEST_LEVEL_DB = -90.0
+MOST_SKEWNESS, MOST_KURTOSIS, MOST_PITCH_HZ, LONGEST_GAP_S = 20.0, 500.0, 5_000.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +56,8 @@ class Field:
     rest : float
         Value in silence, and when no sound arrives at all.
     description : str
+    every : int
+        Hops between two new values; in the hops between, the value stands.
     """
 
     name: str
@@ -42,6 +68,12 @@ class Field:
     high: float
     rest: float
     description: str
+    every: int = 1
+
+    @property
+    def pace(self) -> str:
+        """What lies between two new values, in words."""
+        return "hop" if self.every == 1 else f"{self.every} hops"
 
 
 _INF = float("inf")
@@ -59,6 +91,8 @@ HEADER: tuple[Field, ...] = (
     Field("beat_count", "u4", 1, "beats", 0, _INF, 0, "beats since the ears first started"),
 )
 
+_SMOOTH = f"smoothed: attack {1000 * SMOOTH_ATTACK_S:.0f} ms, release {1000 * SMOOTH_RELEASE_S:.0f} ms"
+
 FEATURES: tuple[Field, ...] = (
     Field("rms", "f4", 1, "full scale", 0, 1, 0, "root mean square of the window, after gain"),
     Field("peak", "f4", 1, "full scale", 0, 1, 0, "largest absolute sample of the hop, after gain"),
@@ -67,6 +101,40 @@ FEATURES: tuple[Field, ...] = (
     Field("low", "f4", 1, "", 0, 1, 0, "level below 200 Hz: kick and bass"),
     Field("mid", "f4", 1, "", 0, 1, 0, "level from 200 Hz to 2 kHz"),
     Field("high", "f4", 1, "", 0, 1, 0, "level above 2 kHz: hats and air"),
+    Field("level_db", "f4", 1, "dB", LOWEST_LEVEL_DB, 0, LOWEST_LEVEL_DB, "RMS in decibels of full scale, after gain"),
+    Field(
+        "loudness_relative", "f4", 1, "", 0, 1, 0, "level between the quietest and the loudest of the last 15 s or so"
+    ),
+    Field("gate", "f4", 1, "", 0, 1, 0, "1 while there is sound: opens 6 dB above the threshold, closes below it"),
+    Field("bands_smooth", "f4", BANDS, "", 0, 1, 0, f"bands, {_SMOOTH}"),
+    Field("low_smooth", "f4", 1, "", 0, 1, 0, f"low, {_SMOOTH}"),
+    Field("mid_smooth", "f4", 1, "", 0, 1, 0, f"mid, {_SMOOTH}"),
+    Field("high_smooth", "f4", 1, "", 0, 1, 0, f"high, {_SMOOTH}"),
+    Field(
+        "percussive",
+        "f4",
+        1,
+        "",
+        0,
+        1,
+        0,
+        "level of what is new and wide, such as drums; scaled as loudness",
+        SEPARATION_EVERY,
+    ),
+    Field(
+        "harmonic",
+        "f4",
+        1,
+        "",
+        0,
+        1,
+        0,
+        "level of what is held, such as chords; scaled as loudness",
+        SEPARATION_EVERY,
+    ),
+    Field("side", "f4", 1, "", 0, 1, 0, "level of half the difference of the first two channels; mono has none"),
+    Field("width", "f4", 1, "", 0, 1, 0, "share of side in mid and side: 0 mono, 0.5 unrelated channels, 1 opposed"),
+    Field("balance", "f4", 1, "", -1, 1, 0, "power of the second channel over the first: -1 only first, 1 only second"),
     Field("onset", "f4", 1, "", 0, 1, 0, "1 in the hop in which a new hit is reported, else 0"),
     Field("onset_strength", "f4", 1, "", 0, 1, 0, "strength of the hit in the hop that reports it, else 0"),
     Field("novelty", "f4", 1, "", 0, 1, 0, "onset detection function, scaled by its own recent peaks"),
@@ -82,17 +150,63 @@ FEATURES: tuple[Field, ...] = (
     Field(
         "flux", "f4", 1, "", 0, 1, 0, "spectral flux: rise of the magnitude spectrum since the last hop over its sum"
     ),
+    Field("spread", "f4", 1, "Hz", 0, 8000, 0, "standard deviation of the spectrum about its centroid"),
+    Field(
+        "skewness",
+        "f4",
+        1,
+        "",
+        -MOST_SKEWNESS,
+        MOST_SKEWNESS,
+        0,
+        "third moment of the spectrum about its centroid over spread cubed: above 0 with a tail upwards",
+    ),
+    Field(
+        "kurtosis",
+        "f4",
+        1,
+        "",
+        0,
+        MOST_KURTOSIS,
+        0,
+        "fourth moment of the spectrum about its centroid over spread to the fourth: high for one sharp peak",
+    ),
+    Field("rolloff", "f4", 1, "Hz", 0, 16000, 0, "frequency below which 85 % of the magnitude lies"),
+    Field("flatness", "f4", 1, "", 0, 1, 0, "geometric over arithmetic mean of the power spectrum: noise 1, a tone 0"),
+    Field("chroma", "f4", 12, "share", 0, 1, 0, "pitch classes C to B; they sum to 1, or all rest", CHROMA_EVERY),
+    Field("tuning", "f4", 1, "cents", -50, 50, 0, "how far the music is tuned from A = 440 Hz", CHROMA_EVERY),
+    Field(
+        "key",
+        "f4",
+        1,
+        "",
+        -1,
+        23,
+        -1,
+        "likeliest key: 0 to 11 C major to B major, 12 to 23 C minor to B minor, -1 none",
+        CHROMA_EVERY,
+    ),
+    Field("key_strength", "f4", 1, "", 0, 1, 0, "correlation of the last 10 s or so with that key", CHROMA_EVERY),
+    Field("pitch", "f4", 1, "Hz", 0, MOST_PITCH_HZ, 0, "fundamental frequency; 0 where none is found", PITCH_EVERY),
+    Field("pitch_confidence", "f4", 1, "", 0, 1, 0, "how periodic the sound is", PITCH_EVERY),
     Field("tempo", "f4", 1, "BPM", 0, 300, 0, "tempo; 0 while it is not known"),
     Field("beat_phase", "f4", 1, "beats", 0, 1, 0, "position between two beats; 0 on the beat"),
     Field("silent", "f4", 1, "", 0, 1, 1, "1 while every sample of the last five seconds was exactly zero"),
+    Field("clipping", "f4", 1, "", 0, 1, 0, "1 for a second after the input stood at full scale, before gain"),
+    Field("gap", "f4", 1, "s", 0, LONGEST_GAP_S, 0, "sound lost just before this hop, up to a minute; else 0"),
 )
 
 FIELDS: tuple[Field, ...] = HEADER + FEATURES
 
-FEATURE_FRAME = np.dtype(
-    [(f.name, f.dtype) if f.size == 1 else (f.name, f.dtype, (f.size,)) for f in FIELDS],
-    align=True,
-)
+
+def _layout() -> np.dtype:
+    layout: list[tuple] = [(f.name, f.dtype) if f.size == 1 else (f.name, f.dtype, (f.size,)) for f in FIELDS]
+    # Bytes that only align are not copied with a record: named, they are, and equal frames have equal bytes.
+    spare = np.dtype(layout, align=True).itemsize - np.dtype(layout).itemsize
+    return np.dtype([*layout, ("_spare", "u1", (spare,))] if spare else layout, align=True)
+
+
+FEATURE_FRAME = _layout()
 """Numpy record layout of one frame."""
 
 

@@ -55,6 +55,12 @@ class Spectral:
     centroid: float
     brightness: float
     flux: float
+    all_levels: np.ndarray
+    """The bands, then low, mid and high."""
+    magnitude: np.ndarray
+    """Magnitude spectrum, shape (bins,), at `Levels.frequencies`."""
+    presence: float
+    """1 for a sound well above the noise of a line, falling to 0 with its magnitude."""
 
 
 class Levels:
@@ -67,6 +73,11 @@ class Levels:
     sample_rate : int
     hop : int
         Samples handed to each `process`.
+
+    Attributes
+    ----------
+    frequencies : ndarray of float32, shape (bins,)
+        Of the spectrum, in Hz.
     """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
@@ -82,7 +93,7 @@ class Levels:
         window_energy = float(np.sum(self._window.astype(float) ** 2))
         self._to_mean_square = 2.0 / (n_fft * window_energy)
         self._bands = band_weights(pairs, n_fft, sample_rate)
-        self._frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
+        self.frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
         in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0]
         self._in_range = in_range
         self._magnitude = np.zeros(len(in_range), np.float32)
@@ -100,8 +111,9 @@ class Levels:
         levels *= self._to_mean_square
         scaled = np.clip(1.0 - 10.0 * np.log10(np.maximum(levels, 1e-12)) / FLOOR_DB, 0.0, 1.0)
 
-        total = float(magnitude.sum()) + self._rest_sum
-        centroid = float(np.dot(magnitude, self._frequencies)) / total
+        magnitude_sum = float(magnitude.sum())
+        total = magnitude_sum + self._rest_sum
+        centroid = float(np.dot(magnitude, self.frequencies)) / total
         low_hz, high_hz = _BRIGHT_HZ
         bright = math.log(max(centroid, low_hz) / low_hz) / math.log(high_hz / low_hz)
         rise = magnitude - self._magnitude
@@ -117,4 +129,7 @@ class Levels:
             centroid=min(centroid, 24_000.0),
             brightness=min(1.0, bright),
             flux=min(1.0, flux),
+            all_levels=scaled,
+            magnitude=magnitude,
+            presence=magnitude_sum / total,
         )

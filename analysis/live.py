@@ -6,30 +6,37 @@ import math
 
 import numpy as np
 
-from analysis.beats import BeatClock
-from analysis.frame import FEATURE_FRAME
-from analysis.gain import AutoGain
-from analysis.levels import Levels
 from analysis.aubio_onsets import make_detector
+from analysis.beats import BeatClock
+from analysis.entrance import Entrance, clean
+from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S
+from analysis.gain import AutoGain
+from analysis.harmony import Harmony
+from analysis.levels import Levels
+from analysis.loudness import GATE_DB, Loudness
 from analysis.onsets import OnsetFields
+from analysis.pitch import Pitch
+from analysis.separation import Separation
+from analysis.shape import Shape
+from analysis.smoothing import SmoothLevels
+from analysis.stereo import Stereo
 from analysis.timing import check_rate, detector_hop, hop_size
 from bentlight.errors import BadInput
 
 __all__ = ["LiveAnalyzer"]
 
-_OVERS = 8.0
 _GAIN_RANGE_DB = (-60.0, 60.0)
 _GAIN_SLEW_DB = 0.5
 """Most a gain set by hand moves in one hop: no click, and full range within half a second."""
 _AUDIBLE = 10 ** (-55 / 20)
-_SILENT_S = 5.0
 
 
 class LiveAnalyzer:
     """Hears a stream of samples hop by hop.
 
     A hop is 5.3 ms (`analysis.timing.hop_size`). What comes out depends on the samples alone, never on how they were
-    cut into blocks. Samples that are not finite count as 0; after gain everything is held within full scale.
+    cut into blocks. Samples that are not finite count as 0, a constant is taken off, and after gain everything is held
+    within full scale.
 
     Parameters
     ----------
@@ -37,6 +44,8 @@ class LiveAnalyzer:
         In Hz, 8000 to 384000.
     gain_db : float or "auto", optional
         Gain before everything else, -60 to 60 dB. ``"auto"`` follows the loudest passage of the last seconds.
+    gate_db : float, optional
+        Level after gain below which there is no sound.
     start_index : int, optional
         Index of the first frame.
     start_s : float, optional
@@ -67,6 +76,7 @@ class LiveAnalyzer:
         sample_rate: float,
         *,
         gain_db: float | str = 0.0,
+        gate_db: float = GATE_DB,
         start_index: int = 0,
         start_s: float = 0.0,
         onset_count: int = 0,
@@ -82,9 +92,17 @@ class LiveAnalyzer:
         self._index, self._start_s = start_index, start_s
         self._onset_count, self._beat_count = onset_count, beat_count
         self._heard = 0
-        self._zeros = 0
-        self._pending = np.zeros(0, np.float32)
+        self._gap_s = 0.0
+        self._pending = np.zeros((1, 0), np.float32)
+        self._entrance = Entrance(self.sample_rate, self.hop)
+        self._loudness = Loudness(self.hop_s, gate_db)
         self._levels = Levels(self.sample_rate, self.hop)
+        self._smooth = SmoothLevels(self.hop_s)
+        self._stereo = Stereo(self.hop_s)
+        self._shape = Shape(self._levels.frequencies, self.hop_s)
+        self._separation = Separation(self.sample_rate, self.hop)
+        self._harmony = Harmony(self.sample_rate, self.hop)
+        self._pitch = Pitch(self.sample_rate, self.hop)
         self._onsets = make_detector(onset_method, self.sample_rate, self._look)
         self._onset_fields = OnsetFields({"kick": kick_count, "snare": snare_count, "hat": hat_count})
         self._beats = BeatClock(self.sample_rate, self.hop)
@@ -107,7 +125,7 @@ class LiveAnalyzer:
     @property
     def pending(self) -> int:
         """Samples that wait for their hop to fill."""
-        return len(self._pending)
+        return self._pending.shape[1]
 
     @property
     def gain_db(self) -> float:
@@ -137,8 +155,20 @@ class LiveAnalyzer:
         self._beats.tap(ago_s)
 
     def skip(self, samples: int) -> None:
-        """Move stream time on by samples that were lost before they could be heard."""
-        self._start_s += samples / self.sample_rate
+        """Move stream time on by samples that were lost before they could be heard.
+
+        The next frame's `gap` says how long the hole is. Envelopes fall as through silence of that length, what looks
+        back over longer windows begins anew, and the tempo stays.
+        """
+        gap_s = samples / self.sample_rate
+        if gap_s <= 0.0:
+            return
+        self._start_s += gap_s
+        self._gap_s += gap_s
+        self._smooth.skip(gap_s)
+        self._separation.skip()
+        self._harmony.skip(gap_s)
+        self._beats.skip(gap_s)
 
     def process(self, block: np.ndarray) -> np.ndarray:
         """Take samples and return the frames of the hops they complete.
@@ -146,23 +176,38 @@ class LiveAnalyzer:
         Parameters
         ----------
         block : ndarray, shape (n,) or (n, channels)
-            Any length. Floats of full scale 1, or integers of their type's full scale. Channels are averaged.
+            Any length. Floats of full scale 1, or integers of their type's full scale. What is heard is the mean of the
+            channels; of the first two, their difference as well.
 
         Returns
         -------
         ndarray of FEATURE_FRAME, shape (hops,)
             ``captured_s``, ``published_s`` and ``generation`` are left at 0 for whoever owns the clock.
+
+        Raises
+        ------
+        BadInput
+            If the block has another shape.
         """
-        self._pending = np.concatenate([self._pending, _mono(block)])
-        hops = len(self._pending) // self.hop
+        block = np.asarray(block)
+        if block.ndim not in (1, 2) or (block.ndim == 2 and block.shape[1] == 0):
+            raise BadInput(f"A block of shape {block.shape} cannot be heard; give (n,) or (n, channels).")
+        rows = clean(block)
+        if len(rows) != len(self._pending):
+            # Other channels in the middle of a hop: its beginning is kept as the mean.
+            self._pending = np.tile(self._pending.mean(axis=0, dtype=np.float32), (len(rows), 1))
+        rows = np.concatenate([self._pending, rows], axis=1)
+        hops = rows.shape[1] // self.hop
         frames = np.zeros(hops, FEATURE_FRAME)
         for number in range(hops):
-            self._fill(frames[number : number + 1], self._pending[number * self.hop : (number + 1) * self.hop])
-        self._pending = self._pending[hops * self.hop :]
+            hop = np.ascontiguousarray(rows[:, number * self.hop : (number + 1) * self.hop])
+            self._fill(frames[number : number + 1], hop)
+        self._pending = rows[:, hops * self.hop :]
         return frames
 
-    def _fill(self, frame: np.ndarray, raw: np.ndarray) -> None:
-        samples = self._amplify(raw)
+    def _fill(self, frame: np.ndarray, rows: np.ndarray) -> None:
+        entered = self._entrance.process(rows)
+        samples = self._amplify(entered.mid)
         onset = self._onsets.process(samples)
         hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
@@ -170,51 +215,50 @@ class LiveAnalyzer:
         beats = self._beats.process(samples, low=heard.low, hit=hit, audible=heard.rms > _AUDIBLE)
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
 
+        self._loudness.process(heard.rms, self._gain_db)
+        opening = self._loudness.opening
+        self._smooth.process(heard.all_levels)
+        self._stereo.process(entered.pair, self._gain_db)
+        self._shape.process(heard.magnitude, opening * heard.presence)
+        self._separation.process(samples)
+        self._harmony.process(samples, opening)
+        self._pitch.process(samples, opening)
+
         self._heard += self.hop
         self._onset_count += hit
         self._beat_count += beats
         frame["index"] = self._index
         self._index += 1
         frame["time_s"] = self.time_s
+        frame["gap"], self._gap_s = min(self._gap_s, LONGEST_GAP_S), 0.0
         frame["onset_count"] = self._onset_count
         frame["beat_count"] = self._beat_count
         frame["rms"], frame["peak"], frame["loudness"] = heard.rms, peak, heard.loudness
         frame["bands"] = heard.bands
         frame["low"], frame["mid"], frame["high"] = heard.low, heard.mid, heard.high
+        frame["centroid"], frame["brightness"], frame["flux"] = heard.centroid, heard.brightness, heard.flux
+        for group in (
+            self._entrance,
+            self._loudness,
+            self._smooth,
+            self._stereo,
+            self._shape,
+            self._separation,
+            self._harmony,
+            self._pitch,
+        ):
+            group.write(frame)
         frame["onset"] = hit
         if hit:
             # Half how new the sound is, half how loud beside the loudest of late.
             frame["onset_strength"] = 0.5 * (novelty + min(1.0, peak / self._peak))
         frame["novelty"] = novelty
         self._onset_fields.fill(frame, onset)
-        frame["centroid"], frame["brightness"], frame["flux"] = heard.centroid, heard.brightness, heard.flux
         frame["tempo"], frame["beat_phase"] = self._beats.tempo, self._beats.phase
-        frame["silent"] = self._zeros >= _SILENT_S * self.sample_rate
 
-    def _amplify(self, raw: np.ndarray) -> np.ndarray:
-        mean_square = float(np.dot(raw, raw)) / len(raw)
-        if mean_square > 0.0 or raw.any():
-            # Trailing zeros of a hop with sound in it are forgotten: a hop is fine enough for five seconds.
-            self._zeros = 0
-        else:
-            self._zeros += len(raw)
+    def _amplify(self, mid: np.ndarray) -> np.ndarray:
         if self._auto is not None:
-            self._wanted_db = self._auto.advance(mean_square)
+            self._wanted_db = self._auto.advance(float(np.dot(mid, mid)) / len(mid))
         step = self._wanted_db - self._gain_db
         self._gain_db += min(max(step, -_GAIN_SLEW_DB), _GAIN_SLEW_DB)
-        return np.clip(raw * np.float32(10 ** (self._gain_db / 20)), -1.0, 1.0)
-
-
-def _mono(block: np.ndarray) -> np.ndarray:
-    """Return the finite mean of the channels as contiguous float32, shape (n,)."""
-    block = np.asarray(block)
-    if block.ndim not in (1, 2) or (block.ndim == 2 and block.shape[1] == 0):
-        raise BadInput(f"A block of shape {block.shape} cannot be heard; give (n,) or (n, channels).")
-    if block.dtype.kind in "iu":
-        block = block / float(np.iinfo(block.dtype).max)
-    with np.errstate(over="ignore", invalid="ignore"):
-        samples = np.nan_to_num(block.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    np.clip(samples, -_OVERS, _OVERS, out=samples)
-    if samples.ndim == 2:
-        samples = samples.mean(axis=1, dtype=np.float32)
-    return np.ascontiguousarray(samples)
+        return np.clip(mid * np.float32(10 ** (self._gain_db / 20)), -1.0, 1.0)

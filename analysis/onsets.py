@@ -100,8 +100,8 @@ class OnsetDetector:
         self._attacks = AttackFunction(sample_rate, look)
         self._kick = KickStream(sample_rate, 2 * look)
         self._wires = WireStreams(self._look_s)
-        self._notes = RiseFunction(sample_rate, 2 * look, **slow_onsets.NOTE)
-        self._swells = RiseFunction(sample_rate, 2 * look * SWELL_EVERY, **slow_onsets.SWELL)
+        self._notes = RiseFunction(sample_rate, 2 * look, slow_onsets.NOTE)
+        self._swells = RiseFunction(sample_rate, 2 * look * SWELL_EVERY, slow_onsets.SWELL)
         self._pending = np.zeros((SWELL_EVERY, 2 * look), np.float32)
         self._number = 0
         self._attack = _Picker(self._look_s, **ATTACK)

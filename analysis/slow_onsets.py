@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from analysis.floor import MovingFloor
 from analysis.spectrum import SlidingSpectrum, sloped_window
 
-__all__ = ["NOTE", "SWELL", "RiseFunction"]
+__all__ = ["NOTE", "SWELL", "RiseFunction", "RiseSettings"]
 
 _WINDOW_S, _FALL_S = 2048 / 48_000, 384 / 48_000
 _LOWEST_HZ, _HIGHEST_HZ = 70.0, 16_000.0
@@ -23,12 +25,10 @@ class _Rise:
     filter of Böck and Widmer (2013): vibrato moves a partial into the next band and is not new there.
     """
 
-    def __init__(
-        self, bands: int, *, step_s: float, skip: int, forget_db_per_s: float, knee_db: float, cap_db: float
-    ) -> None:
-        self._forget = np.float32(forget_db_per_s * step_s)
-        self._knee, self._cap = np.float32(knee_db), np.float32(cap_db)
-        self._waiting = np.full((skip, bands), -200.0, np.float32)
+    def __init__(self, bands: int, step_s: float, settings: RiseSettings) -> None:
+        self._forget = np.float32(settings.forget_db_per_s * step_s)
+        self._knee, self._cap = settings.knee_db, settings.cap_db
+        self._waiting = np.full((settings.skip, bands), -200.0, np.float32)
         self._at = 0
         # One band more at either end, for the neighbours.
         self._most = np.full(bands + 2, -200.0, np.float32)
@@ -70,6 +70,62 @@ def _bands(lowest_hz: float, highest_hz: float, window: np.ndarray, n_fft: int, 
     return np.unique(np.round(edges).astype(np.intp))
 
 
+@dataclass(frozen=True, slots=True)
+class RiseSettings:
+    """What a `RiseFunction` looks at.
+
+    Attributes
+    ----------
+    window_s, fall_s : float
+        Length of the window, and of its falling end.
+    lowest_hz, highest_hz : float
+    range_db : float
+        What lies further below the loudest of late is left out.
+    skip : int
+        Looks just before the present one that it is not compared with.
+    forget_db_per_s : float
+        How fast the level of before is forgotten.
+    knee_db, cap_db : float
+        The least and the most that counts of the rise of one band.
+    """
+
+    window_s: float
+    fall_s: float
+    lowest_hz: float
+    highest_hz: float
+    range_db: float
+    skip: int
+    forget_db_per_s: float
+    knee_db: float
+    cap_db: float
+
+
+NOTE = RiseSettings(
+    window_s=2048 / 48_000,
+    fall_s=384 / 48_000,
+    lowest_hz=70.0,
+    highest_hz=16_000.0,
+    range_db=40.0,
+    skip=3,
+    forget_db_per_s=40.0,
+    knee_db=2.5,
+    cap_db=12.0,
+)
+"""New partials, each hop against 16 ms before: a soft note is found within some 10 ms."""
+SWELL = RiseSettings(
+    window_s=8192 / 48_000,
+    fall_s=1536 / 48_000,
+    lowest_hz=60.0,
+    highest_hz=5_000.0,
+    range_db=35.0,
+    skip=4,
+    forget_db_per_s=20.0,
+    knee_db=5.0,
+    cap_db=12.0,
+)
+"""Partials that swell, every fourth hop against 85 ms before, with a window that parts the notes of a chord."""
+
+
 class RiseFunction:
     """Logarithmic spectral flux over quarter tones, after Böck and Widmer (DAFx 2013).
 
@@ -78,45 +134,18 @@ class RiseFunction:
     sample_rate : int
     hop : int
         Samples handed to each `process`.
-    window_s, fall_s : float
-        Length of the window, and of its falling end.
-    lowest_hz, highest_hz : float
-    range_db : float
-        What lies further below the loudest of late is left out.
-    skip, forget_db_per_s, knee_db, cap_db
-        Of the rise of one band: looks before the present one that are left out of the comparison, how fast the
-        level of before is forgotten, and the least and the most that counts.
+    settings : RiseSettings
     """
 
-    def __init__(
-        self,
-        sample_rate: int,
-        hop: int,
-        *,
-        window_s: float,
-        fall_s: float,
-        lowest_hz: float,
-        highest_hz: float,
-        range_db: float,
-        skip: int,
-        forget_db_per_s: float,
-        knee_db: float,
-        cap_db: float,
-    ) -> None:
-        window = sloped_window(round(window_s * sample_rate), round(fall_s * sample_rate))
+    def __init__(self, sample_rate: int, hop: int, settings: RiseSettings) -> None:
+        window = sloped_window(round(settings.window_s * sample_rate), round(settings.fall_s * sample_rate))
         self._spectrum = SlidingSpectrum(window, hop)
-        self._edges = _bands(lowest_hz, highest_hz, window, self._spectrum.n_fft, sample_rate)
+        n_fft = self._spectrum.n_fft
+        self._edges = _bands(settings.lowest_hz, settings.highest_hz, window, n_fft, sample_rate)
         self._levels = np.zeros(len(self._edges) - 1, np.float32)
         step_s = hop / sample_rate
-        self._floor = MovingFloor(_FLOOR_DB, range_db, step_s)
-        self._rise = _Rise(
-            len(self._levels),
-            step_s=step_s,
-            skip=skip,
-            forget_db_per_s=forget_db_per_s,
-            knee_db=knee_db,
-            cap_db=cap_db,
-        )
+        self._floor = MovingFloor(_FLOOR_DB, settings.range_db, step_s)
+        self._rise = _Rise(len(self._levels), step_s, settings)
 
     def process(self, samples: np.ndarray, learn: bool = False) -> float:
         """Take one hop, shape (hop,), and return the rise in dB summed over bands; what is learnt is not new."""
@@ -124,27 +153,3 @@ class RiseFunction:
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
-
-
-NOTE = {
-    "window_s": 2048 / 48_000,
-    "fall_s": 384 / 48_000,
-    "lowest_hz": 70.0,
-    "highest_hz": 16_000.0,
-    "range_db": 40.0,
-    "skip": 3,
-    "forget_db_per_s": 40.0,
-    "knee_db": 2.5,
-    "cap_db": 12.0,
-}
-SWELL = {
-    "window_s": 8192 / 48_000,
-    "fall_s": 1536 / 48_000,
-    "lowest_hz": 60.0,
-    "highest_hz": 5_000.0,
-    "range_db": 35.0,
-    "skip": 4,
-    "forget_db_per_s": 20.0,
-    "knee_db": 5.0,
-    "cap_db": 12.0,
-}

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from live.stage.state import HudState
 
 if TYPE_CHECKING:
     from live.performance import Performance
 
-__all__ = ["hud_state"]
+__all__ = ["heard_warnings", "hud_state"]
 
 SILENCE = "only digital silence arrives: is the input muted, or the microphone not allowed for this program?"
+CLIPPING = "the input clips: turn it down at the mixer or the sound card"
+CANCELLING = "the two channels cancel each other: is one of them inverted? --channels 1 hears one alone"
+OPPOSED = 0.95
+"""Width above which next to nothing is left of the mean of the channels."""
+
+
+def heard_warnings(frame: np.ndarray) -> list[str]:
+    """Return what is wrong with the sound by its newest frame, shape (), in plain words."""
+    found = []
+    if frame["width"] > OPPOSED:
+        found.append(CANCELLING)
+    if frame["clipping"]:
+        found.append(CLIPPING)
+    if frame["silent"]:
+        found.append(SILENCE)
+    return found
 
 
 def hud_state(performance: Performance) -> HudState:
@@ -24,8 +42,8 @@ def hud_state(performance: Performance) -> HudState:
     osc = performance.osc.stats() if performance.osc is not None else None
     listening = ears.state == "running"
     warnings = performance.warnings()
-    if listening and frame["silent"]:
-        warnings = [SILENCE, *warnings]
+    if listening:
+        warnings = [*heard_warnings(frame), *warnings]
     if ears.state in ("lost", "failed"):
         warnings = [ears.message, *warnings]
     return HudState(

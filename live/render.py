@@ -85,7 +85,7 @@ class Hearing:
             self._last_host_s = now - MADE_MOST_S
         hops = max(1, int(min(late_s, MADE_MOST_S) / HOP_S))
         made = np.full(hops, rest_frame(), FEATURE_FRAME)
-        for name in ("index", "generation", *(field.name for field in HEADER if field.name.endswith("_count"))):
+        for name in ("index", "generation", *(kept.name for kept in HEADER if kept.name.endswith("_count"))):
             made[name] = self._last[name]
         made["time_s"] = self.time_s + HOP_S * np.arange(1, hops + 1)
         made["captured_s"] = made["published_s"] = self._last_host_s + HOP_S * np.arange(1, hops + 1)

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from scenes.modulation import left
+from scenes.sources import SHARES
 
 __all__ = ["GAP_S", "HOP_S", "BeatPhase", "CrossFade", "Heard", "Listener", "RandomWalk", "smoothstep"]
 
@@ -21,6 +22,7 @@ BEATS_PER_BAR = 4
 _LOCK_S = 0.5
 _FASTEST_CORRECTION = 0.5
 _REST = 0.01
+_FAINTEST = 1e-6
 _MOST_IN_A_FADE = 4
 
 
@@ -152,7 +154,7 @@ class RandomWalk:
 
 
 class Listener:
-    """Weights that follow a feature of several values, such as bands: the strongest comes forward.
+    """Weights that follow a feature of several values, such as bands or chroma: the strongest comes forward.
 
     Parameters
     ----------
@@ -184,7 +186,11 @@ class Listener:
 
     def step(self, heard: Heard) -> None:
         """Advance by a hop; a gap without sound counts as rest."""
-        powers = np.maximum(heard.vectors[self._feature], 0.0) ** self._sharpness
+        values = np.maximum(heard.vectors[self._feature], 0.0)
+        if self._feature in SHARES:
+            # By the strongest: a chord of four notes is no nearer to rest than one of two.
+            values = values / max(float(values.max()), _FAINTEST)
+        powers = values**self._sharpness
         shares = np.concatenate(([_REST], np.add.reduceat(powers, self._groups)))
         dt_s = heard.dt_s
         if dt_s > GAP_S:

@@ -7,9 +7,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Clock", "Milliseconds", "Name", "Number", "Part", "Range", "Seed", "Text", "Whole"]
+__all__ = [
+    "Clock",
+    "InMilliseconds",
+    "InSeconds",
+    "Milliseconds",
+    "Name",
+    "Number",
+    "Part",
+    "Range",
+    "Seed",
+    "Text",
+    "Whole",
+]
 
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d(?:\.\d{1,3})?)")
+_LASTING = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?(ms|s)")
 
 
 def _number(value: object) -> object:
@@ -25,12 +38,25 @@ def _clock(value: object) -> object:
     return value if value is None else _number(value)
 
 
+def _lasting(unit_s: float) -> BeforeValidator:
+    """A number in the key's own unit, or with its unit behind it: ``80ms``, ``30s``."""
+
+    def read(value: object) -> object:
+        if isinstance(value, str) and (match := _LASTING.fullmatch(value)):
+            return float(match[1]) * (0.001 if match[2] == "ms" else 1.0) / unit_s
+        return _number(value)
+
+    return BeforeValidator(read)
+
+
 Number = Annotated[float, BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_number)]
 Clock = Annotated[float | None, BeforeValidator(_clock), Field(ge=0, le=86_400)]
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Milliseconds = Annotated[Number, Field(ge=0, le=20_000)]
+InMilliseconds = Annotated[float, _lasting(0.001)]
+InSeconds = Annotated[float, _lasting(1.0)]
 Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
 Range = tuple[Annotated[Number, Field(ge=-24_000, le=24_000)], Annotated[Number, Field(ge=-24_000, le=24_000)]]
 

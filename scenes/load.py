@@ -97,6 +97,8 @@ def _reason(error: ErrorDetails) -> str:
     where = _say(tuple(error.get("ctx", {}).get("place", error["loc"])))
     if kind == "scene":
         return error["msg"]
+    if kind == "step":
+        return f"{where}: {error['msg']}"
     if kind == "missing":
         return f"{where} is missing; add it."
     if kind == "extra_forbidden":
@@ -147,7 +149,7 @@ def _short(value: object) -> str:
 
 def _keys(place: Place) -> list[str]:
     """Keys that are known where the key at the end of `place` was found."""
-    from scenes import motion, schema
+    from scenes import blocks, motion, schema
 
     part: dict[str, type[BaseModel]] = {
         "prompts": schema.Prompt,
@@ -158,4 +160,6 @@ def _keys(place: Place) -> list[str]:
     model: type[BaseModel] = part.get(str(place[0]), Scene) if len(place) > 1 else Scene
     if len(place) > 2 and place[0] == "motion":
         model = motion.NoiseMotion if place[1] == "noise" else motion.PromptMotion
+    if len(place) > 3 and place[2] == "through":
+        model = blocks.BLOCKS.get(str(place[4]), blocks.Step) if len(place) > 5 else blocks.Step
     return [field.alias or name for name, field in model.model_fields.items()]

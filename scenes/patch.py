@@ -12,45 +12,20 @@ import numpy as np
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter, Value
 from engine.spec import FrameSpec, NoisePath
+from scenes.conditioning import Moment
 from scenes.controls import CONTROLS
 from scenes.cues import Cues
 from scenes.drift import GAP_S, HOP_S, Heard, smoothstep
-from scenes.modulation import Envelope, Follower, Hit, shape, span, sway, to_unit
+from scenes.lfo import BeatLine, beat_places
 from scenes.motion import AMOUNTS, TARGETS
-from scenes.schema import Route, Scene
-from scenes.sources import SOURCES, SWAY
+from scenes.schema import Scene
+from scenes.voice import Voice
 from scenes.wander import Wander
 
 __all__ = ["Patch"]
 
 _FADE_S = 2.0
 """Length of the cross-fade from one way of the noise to another, when the scene's file was edited."""
-
-
-class _Voice:
-    """A route with its envelope."""
-
-    def __init__(self, route: Route) -> None:
-        self.route = route
-        self.source = SOURCES[route.source]
-        self.amount_address = f"/route/{route.name}/amount"
-        self.rest = float(to_unit(np.array([self.source.field.rest]), route.ends)[0])
-        self.envelope: Envelope
-        if route.mode == "hit":
-            self.envelope = Hit(route.attack_s, route.hold_ms / 1000, route.release_s, self.rest)
-        else:
-            self.envelope = Follower(route.attack_s, route.release_s, self.rest)
-
-    def read(self, frames: np.ndarray) -> list[float]:
-        """Source values of every hop, mapped to 0..1."""
-        if self.route.source == SWAY:
-            return [0.0] * len(frames)
-        return to_unit(self.source.read(frames), self.route.ends).tolist()
-
-    def added(self, scene_s: float) -> float:
-        """What the route adds at full amount, from its envelope as it stands."""
-        level = sway(scene_s, self.route.period_s) if self.route.source == SWAY else self.envelope.level
-        return span(shape(level, self.route.curve), self.route.out)
 
 
 class Patch:
@@ -89,7 +64,8 @@ class Patch:
             for entry in scene.bends
             for name, p in entry.parameters.items()
         )
-        self._voices = tuple(_Voice(route) for route in scene.routes)
+        self._voices = tuple(Voice(route) for route in scene.routes)
+        self._beats = BeatLine()
         self._cues = Cues(scene)
         self._start_s = start_s
         self._time_s = start_s or 0.0
@@ -155,16 +131,16 @@ class Patch:
         self._left_amounts, self._left_s = previous._amounts, now_s
         self._cues.carry_over(previous._cues)
         standing = {voice.route.name: voice for voice in previous._voices}
+        self._beats.take(previous._beats)
         for voice in self._voices:
-            old = standing.get(voice.route.name)
-            if old is not None and voice.route.mode == "follow":
-                voice.envelope.level = old.envelope.level
+            voice.take(standing.get(voice.route.name), now_s)
 
     def _hear(self, frames: np.ndarray, amounts: list[float], speed: float) -> None:
         if not len(frames):
             return
         columns = [voice.read(frames) for voice in self._voices]
         tempos, phases = _finite(frames["tempo"]), _finite(frames["beat_phase"])
+        places = beat_places(frames).tolist()
         vectors = {name: _finite(frames[name]) for name in self._needed()}
         wanders = self._wanders()
         assert self._hop_s is not None
@@ -181,18 +157,15 @@ class Patch:
             for wander in wanders:
                 wander.step(heard)
             self._cues.step(heard)
+            moment = Moment(dt_s, self._beats.step(dt_s, tempos[hop], places[hop]))
             for voice, column in zip(self._voices, columns, strict=True):
-                if dt_s > GAP_S:  # nothing was heard in between, so that part counts as rest
-                    voice.envelope.step(voice.rest, dt_s - HOP_S)
-                    voice.envelope.step(column[hop], HOP_S)
-                else:
-                    voice.envelope.step(column[hop], dt_s)
+                voice.step(column[hop], moment)
             self._hop_s += dt_s
             self._set_rates(amounts, speed, tempos[hop])
 
     def _set_rates(self, amounts: list[float], speed: float, tempo: float) -> None:
-        turns = self._added("noise/rate", amounts, self._hop_s or 0.0)
-        seeds = self._added("seed/rate", amounts, self._hop_s or 0.0)
+        turns = self._added("noise/rate", amounts, 0.0)
+        seeds = self._added("seed/rate", amounts, 0.0)
         for wander in self._wanders():
             wander.set_rates(turns, seeds, speed, tempo)
 
@@ -205,12 +178,12 @@ class Patch:
         needed = {noise.by for noise in noises if noise.kind == "mixture"}
         return needed | {prompts.by} if prompts.kind == "mixture" else needed
 
-    def _added(self, target: str, amounts: list[float], time_s: float) -> float:
-        """Sum of what the routes to `target` add."""
+    def _added(self, target: str, amounts: list[float], ahead_s: float) -> float:
+        """Sum of what the routes to `target` add, `ahead_s` after the newest hop."""
         total = 0.0
         for voice, amount in zip(self._voices, amounts, strict=True):
             if voice.route.to == target:
-                total += amount * voice.added(time_s - (self._start_s or 0.0))
+                total += amount * voice.added(self._beats, ahead_s)
         return total
 
     def _spec(self, control: Mapping[str, Value], amounts: list[float], time_s: float) -> FrameSpec:
@@ -220,12 +193,12 @@ class Patch:
         scene_s = max(0.0, time_s - self._start_s)
         self._cues.advance(scene_s, control, ahead_s)
         noise = self._noise(control, amounts, time_s, ahead_s)
-        to_next = TARGETS["prompt/blend"].clamp(self._added("prompt/blend", amounts, time_s))
-        feedback = self._number(control, "/feedback") + self._added("feedback/amount", amounts, time_s)
+        to_next = TARGETS["prompt/blend"].clamp(self._added("prompt/blend", amounts, ahead_s))
+        feedback = self._number(control, "/feedback") + self._added("feedback/amount", amounts, ahead_s)
         sums = dict.fromkeys((target for _, target, _, _ in self._slots), 0.0)
         for voice, amount in zip(self._voices, amounts, strict=True):
             if voice.route.to in sums:
-                sums[voice.route.to] += amount * voice.added(time_s - self._start_s)
+                sums[voice.route.to] += amount * voice.added(self._beats, ahead_s)
         values = tuple(p.clamp(self._number(control, address) + sums[target]) for address, target, p, _ in self._slots)
         return FrameSpec(
             time_s=time_s,
@@ -250,8 +223,8 @@ class Patch:
                 wander.cue(index, cued_s)
         self._cues.cued.clear()
         base = int(self._number(control, "/seed")) or self._seed
-        angle = self._added("noise/angle", amounts, time_s)
-        self._amounts = self._noise_amounts(control, amounts, time_s, scene_s)
+        angle = self._added("noise/angle", amounts, ahead_s)
+        self._amounts = self._noise_amounts(control, amounts, ahead_s, scene_s)
         path = self._wander.path(base, ahead_s, angle, scene_s, self._amounts)
         anchors = self.scene.motion.noise.anchors
         pulls = zip(anchors, (self._amounts["noise/pull"], self._amounts["noise/pull2"]), strict=False)
@@ -264,7 +237,7 @@ class Patch:
         return fields | {"seed": base, "seed_to": base, "paths": paths}
 
     def _noise_amounts(
-        self, control: Mapping[str, Value], amounts: list[float], time_s: float, scene_s: float
+        self, control: Mapping[str, Value], amounts: list[float], ahead_s: float, scene_s: float
     ) -> dict[str, float]:
         """Where the targets of the noise stand; after an edit they go there from where they stood."""
         noise = self.scene.motion.noise
@@ -273,7 +246,7 @@ class Patch:
         for target, parameter in AMOUNTS.items():
             value = noise.resting(target)
             if target in noise.moves:
-                value = parameter.clamp(self._number(control, f"/{target}") + self._added(target, amounts, time_s))
+                value = parameter.clamp(self._number(control, f"/{target}") + self._added(target, amounts, ahead_s))
             found[target] = value if share == 1 else value * share + self._left_amounts[target] * (1 - share)
         return found
 

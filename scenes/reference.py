@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import get_args
+
+from pydantic.fields import FieldInfo
 
 from analysis.frame import Field
+from scenes.blocks import BLOCKS, Block
 from scenes.schema import TARGETS
-from scenes.sources import SOURCES, SWAY
+from scenes.sources import DEAF, SOURCES
 
-__all__ = ["source_table", "target_table"]
+__all__ = ["block_table", "source_table", "target_table"]
 
 
 def source_table() -> str:
     """Return the Markdown table of everything a route can listen to."""
-    rows = ["| source | range | unit | at rest | what it is |", "|---|---|---|---|---|"]
+    rows = ["| source | range | unit | at rest | every | what it is |", "|---|---|---|---|---|---|"]
     fields: dict[str, Field] = {}
     for source in SOURCES.values():
-        if source.name != SWAY:
+        if source.name not in DEAF:
             fields.setdefault(source.field.name, source.field)
     for field in fields.values():
         name = f"`{field.name}`" if field.size == 1 else f"`{field.name}.0` to `{field.name}.{field.size - 1}`"
-        rows.append(
-            f"| {name} | {_ends(field.low, field.high)} | {field.unit} | {field.rest:g} | {field.description} |"
-        )
-    sway = SOURCES[SWAY].field
-    rows.append(f"| `{SWAY}` | {_ends(sway.low, sway.high)} | | 0 | {sway.description} |")
+        cells = (name, _ends(field.low, field.high), field.unit, f"{field.rest:g}", field.pace, field.description)
+        rows.append(f"| {' | '.join(cells)} |")
+    for source in SOURCES.values():
+        if source.name in DEAF:
+            rows.append(f"| `{source.name}` | 0 to 1 | | 0 | hop | {source.field.description} |")
     return "\n".join(rows)
 
 
@@ -36,6 +41,34 @@ def target_table() -> str:
         assert p.high is not None
         rows.append(f"| `{address}` | {_ends(p.low, p.high)} | {p.unit} | {p.description} |")
     return "\n".join(rows)
+
+
+def block_table() -> str:
+    """Return the Markdown table of what a route's `through` can hold."""
+    rows = ["| block | settings (a bare number is the first) | what it does |", "|---|---|---|"]
+    for name, kind in BLOCKS.items():
+        settings = ", ".join(_setting(kind, key) for key in kind.model_fields)
+        rows.append(f"| `{name}` | {settings} | {kind.what} |")
+    return "\n".join(rows)
+
+
+def _setting(kind: type[Block], key: str) -> str:
+    """A key with its range and what it is when not said."""
+    field = kind.model_fields[key]
+    bounds = [f"{word} {value:g}" for word, value in _bounds(field)]
+    default = "" if field.default is None else f"; {field.default:g}"
+    return f"`{key}` ({' '.join(bounds)}{default})"
+
+
+def _bounds(field: FieldInfo) -> Iterator[tuple[str, float]]:
+    """The least and the most a setting may be, wherever pydantic keeps them."""
+    parts = [field.metadata, *(getattr(part, "__metadata__", ()) for part in get_args(field.annotation))]
+    found = [item for part in parts for item in part]
+    found += [inner for item in found if isinstance(item, FieldInfo) for inner in item.metadata]
+    for item in found:
+        for word, name in (("from", "ge"), ("above", "gt"), ("to", "le")):
+            if hasattr(item, name):
+                yield word, getattr(item, name)
 
 
 def _ends(low: float, high: float) -> str:

@@ -11,9 +11,11 @@ from pydantic_core import PydanticCustomError
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from engine.bends import OPERATORS, Bend, BendPlan, site_kind
+from scenes.blocks import Step
 from scenes.fields import Clock, Milliseconds, Name, Number, Part, Range, Seed, Text, Whole
+from scenes.lfo import WAVES
 from scenes.motion import TARGETS, Motion, motion_faults, moved_nothing
-from scenes.sources import SOURCES, SWAY, did_you_mean
+from scenes.sources import DEAF, SOURCES, did_you_mean
 
 __all__ = ["CURVES", "TARGETS", "BendEntry", "Motion", "Prompt", "Route", "Scene"]
 
@@ -111,19 +113,20 @@ class BendEntry(Part):
 
 
 class Route(Part):
-    """A heard feature moving a parameter: source → range → envelope → curve → what is added to the target.
+    """A heard feature moving a parameter: source → range → chain → envelope → curve → what is added to the target.
 
     Attributes
     ----------
     source : str
-        A feature (``onset_strength``, ``loudness``, ``bands.3`` …) or ``sway``.
+        A feature (``onset_strength``, ``loudness``, ``bands.3`` …), ``sway``, or one of `scenes.lfo.WAVES`.
     to : str
         ``<bend>/<parameter>`` or one of `TARGETS`.
     mode : {"follow", "hit"}
         `follow` smooths the feature with attack and release. `hit` takes each peak at once, holds it for `hold_ms` of
         stream time and lets it fall with `release_ms`; pictures drawn at least every `hold_ms` show each hit whole.
     attack_ms, release_ms : float
-        Time constants: after one of them 63 % of the way is done. None takes the mode's own (20, 200; 0, 250).
+        Time constants: after one of them 63 % of the way is done. None takes the mode's own (20, 200; 0, 250); where
+        there is a chain or an oscillator, `follow` without them adds nothing to it (0, 0).
     hold_ms : float
         Only for `hit`.
     curve : str or float
@@ -133,8 +136,14 @@ class Route(Part):
         range of the feature.
     out : (float, float)
         What is *added* to the target's resting value at 0 and at 1.
+    through : tuple of Step
+        Conditioning between range and envelope, in order; `scenes.blocks.BLOCKS`.
     period_s : float
         Only for ``sway``: one rise and fall [1 to 3600].
+    hz, beats : float or None
+        Only for an oscillator, one of the two: turns per second [0.001 to 20], or beats in a turn [0.125 to 256].
+    phase : float
+        Only for an oscillator: where in the turn it begins [0 to 1].
     """
 
     name: Name
@@ -147,7 +156,11 @@ class Route(Part):
     curve: Annotated[str | float, BeforeValidator(_curve)] = "linear"
     in_: Range | None = Field(default=None, alias="in")
     out: Range = (0.0, 1.0)
+    through: Annotated[tuple[Step, ...], Field(max_length=12)] = ()
     period_s: Annotated[Number, Field(ge=1, le=3600)] = 60.0
+    hz: Annotated[Number, Field(ge=0.001, le=20)] | None = None
+    beats: Annotated[Number, Field(ge=0.125, le=256)] | None = None
+    phase: Annotated[Number, Field(ge=0, le=1)] = 0.0
 
     @field_validator("source")
     @classmethod
@@ -170,14 +183,24 @@ class Route(Part):
         return self.in_ if self.in_ is not None else (field.low, field.high)
 
     @property
+    def is_lfo(self) -> bool:
+        """Whether the source is an oscillator with a frequency."""
+        return self.source in WAVES
+
+    @property
     def attack_s(self) -> float:
         """Time constant of the rise."""
-        return (self.attack_ms if self.attack_ms is not None else 20.0 if self.mode == "follow" else 0.0) / 1000
+        return (self.attack_ms if self.attack_ms is not None else self._own_ms(20.0, 0.0)) / 1000
 
     @property
     def release_s(self) -> float:
         """Time constant of the fall."""
-        return (self.release_ms if self.release_ms is not None else 200.0 if self.mode == "follow" else 250.0) / 1000
+        return (self.release_ms if self.release_ms is not None else self._own_ms(200.0, 250.0)) / 1000
+
+    def _own_ms(self, follow_ms: float, hit_ms: float) -> float:
+        if self.mode == "hit":
+            return hit_ms
+        return 0.0 if self.through or self.source in DEAF else follow_ms
 
 
 class Scene(Part):
@@ -283,8 +306,9 @@ def _route_faults(scene: Scene) -> Any:
             yield ("routes", i, "to"), "prompt/blend needs at least two prompts; this scene has one."
         elif useless := moved_nothing(scene.motion, route.to):
             yield ("routes", i, "to"), useless
-        if route.source == SWAY and route.mode == "hit":
-            yield ("routes", i, "mode"), "sway has no hits; use mode follow."
+        if route.source in DEAF and route.mode == "hit":
+            yield ("routes", i, "mode"), f"{route.source} has no hits; use mode follow."
+        yield from _lfo_faults(route, i)
         target = targets[route.to]
         assert target.low is not None
         assert target.high is not None
@@ -294,3 +318,17 @@ def _route_faults(scene: Scene) -> Any:
                 ("routes", i, "out"),
                 f"out {list(route.out)} goes beyond the whole range of {route.to}, {target.low:g} to {target.high:g}.",
             )
+
+
+def _lfo_faults(route: Route, i: int) -> Any:
+    given = sorted({"hz", "beats", "phase"} & route.model_fields_set)
+    if not route.is_lfo:
+        if given:
+            waves = ", ".join(WAVES)
+            yield (
+                ("routes", i, given[0]),
+                f"{given[0]} goes with an oscillator ({waves}); the source is {route.source}.",
+            )
+    elif (route.hz is None) == (route.beats is None):
+        place = "hz" if "hz" in given else "source"
+        yield ("routes", i, place), f"{route.source} needs its speed: either hz, or beats (in a turn)."

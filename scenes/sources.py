@@ -1,4 +1,4 @@
-"""What a route can listen to: the features of a frame by name, and a slow sway for silence."""
+"""What a route can listen to: the features of a frame by name, and oscillators that hear nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import numpy as np
 
 from analysis.frame import FEATURES, Field
 from bentlight.errors import BadInput
+from scenes.lfo import WAVES
 
-__all__ = ["SOURCES", "SWAY", "VECTORS", "Source", "did_you_mean", "source"]
+__all__ = ["DEAF", "SHARES", "SOURCES", "SWAY", "VECTORS", "Source", "did_you_mean", "source"]
 
 SWAY = "sway"
 """The source that hears nothing: a raised cosine of scene time, so that a bend drifts in silence too."""
+DEAF = frozenset({SWAY, *WAVES})
+"""Every source that hears nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ def _all_sources() -> dict[str, Source]:
             for element in range(field.size):
                 found[f"{field.name}.{element}"] = Source(f"{field.name}.{element}", field, element)
     found[SWAY] = Source(SWAY, Field(SWAY, "f4", 1, "", 0, 1, 0, "slow rise and fall over period_s; hears nothing"))
+    for wave, (_, what) in WAVES.items():
+        found[wave] = Source(wave, Field(wave, "f4", 1, "", 0, 1, 0, f"oscillator, `hz` or `beats`: {what}"))
     return found
 
 
@@ -61,6 +66,9 @@ SOURCES: dict[str, Source] = _all_sources()
 
 VECTORS: dict[str, int] = {field.name: field.size for field in FEATURES if field.size > 1}
 """Features of several values, with how many: what a mixture can follow."""
+
+SHARES: frozenset[str] = frozenset(field.name for field in FEATURES if field.size > 1 and field.unit == "share")
+"""Those whose values sum to 1, as chroma: the more of them sound, the less each has."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from live.capture import demo_voices as voices
 from live.capture.demo_voices import RATE
 
-__all__ = ["PEAK_DB", "RATE", "SECTIONS", "Section", "song"]
+__all__ = ["PEAK_DB", "RATE", "SECTIONS", "Section", "placed", "song"]
 
 _TAIL_S = 2.6
 PEAK_DB = -1.0
@@ -78,9 +78,11 @@ class _Mix:
         self.length = int(seconds * RATE)
         self.tracks: dict[str, np.ndarray] = {}
         self.kicks: list[int] = []
+        self.placed: list[tuple[str, float, np.ndarray]] = []
 
     def add(self, track: str, sound: np.ndarray, at_s: float, level: float, pan: float = 0.0) -> None:
         """Add a sound, mono or stereo; `pan` from -1 (left) to 1, of equal power."""
+        self.placed.append((track, at_s, level * (sound if sound.ndim == 1 else sound.mean(1))))
         if sound.ndim == 1:
             angle = (pan + 1) * np.pi / 4
             sound = sound[:, None] * (np.sqrt(2) * np.array([np.cos(angle), np.sin(angle)]))
@@ -91,6 +93,15 @@ class _Mix:
 
 def song() -> np.ndarray:
     """Return the whole track, float32, shape (n, 2), at `RATE`; the same every time."""
+    return _master(*_written())
+
+
+def placed() -> list[tuple[str, float, np.ndarray]]:
+    """Return what is played: a player's name, the time in s and the sound, mono, as it goes into the mix, for each."""
+    return _written()[0].placed
+
+
+def _written() -> tuple[_Mix, np.random.Generator]:
     rng = np.random.default_rng(118)
     mix = _Mix(sum(section.bars * 4 * section.beat_s for section in SECTIONS) + _TAIL_S)
     start_s = 0.0
@@ -99,7 +110,7 @@ def song() -> np.ndarray:
         start_s += section.bars * 4 * section.beat_s
     # The last chord rings into the tail.
     mix.add("pad", voices.pad(tuple(_hz(note) for note in _CHORDS[0][1]), 2.5, 0.2, rng), start_s, 0.5)
-    return _master(mix, rng)
+    return mix, rng
 
 
 def _play(mix: _Mix, section: Section, start_s: float, rng: np.random.Generator) -> None:

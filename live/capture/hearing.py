@@ -242,13 +242,14 @@ class Hearing:
                 rate,
                 gain_db=gain_db,
                 start_index=int(newest["index"]) + 1,
-                start_s=float(newest["time_s"]) + missed_s,
+                start_s=float(newest["time_s"]),
                 onset_count=int(newest["onset_count"]),
                 beat_count=int(newest["beat_count"]),
                 kick_count=int(newest["kick_count"]),
                 snare_count=int(newest["snare_count"]),
                 hat_count=int(newest["hat_count"]),
             )
+            analyzer.skip(round(missed_s * rate))
         self._set_gain(analyzer)
         self._analyzer = analyzer
         return analyzer

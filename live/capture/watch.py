@@ -11,7 +11,7 @@ __all__ = ["Verdict", "judge"]
 IMPORT_S = 30.0
 """A cold start of the process may read much from a slow disk."""
 OPEN_S = 6.0
-LATE_S = 0.5
+LATE_S = 0.4
 HUNG_S = 1.2
 
 
@@ -36,8 +36,9 @@ class Verdict:
 def judge(report: Report | None, *, now_s: float, started_s: float, alive: bool) -> Verdict:
     """Return the verdict on ears that started at `started_s` and reported `report` (of this start; None: nothing yet).
 
-    While sound runs, both the loop and the sound must be fresher than 0.5 s, or it counts as lost; after 1.2 s
-    the process is replaced, since a hung sound server lets nothing be closed. Opening a device may take 6 s.
+    While sound runs, both the loop and the sound must be fresher than 0.4 s, or it counts as lost (so that the HUD says
+    so within half a second); after 1.2 s the process is replaced, since a hung sound server lets nothing be closed.
+    Opening a device may take 6 s.
     """
     if report is None:
         late = now_s - started_s > IMPORT_S

@@ -131,6 +131,9 @@ def parameters(
         return
     rows = [(address, p.kind, span(p), p.unit, str(p.default), p.description) for address, p in everything.items()]
     show(f"Parameters ({bank.current})", ("OSC address", "type", "range", "unit", "default", "what it does"), rows)
+    show(
+        "Heard: what routes can listen to", ("source", "range", "unit", "at rest", "every", "what it is"), heard_rows()
+    )
 
 
 @models_app.callback()
@@ -170,6 +173,18 @@ def as_dict(parameter: Parameter) -> dict[str, Any]:
         "default": parameter.default,
         "description": parameter.description,
     }
+
+
+def heard_rows() -> list[tuple[str, ...]]:
+    """Return a row for each feature."""
+    from analysis.frame import FEATURES
+
+    rows: list[tuple[str, ...]] = []
+    for field in FEATURES:
+        name = field.name if field.size == 1 else f"{field.name}.0 to .{field.size - 1}"
+        ends = f"{field.low:g} to {field.high:g}"
+        rows.append((name, ends, field.unit, f"{field.rest:g}", field.pace, field.description))
+    return rows
 
 
 def span(parameter: Parameter) -> str:

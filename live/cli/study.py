@@ -10,7 +10,7 @@ import typer
 
 from bentlight.errors import BadInput
 from live.cli.play import Runtime, parse_size, tell
-from live.files import write_json
+from live.files import check_writable, whole_file, write_json
 
 __all__ = ["analyze", "render"]
 
@@ -21,13 +21,14 @@ class What(StrEnum):
     onsets = "onsets"
     beats = "beats"
     features = "features"
+    study = "study"
 
 
 def analyze(
     file: Annotated[Path, typer.Argument(help="An audio file: wav, flac, ogg, mp3, aiff.")],
-    what: Annotated[What, typer.Option(help="onsets or beats: one time in seconds per line; features: to --json.")] = (
-        What.onsets
-    ),
+    what: Annotated[
+        What, typer.Option(help="onsets or beats: one time in seconds per line; features: to --json; study: to --out.")
+    ] = What.onsets,
     fire: Annotated[
         bool, typer.Option("--fire", help="The time at which a live listener could first act, not of the sound itself.")
     ] = False,
@@ -38,25 +39,73 @@ def analyze(
         Path | None, typer.Option("--json", help="Write every feature of every hop to this file.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw a page of what was heard as a PNG.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="True onsets, one time in seconds per line, to mark on the page and score.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the study goes: .npz or .json.")] = None,
+    fps: Annotated[float, typer.Option(min=1, max=1000, help="Frames per second of the study.")] = 60.0,
 ) -> None:
-    """Hear a file exactly as live."""
+    """Hear a file exactly as live, or study it as a whole."""
+    if what is What.study:
+        _study(file, out, fps)
+        return
+    if out is not None:
+        raise BadInput("--out goes with --what study; features are written with --json, a page with --plot.")
+    if truth is not None and plot is None:
+        raise BadInput("--truth needs --plot PATH.png to mark the page of.")
     from analysis.track import analyze as hear
+    from live.truth import compare, read_times
 
+    true_s = None if truth is None else read_times(truth)
+    for target in (as_json, plot):
+        if target is not None:
+            check_writable(target)
     track = hear(file, onset_method=onsets)
     if as_json is not None:
         from live.page import features_json
 
         write_json(as_json, features_json(track))
     if plot is not None:
-        from live.page import plot_page
+        from live.hearing_page import plot_page
 
-        plot_page(track, plot)
+        comparison = None if true_s is None else compare(track.onset_times_s, true_s)
+        plot_page(track, plot, comparison)
+        if comparison is not None:
+            tell(f"{comparison}.")
     if what is What.features:
         if as_json is None:
             raise BadInput("--what features needs --json PATH to write them to.")
         return
     times = (track.fire_times_s if fire else track.onset_times_s) if what is What.onsets else track.beat_times_s
     print("\n".join(f"{time:.4f}" for time in times))
+
+
+def _study(file: Path, out: Path | None, fps: float) -> None:
+    """Study a whole track and write what was found."""
+    if out is None or out.suffix.lower() not in (".npz", ".json"):
+        raise BadInput("--what study needs --out PATH to write to, ending in .npz or .json.")
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from analysis.study import study
+
+    check_writable(out)
+    with Progress(
+        TextColumn("{task.description:<30}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True)
+    ) as bar:
+        task = bar.add_task("study", total=1.0)
+        found = study(
+            file, rate_hz=fps, progress=lambda share, next_: bar.update(task, completed=share, description=next_)
+        )
+    with whole_file(out) as temporary:
+        if out.suffix.lower() == ".npz":
+            with temporary.open("wb") as binary:
+                found.write_npz(binary)
+        else:
+            with temporary.open("w", encoding="utf-8") as text:
+                found.write_json(text)
+    tempo = f"{found.tempo:.1f} BPM" if found.tempo else "no pulse"
+    print(f"Made {out}: {len(found.signals)} signals, {fps:g} frames per second, {tempo}.")
 
 
 def render(

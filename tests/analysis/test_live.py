@@ -76,8 +76,10 @@ def test_silent_says_five_seconds_of_exact_zeros_and_ends_with_the_first_sample(
 
 @pytest.mark.parametrize("gain", [6.0, "auto"])
 def test_the_cut_into_blocks_changes_nothing(gain: float | str) -> None:
-    sound = beat(RATE, 1.5, 128)
+    sound = np.stack([beat(RATE, 1.5, 128), beat(RATE, 1.5, 128, seed=2)], axis=1)
     whole = LiveAnalyzer(RATE, gain_db=gain).process(sound)
+    assert whole["chroma"].any()
+    assert whole["side"].any()
     rng = np.random.default_rng(1)
     for sizes in ([64], [256], [1000], list(rng.integers(1, 3000, 50))):
         analyzer, parts, start = LiveAnalyzer(RATE, gain_db=gain), [], 0
@@ -85,7 +87,9 @@ def test_the_cut_into_blocks_changes_nothing(gain: float | str) -> None:
             size = sizes[len(parts) % len(sizes)]
             parts.append(analyzer.process(sound[start : start + size]))
             start += size
-        assert np.concatenate(parts).tobytes() == whole.tobytes()
+        cut = np.concatenate(parts)
+        for field in FIELDS:
+            assert cut[field.name].tobytes() == whole[field.name].tobytes(), field.name
 
 
 def test_channels_are_averaged_and_memory_layout_does_not_matter() -> None:
@@ -134,6 +138,10 @@ def test_sample_rates_hear_the_same_onsets_and_levels() -> None:
         assert np.abs(found - times).max() <= hop_s + 1e-6
         assert frames["tempo"][-1] == pytest.approx(reference["tempo"][-1], rel=0.01)
         columns = [(name, frames[name], reference[name]) for name in ("loudness", "low", "mid", "high")]
+        columns += [(name, frames[name], reference[name]) for name in ("harmonic", "low_smooth", "mid_smooth")]
+        columns += [
+            (f"smooth band {i}", frames["bands_smooth"][:, i], reference["bands_smooth"][:, i]) for i in range(8)
+        ]
         columns += [(f"band {i}", frames["bands"][:, i], reference["bands"][:, i]) for i in range(8)]
         for name, one, grid in columns:
             # On the other grid of hops, in dB, where there is anything to compare.
@@ -155,6 +163,41 @@ def test_a_steady_sound_has_the_same_levels_at_every_rate_within_half_a_decibel(
     for name in ("loudness", "low", "mid", "high", "bands"):
         apart_db = 60 * np.abs(one[name].mean(0) - other[name].mean(0))
         assert np.max(apart_db) < 0.5, name
+
+
+AGREE = {
+    "level_db": 0.3,
+    "loudness_relative": 0.03,
+    "side": 0.01,
+    "width": 0.02,
+    "balance": 0.02,
+    "percussive": 0.03,
+    "harmonic": 0.01,
+    "spread": 80.0,
+    "skewness": 0.1,
+    "kurtosis": 1.0,
+    "rolloff": 200.0,
+    "flatness": 0.03,
+    "chroma": 0.06,
+    "tuning": 2.0,
+    "key": 0.0,
+    "key_strength": 0.05,
+    "pitch_confidence": 0.1,
+}
+
+
+@pytest.mark.parametrize("rate", [44_100, 96_000])
+def test_sample_rates_agree_on_every_feature_of_music(rate: int) -> None:
+    source = 0.5 * np.stack([beat(44_100, 5.0, 124, pad=0.4), beat(44_100, 5.0, 124, pad=0.4, seed=3)], axis=1)
+
+    def means(at: int) -> dict[str, np.ndarray]:
+        frames = LiveAnalyzer(at).process(source if at == 44_100 else soxr.resample(source, 44_100, at, "VHQ"))
+        late = frames[frames["time_s"] > 1.5]
+        return {name: late[name].mean(axis=0) for name in AGREE}
+
+    one, other = means(rate), means(48_000)
+    for name, most in AGREE.items():
+        assert np.abs(one[name] - other[name]).max() <= most, name
 
 
 def test_counts_and_time_run_on_from_where_they_are_told() -> None:
@@ -195,6 +238,7 @@ def test_auto_gain_brings_quiet_and_loud_to_the_same_level_and_does_not_pump() -
 def test_auto_gain_freezes_in_silence() -> None:
     analyzer = LiveAnalyzer(RATE, gain_db="auto")
     analyzer.process(0.05 * beat(RATE, 4.0, 120))
+    analyzer.process(noise(RATE, 1.5, -75))
     before = analyzer.gain_db
     analyzer.process(noise(RATE, 4.0, -75))
     assert analyzer.gain_db == before

@@ -1,159 +1,21 @@
-"""A private PulseAudio server with a null sink, for tests that need a real sound device without a sound card.
-
-What is played with `PrivatePulse.play` arrives at the inputs that PortAudio lists as ``pulse`` and ``default``.
-"""
+"""`private_pulse` for tests: skipped, or failed under CI, where it cannot be run."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-from bentlight.clock import now_s
+from live.stand_ins import sound_server
+from live.stand_ins.sound_server import RATE, PrivatePulse
 from tests.waiting import cannot_run
 
-__all__ = ["PrivatePulse", "missing", "private_pulse"]
-
-RATE = 44_100
-_SINK = "bentlight"
-_WARM_BYTES = 4096
-
-
-def missing() -> str:
-    """Return what this machine lacks for a private sound server, or an empty text."""
-    tools = [tool for tool in ("pulseaudio", "pactl", "parec", "paplay") if shutil.which(tool) is None]
-    if tools:
-        return f"{', '.join(tools)} not found; apt install pulseaudio pulseaudio-utils libasound2-plugins"
-    try:
-        import sounddevice  # noqa: F401
-    except OSError:
-        return "PortAudio not found; apt install libportaudio2"
-    return ""
-
-
-class PrivatePulse:
-    """A sound server of our own with one null sink whose monitor is the default input.
-
-    Attributes
-    ----------
-    environment : dict
-        Variables that lead programs to this server.
-    """
-
-    def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="pulse"))
-        self._home.chmod(0o700)
-        self.environment = {
-            "XDG_RUNTIME_DIR": str(self._home),
-            "XDG_CONFIG_HOME": str(self._home / "config"),
-            "PULSE_SERVER": f"unix:{self._home}/pulse/native",
-        }
-        self._server: subprocess.Popen[bytes] | None = None
-        self._keep: subprocess.Popen[bytes] | None = None
-        self._players: list[subprocess.Popen[bytes]] = []
-
-    @property
-    def _env(self) -> dict[str, str]:
-        return {**os.environ, **self.environment}
-
-    def start(self, patience_s: float = 30.0) -> None:
-        """Start the server and wait until sound runs through its sink."""
-        self._server = subprocess.Popen(
-            [
-                *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error"),
-                *("-L", "module-native-protocol-unix"),
-                *("-L", f"module-null-sink sink_name={_SINK} rate={RATE} channels=2 format=float32le"),
-            ],
-            env=self._env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = now_s() + patience_s
-        while self._control("set-default-sink", _SINK) or self._control("set-default-source", f"{_SINK}.monitor"):
-            assert self._server.poll() is None, "the private sound server ended"
-            assert now_s() < deadline, "the private sound server does not answer"
-            threading.Event().wait(0.05)
-        # A null sink begins with a block of two seconds; a listener that stays keeps the later ones short.
-        self._keep = subprocess.Popen(
-            ["parec", "--latency-msec=10", "-d", f"{_SINK}.monitor"], env=self._env, stdout=subprocess.PIPE
-        )
-        assert self._keep.stdout is not None
-        flowing = threading.Event()
-        threading.Thread(target=self._drain, args=(self._keep.stdout, flowing), daemon=True).start()
-        assert flowing.wait(patience_s), "no sound runs through the private sound server"
-
-    @staticmethod
-    def _drain(stream: object, flowing: threading.Event) -> None:
-        while stream.read(_WARM_BYTES):  # type: ignore[attr-defined]
-            flowing.set()
-
-    def _control(self, *words: str) -> int:
-        done = subprocess.run(["pactl", *words], env=self._env, capture_output=True, timeout=20, check=False)
-        return done.returncode
-
-    def play(self, path: Path) -> subprocess.Popen[bytes]:
-        """Begin to play a sound file into the sink; returns the player's process."""
-        player = subprocess.Popen(["paplay", str(path)], env=self._env, stderr=subprocess.DEVNULL)
-        self._players.append(player)
-        return player
-
-    def kill(self) -> None:
-        """End the server at once, as a crash would."""
-        assert self._server is not None
-        self._server.kill()
-        self._server.wait()
-        self._end(self._keep)
-        with contextlib.suppress(FileNotFoundError):
-            (self._home / "pulse" / "pid").unlink()
-
-    def hang(self) -> None:
-        """Let the server stop answering without ending."""
-        assert self._server is not None
-        self._server.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a hanging server go on."""
-        assert self._server is not None
-        self._server.send_signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """End everything and remove the server's folder."""
-        for process in (*self._players, self._keep, self._server):
-            self._end(process)
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes] | None) -> None:
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
+__all__ = ["RATE", "PrivatePulse", "private_pulse"]
 
 
 @contextlib.contextmanager
 def private_pulse() -> Iterator[PrivatePulse]:
-    """Run a private sound server, and lead this process and its children to it.
-
-    Where that cannot be done the test is skipped; under CI it fails.
-    """
-    reason = missing()
-    if reason:
+    """Run a private sound server, and lead this process and its children to it."""
+    if reason := sound_server.missing():
         cannot_run(reason)
-    server = PrivatePulse()
-    before = {name: os.environ.get(name) for name in server.environment}
-    os.environ.update(server.environment)
-    try:
-        server.start()
+    with sound_server.private_pulse() as server:
         yield server
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        server.stop()

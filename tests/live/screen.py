@@ -2,64 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 
 import numpy as np
 
+from live.stand_ins import display
+from live.stand_ins.display import FrameBuffer, VirtualDisplay
 from tests.waiting import cannot_run, wait_until
 
 __all__ = ["Screen", "need_screen"]
 
 
 def need_screen() -> None:
-    """Leave the test where there is no Xvfb."""
-    if shutil.which("Xvfb") is None:
-        cannot_run("Xvfb is not installed (sudo apt install xvfb)")
+    """Leave the test where there is no virtual display."""
+    if reason := display.missing():
+        cannot_run(reason)
 
 
-class Screen:
-    """Xvfb on a free display number.
-
-    Attributes
-    ----------
-    environment : dict
-        What a program needs to open its window here.
-    """
-
-    def __init__(self, width: int, height: int) -> None:
-        self._geometry = f"{width}x{height}x24"
-        self.environment: dict[str, str] = {}
+class Screen(VirtualDisplay):
+    """A virtual display that can be waited for."""
 
     def __enter__(self) -> Screen:
-        reading, writing = os.pipe()
-        self._process = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writing), "-screen", "0", self._geometry, "-nolisten", "tcp"],
-            pass_fds=(writing,),
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(writing)
-        with os.fdopen(reading) as answers:
-            number = answers.readline().strip()
-        assert number, "Xvfb did not start"
-        self.name = f":{number}"
-        # Drawing through SDL's GL path costs 18 ms a frame on a software renderer.
-        self.environment = {"DISPLAY": self.name, "SDL_FRAMEBUFFER_ACCELERATION": "0", "SDL_VIDEODRIVER": "x11"}
+        super().__enter__()
+        self._frame = FrameBuffer(self.file)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(20)
 
     def look(self) -> np.ndarray:
         """Return what the display shows: uint8, shape (height, width, 3)."""
-        import mss
-
-        with mss.MSS(display=self.name) as camera:
-            shot = camera.grab(camera.monitors[0])
-        return np.frombuffer(shot.rgb, np.uint8).reshape(shot.height, shot.width, 3)
+        return self._frame.look()
 
     def look_until(self, condition: Callable[[np.ndarray], bool], what: str, ceiling_s: float = 30.0) -> np.ndarray:
         """Return what the display shows once `condition` holds for it."""

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from analysis import LiveAnalyzer
 from analysis.frame import FEATURES
 from engine.bends import OPERATORS
-from live.bench.latency import click_track
+from live.bench.clicks import click_track
 from live.cli import main
 from live.control.addresses import ADDRESSES
 from scenes import library, load
@@ -89,6 +90,32 @@ def test_analyze_prints_one_onset_a_line_where_the_clicks_are(clicks, capsys):
     fired = np.array([float(line) for line in said(capsys, "analyze", str(path), "--fire").split()])
     assert np.all(fired > times), "a live listener cannot act before the sound"
     assert np.median(fired - times) < 0.015
+
+
+def test_features_of_a_file_are_those_heard_live_in_blocks_of_any_size(tmp_path, capsys):
+    rng = np.random.default_rng(8)
+    t = np.arange(48_000) / 48_000
+    sound = np.stack([0.2 * np.sin(2 * np.pi * 330 * t), 0.05 * rng.standard_normal(len(t))], axis=1)
+    path, features = tmp_path / "stereo.wav", tmp_path / "f.json"
+    soundfile.write(path, sound.astype(np.float32), 48_000, "FLOAT")
+    said(capsys, "analyze", str(path), "--what", "features", "--json", str(features))
+    told = json.loads(features.read_text())
+    for sizes in ([64], [256], [1000], rng.integers(1, 3000, 100).tolist()):
+        analyzer, parts, start = LiveAnalyzer(48_000), [], 0
+        while start < len(sound):
+            size = sizes[len(parts) % len(sizes)]
+            parts.append(analyzer.process(sound[start : start + size].astype(np.float32)))
+            start += size
+        frames = np.concatenate(parts)
+        for field in FEATURES:
+            assert frames[field.name].round(6).tolist() == told["features"][field.name], field.name
+    assert told["fields"]["chroma"]["every"] == 8
+
+
+def test_parameters_also_list_what_is_heard(capsys):
+    text = said(capsys, "parameters")
+    assert "8 hops" in text
+    assert "key_strength" in text
 
 
 def test_analyze_writes_features_and_a_page(clicks, capsys, tmp_path):

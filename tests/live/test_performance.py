@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live.bench.latency import RATE, click_track
+from live.bench.clicks import RATE, click_track
 from live.cli import main
 from tests.pictures import decode, lag_s
 from tests.waiting import wait_until

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from analysis import LiveAnalyzer
 from analysis.frame import FEATURE_FRAME, rest_frame
 from bentlight.errors import BadScene
 from engine.noise import NoiseBank, fixed_noise
@@ -337,6 +338,38 @@ def test_prompts_follow_bands_and_rest_in_silence_on_the_one_cued():
     silence, sound = visit(patch, frames, [0.9, 3.9])
     assert weights(silence)["one"] == pytest.approx(1)
     assert weights(sound)["three"] > 0.95
+
+
+TWELVE = "name: twelve\nprompts: [" + ", ".join(f"{{text: note {i}}}" for i in range(12)) + "]\n"
+
+
+@pytest.mark.parametrize("chord", [(0,), (9,), (0, 4, 7), (2, 6, 9, 0)])
+def test_twelve_prompts_and_noises_follow_the_pitch_classes(chord):
+    frames = music(4)
+    frames["chroma"] = 0
+    for note in chord:
+        frames["chroma"][HOPS_PER_S:, note] = 1 / len(chord)
+    played = scene("{kind: mixture, by: chroma}", "{kind: mixture, by: chroma, release_ms: 300}", base=TWELVE)
+    silence, sound = visit(Patch(played, seed=20), frames, [0.9, 3.9])
+    assert weights(silence) == pytest.approx({"note 0": 1})
+    heard = weights(sound)
+    for note in chord:
+        assert heard[f"note {note}"] == pytest.approx(1 / len(chord), abs=0.03)
+    path = sound.paths[0][0]
+    noises = dict(zip(path.seeds, path.weights, strict=True))
+    assert noises[20] < 0.05, "the base rests"
+    for note in chord:
+        assert noises[21 + note] == pytest.approx(1 / len(chord), abs=0.05)
+
+
+def test_what_plays_is_heard_as_chroma_and_moves_to_its_prompt():
+    t = np.arange(4 * 48_000) / 48_000
+    sound = np.where(t < 2, 0.2 * np.sin(2 * np.pi * 440 * t), 0.2 * np.sin(2 * np.pi * 523.25 * t))
+    frames = LiveAnalyzer(48_000).process(sound.astype(np.float32))
+    patch = Patch(scene("{}", "{kind: mixture, by: chroma, attack_ms: 200, release_ms: 200}", base=TWELVE))
+    first, second = visit(patch, frames, [1.9, 3.9])
+    assert weights(first)["note 9"] > 0.95
+    assert weights(second)["note 0"] > 0.95
 
 
 @pytest.mark.parametrize("name", PROMPTS)

@@ -10,7 +10,7 @@ from live.bench.hearing.draw import Draw, Half
 from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Attack, Clip
 
-__all__ = ["CLASSES", "TUNE_SEED", "clip", "clips"]
+__all__ = ["CLASSES", "TUNE_SEED", "check_names", "clip", "clips"]
 
 TUNE_SEED = 20_260
 """The tuning half is always these clips."""
@@ -31,23 +31,42 @@ CLASSES: dict[str, tuple[_Writer, Attack, bool]] = {
 """Name → (writer, attack class, whether a beat can be told)."""
 
 
-def clip(name: str, index: int = 0, *, seed: int = TUNE_SEED, half: Half = "tune") -> Clip:
-    """Return one clip.
+def check_names(names: Collection[str]) -> None:
+    """Raise `BadInput` if one of the names is not a class of clips."""
+    for name in names:
+        if name not in CLASSES:
+            raise BadInput(f"There is no class of clips called {name!r}; there are {', '.join(CLASSES)}.")
+
+
+def clip(
+    name: str,
+    index: int = 0,
+    *,
+    seed: int = TUNE_SEED,
+    half: Half = "tune",
+    rate: int | None = None,
+    seconds: float | None = None,
+) -> Clip:
+    """Return one clip; when not said, its rate is drawn from 44.1 and 48 kHz, its length from 20 to 32 s.
 
     Raises
     ------
     BadInput
         If there is no such class.
     """
-    if name not in CLASSES:
-        raise BadInput(f"There is no class of clips called {name!r}; there are {', '.join(CLASSES)}.")
+    check_names([name])
     writer, attack, beats = CLASSES[name]
     seed = TUNE_SEED if half == "tune" else seed
-    return writer(Draw(seed, half, name, index)).clip(name, index, attack, beats=beats)
+    return writer(Draw(seed, half, name, index, rate, seconds)).clip(name, index, attack, beats=beats)
 
 
 def clips(
-    seed: int = TUNE_SEED, half: Half = "tune", *, only: Collection[str] | None = None, each: int = 2
+    seed: int = TUNE_SEED,
+    half: Half = "tune",
+    *,
+    only: Collection[str] | None = None,
+    each: int = 2,
+    seconds: float | None = None,
 ) -> Iterator[Clip]:
     """Yield the clips of a half.
 
@@ -60,6 +79,8 @@ def clips(
         Classes; all of them when not said.
     each : int
         How many of each class.
+    seconds : float, optional
+        Length of each clip.
 
     Raises
     ------
@@ -68,4 +89,4 @@ def clips(
     """
     for name in CLASSES if only is None else only:
         for index in range(each):
-            yield clip(name, index, seed=seed, half=half)
+            yield clip(name, index, seed=seed, half=half, seconds=seconds)

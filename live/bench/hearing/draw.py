@@ -32,11 +32,20 @@ class Draw:
         The clip's class.
     index : int
         Which clip of its class.
+    rate : int, optional
+        Sample rate in Hz; drawn when not said.
+    seconds : float, optional
+        Length of the clip; its class says when not said.
     """
 
-    def __init__(self, seed: int, half: Half, name: str, index: int) -> None:
+    def __init__(
+        self, seed: int, half: Half, name: str, index: int, rate: int | None = None, seconds: float | None = None
+    ) -> None:
         self.rng = np.random.default_rng([seed, half == "report", zlib.crc32(name.encode()), index])
         self._wider = _WIDER if half == "report" else 0.0
+        drawn = int(self.rng.choice((44_100, 48_000)))
+        self.seconds = seconds
+        self.rate = drawn if rate is None else rate
 
     def timbre(self, low: float, high: float) -> float:
         """Return a positive property of a sound, evenly spread on a log scale."""

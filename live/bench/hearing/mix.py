@@ -10,11 +10,11 @@ from live.bench.hearing.draw import Draw
 from live.bench.hearing.tones import SLOW_S
 from live.bench.hearing.truth import MERGE_S, merged
 
-__all__ = ["Heard", "Mix", "noise"]
+__all__ = ["Audible", "Mix", "noise"]
 
 _ENVELOPE_SHARE = 1 / 3
 """Where a raised-cosine ramp passes -12 dB, as a share of its length."""
-_GHOST_DB, _MASKED_DB = -40.0, -6.0
+_GHOST_DB, _MASKED_DB = -40.0, 0.0
 _LOOK_S, _SLOW_LOOK_S = 0.04, 0.12
 _AROUND_S = 1.0
 _DUCK_S = 0.12
@@ -30,7 +30,7 @@ class _Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Audible:
     """The audible onsets of a mix: of all streams together and of each, with velocities."""
 
     onsets_s: np.ndarray
@@ -75,7 +75,7 @@ class Mix:
             sound = sound[: self.length - start]
             self.notes.append(_Note(stream, start, sound, velocity, attack_s if attack_s > SLOW_S else 0.0))
 
-    def finish(self) -> tuple[np.ndarray, Heard]:
+    def finish(self) -> tuple[np.ndarray, Audible]:
         """Return the samples, float32, shape (n,), and what can be heard in them."""
         ducking, fader = self._ducking(), self._fader()
         dry = np.zeros(self.length)
@@ -138,7 +138,7 @@ class Mix:
         wet = np.fft.irfft(np.fft.rfft(dry, size) * np.fft.rfft(impulse, size), size)[: self.length]
         return np.concatenate([np.zeros(delay), wet[: self.length - delay]])
 
-    def _heard(self, bus: np.ndarray, placed: list[np.ndarray]) -> Heard:
+    def _heard(self, bus: np.ndarray, placed: list[np.ndarray]) -> Audible:
         around = self._around(bus, _AROUND_S)
         audible: list[tuple[float, float, _Note]] = []
         for note, sound in zip(self.notes, placed, strict=True):
@@ -151,7 +151,7 @@ class Mix:
         streams = sorted({note.stream for note in self.notes})
         parts = {name: _as_one([entry for entry in timed if entry[2].stream == name]) for name in streams}
         whole, _ = _as_one(timed)
-        return Heard(whole, {k: v[0] for k, v in parts.items()}, {k: v[1] for k, v in parts.items()})
+        return Audible(whole, {k: v[0] for k, v in parts.items()}, {k: v[1] for k, v in parts.items()})
 
     def _levels(self, bus: np.ndarray, note: _Note, sound: np.ndarray) -> tuple[float, float]:
         """Return the note's level in dB where it begins, and the most it stands over the rest in any band, in dB."""

@@ -156,7 +156,7 @@ def tempo_step(draw: Draw) -> Song:
     song, kit = start(draw, 80, 150, seconds=32)
     before = float(song.about["bpm"])
     ratio = draw.one_of((0.8, 0.86, 1.15, 1.25))
-    turn = 4 * round(15 * before / 60 / 4)
+    turn = 4 * round(0.45 * song.seconds * before / 60 / 4)
     song.tempo(lambda beat: before if beat < turn else before * ratio)
     song.about["then"] = round(before * ratio, 1)
     (rock if draw.chance(0.5) else house)(song, kit)

@@ -12,7 +12,7 @@ from bentlight.errors import BadInput
 from live.bench.hearing.listen import Events, Listened
 from live.bench.hearing.truth import Clip, Truth
 
-__all__ = ["BeatScore", "OnsetScore", "Score", "lock_limit_s", "score"]
+__all__ = ["BeatScore", "OnsetScore", "Score", "lock_limit_s", "require_mir_eval", "score"]
 
 ONSET_WINDOW_S, BEAT_WINDOW_S = 0.05, 0.07
 SETTLE_S = 5.0
@@ -91,11 +91,18 @@ class Score:
     streams: dict[str, OnsetScore] = field(default_factory=dict)
 
 
-def _mir_eval() -> Any:
+def require_mir_eval() -> Any:
+    """Return the module.
+
+    Raises
+    ------
+    BadInput
+        If it is not installed.
+    """
     try:
         import mir_eval
     except ImportError:
-        raise BadInput("Scoring needs mir_eval; `pip install mir_eval` brings it.") from None
+        raise BadInput("Scoring what was heard needs mir_eval: pip install mir_eval") from None
     return mir_eval
 
 
@@ -131,7 +138,7 @@ def _near(at_s: float, times: np.ndarray) -> bool:
 
 
 def _onsets(true: np.ndarray, events: Events) -> OnsetScore:
-    mir_eval = _mir_eval()
+    mir_eval = require_mir_eval()
     order = np.argsort(events.at_s, kind="stable")
     at, fire = events.at_s[order], events.fire_s[order]
     if not len(true) or not len(at):
@@ -149,7 +156,7 @@ def lock_limit_s(bpm: float) -> float:
 
 
 def _beats(truth: Truth, listened: Listened, seconds: float) -> BeatScore:
-    mir_eval = _mir_eval()
+    mir_eval = require_mir_eval()
     found = np.unique(listened.beats.at_s)
     true = truth.beats_s[truth.beats_s >= SETTLE_S]
     late = found[(found >= SETTLE_S) & (found <= truth.beats_s[-1] + BEAT_WINDOW_S)]

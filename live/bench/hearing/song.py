@@ -15,6 +15,7 @@ from live.bench.hearing.truth import Attack, Clip, Truth
 __all__ = ["Song"]
 
 _VELOCITIES = {"x": 0.95, "o": 0.65, "g": 0.25}
+_LEFT_OUT = 0.05
 _FINE = 4
 """Tempo may change this many times a beat."""
 
@@ -26,13 +27,15 @@ class Song:
     ----------
     draw : Draw
     seconds : float
+        Length, unless the draw has one.
     lead_s : float, optional
         Time before the first beat.
     """
 
     def __init__(self, draw: Draw, seconds: float, lead_s: float | None = None) -> None:
-        self.draw, self.seconds = draw, seconds
-        self.rate = draw.one_of((44_100, 48_000))
+        self.draw = draw
+        self.seconds = seconds = draw.seconds or seconds
+        self.rate = draw.rate
         self.mix = Mix(self.rate, seconds, draw)
         self.mix.room, self.mix.room_s = draw.between(0.0, 0.18), draw.timbre(0.25, 0.9)
         self.mix.peak_db = draw.between(-9.0, -1.0)
@@ -75,17 +78,20 @@ class Song:
 
     def hit(self, stream: str, drum: Drum, beat: float, velocity: float, level: float = 1.0) -> None:
         """Place a hit of a drum."""
-        velocity = float(np.clip(velocity * self.draw.between(0.92, 1.05), 0.02, 1.0))
+        velocity = float(np.clip(velocity * self.draw.between(0.82, 1.05), 0.02, 1.0))
         at = self.at_s(beat) + float(np.clip(self.draw.rng.normal(0, self.human_s), -0.008, 0.008))
         self.mix.add(stream, level * drum(velocity), max(0.0, at), velocity)
 
     def pattern(
         self, stream: str, drum: Drum, steps: str, level: float = 1.0, *, bars: Sequence[int] | None = None
     ) -> None:
-        """Repeat a bar of steps, evenly spread over it: x loud, o softer, g ghost, anything else a rest."""
+        """Repeat a bar of steps, evenly spread over it: x loud, o softer, g ghost, anything else a rest.
+
+        Now and then a hit that is not on the first step is left out: no bar need be like the last.
+        """
         for bar in range(self.bars) if bars is None else bars:
             for step, mark in enumerate(steps):
-                if mark in _VELOCITIES:
+                if mark in _VELOCITIES and not (step and self.draw.chance(_LEFT_OUT)):
                     beat = bar * self.bar + step * self.bar / len(steps)
                     self.hit(stream, drum, beat, _VELOCITIES[mark], level)
 

@@ -8,8 +8,8 @@ musical tones", Perception & Psychophysics 29, 1981); with our raised-cosine ram
 sound that starts within 30 ms of a percussive one is heard as one with it.
 
 Onsets less than 30 ms apart are one, at the first of them that is within 20 dB of the loudest. A note is
-left out if nobody could hear it: more than 40 dB under the level of the two seconds around it, or in every third of
-an octave more than 6 dB under all else that sounds at its onset (it would raise the level there by less than 1 dB).
+left out if nobody could hear it: more than 40 dB under the level of the two seconds around it, or in no third of an
+octave as strong as all else that sounds at its onset.
 """
 
 from __future__ import annotations

@@ -1,0 +1,150 @@
+"""`Entrance`: from channels as they come in to one clean signal, and what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import aubio
+import numpy as np
+
+__all__ = ["Entrance", "Entered", "clean"]
+
+_OVERS = 8.0
+_TINY = 1e-30
+_CUT_HZ = 5.0
+_FULL_SCALE, _BEYOND = 0.99996, 1.001
+_RUN = 3
+_CLIPPING_S = 1.0
+_SILENT_S = 5.0
+_DEAD = 10 ** (-70 / 10)
+"""Mean square."""
+_DEAD_S, _TAKEOVER_S = 2.0, 0.5
+
+
+class Entered(NamedTuple):
+    """One hop, before gain.
+
+    Attributes
+    ----------
+    mid : ndarray of float32, shape (hop,)
+        Mean of the channels that live.
+    pair : (ndarray, ndarray) or None
+        The first two channels; None for mono.
+    """
+
+    mid: np.ndarray
+    pair: tuple[np.ndarray, np.ndarray] | None
+
+
+def clean(block: np.ndarray) -> np.ndarray:
+    """Return samples, shape (n, channels), as finite float32 rows, shape (channels, n), full scale 1.
+
+    What is not finite becomes 0, and so does what is too small for a normal number. Overs are held 18 dB above full
+    scale.
+    """
+    if block.dtype.kind in "iu":
+        block = block / float(np.iinfo(block.dtype).max)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        rows = np.array(block.T, np.float32, order="C", ndmin=2)
+    size = np.abs(rows)
+    if not float(size.max(initial=0.0)) <= _OVERS:
+        np.nan_to_num(rows, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(rows, -_OVERS, _OVERS, out=rows)
+    rows[size < _TINY] = 0.0
+    return rows
+
+
+class Entrance:
+    """Takes the constant off each channel, mixes them, and sees clipping, digital silence and dead channels.
+
+    The constant is taken off by a one-pole high-pass at 5 Hz, ``y[n] = x[n] - x[n-1] + r y[n-1]``: it passes 40 Hz
+    within 0.1 dB, so hits come through as they are.
+
+    A channel that has stayed below -70 dB for two seconds while another sounds is taken for dead, and within half a
+    second the mean is that of the others; at its first sound it is back.
+
+    Parameters
+    ----------
+    sample_rate : int
+    hop : int
+    """
+
+    def __init__(self, sample_rate: int, hop: int) -> None:
+        self._rate, self._hop_s = sample_rate, hop / sample_rate
+        self._keep = math.exp(-2 * math.pi * _CUT_HZ / sample_rate)
+        self._filters: list[aubio.digital_filter] = []
+        self._weights: list[float] = []
+        self._quiet_s: list[float] = []
+        self._full = np.zeros((0, _RUN - 1), bool)
+        self._clipped_s = math.inf
+        self._zeros = 0
+
+    def process(self, rows: np.ndarray) -> Entered:
+        """Take one hop as `clean` returns it, shape (channels, hop)."""
+        if len(rows) != len(self._filters):
+            self._begin(len(rows))
+        loudest = max(float(rows.max()), -float(rows.min()))
+        self._see_zeros(rows, loudest)
+        self._see_clipping(rows, loudest)
+        channels = [f(row) for f, row in zip(self._filters, rows, strict=True)]
+        if len(channels) == 1:
+            return Entered(channels[0], None)
+        self._weigh(channels)
+        mid = np.float32(self._weights[0]) * channels[0]
+        for weight, channel in zip(self._weights[1:], channels[1:], strict=True):
+            mid += np.float32(weight) * channel
+        return Entered(mid, (channels[0], channels[1]))
+
+    def write(self, frame: np.ndarray) -> None:
+        """Fill in this group's fields."""
+        frame["silent"] = self._silent
+        frame["clipping"] = self._clipped_s < _CLIPPING_S
+
+    def _begin(self, channels: int) -> None:
+        self._filters = [self._high_pass() for _ in range(channels)]
+        self._weights = [1.0 / channels] * channels
+        self._quiet_s = [0.0] * channels
+        self._full = np.zeros((channels, _RUN - 1), bool)
+
+    def _high_pass(self) -> aubio.digital_filter:
+        high_pass = aubio.digital_filter(3)
+        high_pass.set_biquad(1.0, -1.0, 0.0, -self._keep, 0.0)
+        return high_pass
+
+    def _see_zeros(self, rows: np.ndarray, loudest: float) -> None:
+        # Trailing zeros of a hop with sound in it are forgotten: a hop is fine enough for five seconds.
+        was_silent = self._silent
+        self._zeros = 0 if loudest > 0.0 else self._zeros + rows.shape[1]
+        if self._silent and not was_silent:
+            # What is left in the filters would go on into the denormals, which cost time.
+            self._filters = [self._high_pass() for _ in self._filters]
+
+    @property
+    def _silent(self) -> bool:
+        return self._zeros >= _SILENT_S * self._rate
+
+    def _see_clipping(self, rows: np.ndarray, loudest: float) -> None:
+        """Three samples in a row at full scale are clipped, and so is whatever lies beyond it."""
+        self._clipped_s += self._hop_s
+        if loudest < _FULL_SCALE:
+            self._full[:] = False
+            return
+        full = np.concatenate([self._full, np.abs(rows) >= _FULL_SCALE], axis=1)
+        self._full = full[:, 1 - _RUN :].copy()
+        if loudest > _BEYOND or (full[:, :-2] & full[:, 1:-1] & full[:, 2:]).any():
+            self._clipped_s = 0.0
+
+    def _weigh(self, channels: list[np.ndarray]) -> None:
+        # After the high-pass: a channel that holds nothing but a constant is as dead as one of zeros.
+        for number, channel in enumerate(channels):
+            sounds = float(np.dot(channel, channel)) > _DEAD * len(channel)
+            self._quiet_s[number] = 0.0 if sounds else self._quiet_s[number] + self._hop_s
+        living = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
+        if all(living) or not any(living):
+            # At once: that the others fall is hidden by the sound that came back.
+            self._weights = [1.0 / len(channels)] * len(channels)
+            return
+        step = self._hop_s / _TAKEOVER_S
+        wanted = [lives / sum(living) for lives in living]
+        self._weights = [w + min(max(to - w, -step), step) for w, to in zip(self._weights, wanted, strict=True)]

@@ -1,0 +1,166 @@
+"""`Harmony`: chroma, tuning and key, every eighth hop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from analysis.frame import CHROMA_EVERY
+from analysis.history import History
+
+__all__ = ["Harmony"]
+
+_WINDOW_AT_48K = 8192
+_LOWEST_HZ, _HIGHEST_HZ = 100.0, 5_000.0
+_STRIP = 32
+_OVER_FLOOR, _UNDER_PEAK = 6.0, 0.01
+_CHROMA_S, _TUNING_S, _KEY_S = 0.15, 8.0, 10.0
+_FORGET_S = 4.0
+_HALF_WIDTH = 2 / 3
+_TONAL = 0.1
+"""Amplitude of the peaks beside that of the whole spectrum above which there is something tonal."""
+_FAINT = 10 ** (-75 / 20)
+
+_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+def _profiles() -> np.ndarray:
+    """Return the 24 key profiles at zero mean and unit length, shape (24, 12)."""
+    rows = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
+    rows -= rows.mean(axis=1, keepdims=True)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+class Harmony:
+    """Pitch classes of the held, tonal part of the sound.
+
+    From a spectrum of 0.17 s, peaks from 100 Hz to 5 kHz that stand out of the lower quartile of their surroundings are
+    taken: what is wide, drums and noise, has none. Where hardly any stand out there is no chroma. Each counts with its
+    amplitude for the pitch classes within two thirds of a semitone, weighted by a squared cosine (Gómez, "Tonal
+    description of polyphonic audio for music content processing", 2006). How far all peaks lie beside the semitones
+    gives the tuning, a circular mean over 8 s, by which the classes are shifted. The key is the profile of Krumhansl
+    and Kessler (1982) that correlates best with the chroma of the last 10 s.
+
+    The work is spread over three hops of eight, so the values are those of a window that ended four hops before.
+
+    Parameters
+    ----------
+    sample_rate : int
+    hop : int
+        Samples handed to each `process`.
+    """
+
+    def __init__(self, sample_rate: int, hop: int) -> None:
+        self._length = round(_WINDOW_AT_48K * sample_rate / 48_000)
+        self._history = History(self._length + hop)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(self._length) + 0.5) / self._length)
+        self._window = (window * (2.0 / window.sum())).astype(np.float32)
+        self._n_fft = 1 << math.ceil(math.log2(self._length))
+        self._bin_hz = sample_rate / self._n_fft
+        self._first = int(_LOWEST_HZ / self._bin_hz)
+        highest = int(min(_HIGHEST_HZ, 0.45 * sample_rate) / self._bin_hz)
+        self._strips = (highest - self._first) // _STRIP
+        self._end = self._first + self._strips * _STRIP
+        self._magnitude = np.zeros(self._end - self._first, np.float32)
+        self._peaks = (np.zeros(0), np.zeros(0))
+        self._size = 0.0
+        step_s = CHROMA_EVERY * hop / sample_rate
+        self._step_s = step_s
+        self._chroma_step, self._tuning_step, self._key_step = (
+            1.0 - math.exp(-step_s / tau_s) for tau_s in (_CHROMA_S, _TUNING_S, _KEY_S)
+        )
+        self._profiles = _profiles()
+        self._hops = 0
+        self._classes = np.zeros(12)
+        self._long = np.zeros(12)
+        self._beside = 0j
+        self._away_s = math.inf
+        self._chroma = np.zeros(12, np.float32)
+        self._tuning, self._key, self._strength = 0.0, -1, 0.0
+
+    def process(self, samples: np.ndarray, opening: float) -> None:
+        """Take one hop, shape (hop,), and how far the gate is open."""
+        self._history.push(samples)
+        self._hops += 1
+        turn = self._hops % CHROMA_EVERY
+        if turn == 4:
+            spectrum = np.fft.rfft(self._history.last(self._length) * self._window, self._n_fft)
+            self._magnitude = np.abs(spectrum[self._first : self._end])
+        elif turn == 6:
+            self._peaks = self._find_peaks()
+        elif turn == 0:
+            self._take(opening)
+
+    def skip(self, gap_s: float) -> None:
+        """Forget the sound before a hole."""
+        self._history.clear()
+        self._classes *= math.exp(-gap_s / _CHROMA_S)
+
+    def write(self, frame: np.ndarray) -> None:
+        """Fill in this group's fields."""
+        frame["chroma"] = self._chroma
+        frame["tuning"], frame["key"], frame["key_strength"] = self._tuning, self._key, self._strength
+
+    def _find_peaks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return frequencies in Hz and amplitudes of the tonal peaks."""
+        magnitude = self._magnitude
+        around = np.partition(magnitude.reshape(self._strips, _STRIP), _STRIP // 4, axis=1)[:, _STRIP // 4]
+        least = np.maximum(_OVER_FLOOR * around, max(_UNDER_PEAK * float(magnitude.max()), _FAINT))
+        middle = magnitude[1:-1]
+        tall = middle > np.repeat(least, _STRIP)[1:-1]
+        at = np.flatnonzero(tall & (middle > magnitude[:-2]) & (middle >= magnitude[2:])) + 1
+        before, here, after = (np.log(magnitude[at + i].astype(float) + 1e-12) for i in (-1, 0, 1))
+        shift = 0.5 * (before - after) / np.minimum(before - 2.0 * here + after, -1e-9)
+        shift = np.clip(shift, -0.5, 0.5)
+        return (at + self._first + shift) * self._bin_hz, np.exp(here - 0.25 * (before - after) * shift)
+
+    def _take(self, opening: float) -> None:
+        frequencies, amplitudes = self._peaks
+        if opening <= 0.0:
+            amplitudes = amplitudes[:0]
+            frequencies = frequencies[:0]
+            self._classes[:] = 0.0
+        size = math.sqrt(float(np.dot(self._magnitude, self._magnitude)))
+        self._size += self._chroma_step * (size - self._size)
+        semitones = 12.0 * np.log2(frequencies / 440.0)
+        self._tune(semitones, amplitudes)
+        self._fold(semitones + 9.0 - self._tuning / 100.0, amplitudes)
+        whole = float(self._classes.sum())
+        known = whole > max(_FAINT, _TONAL * self._size)
+        self._chroma = (self._classes / whole if known else np.zeros(12)).astype(np.float32)
+        self._find_key(known)
+
+    def _tune(self, semitones: np.ndarray, amplitudes: np.ndarray) -> None:
+        whole = float(amplitudes.sum())
+        if whole <= 0.0:
+            return
+        beside = complex(np.dot(amplitudes, np.exp(2j * np.pi * semitones))) / whole
+        self._beside += self._tuning_step * (beside - self._beside)
+        self._tuning = min(50.0, max(-50.0, 100.0 * math.atan2(self._beside.imag, self._beside.real) / (2 * math.pi)))
+
+    def _fold(self, semitones: np.ndarray, amplitudes: np.ndarray) -> None:
+        below = np.floor(semitones)
+        found = np.zeros(12)
+        for neighbour in (0, 1):
+            away = np.abs(semitones - below - neighbour)
+            weight = np.where(away < _HALF_WIDTH, np.cos(0.5 * np.pi * away / _HALF_WIDTH) ** 2, 0.0)
+            classes = (below.astype(int) + neighbour) % 12
+            found += np.bincount(classes, weight * amplitudes, minlength=12)
+        self._classes += self._chroma_step * (found - self._classes)
+
+    def _find_key(self, known: bool) -> None:
+        self._away_s = 0.0 if known else self._away_s + self._step_s
+        if known:
+            self._long += self._key_step * (self._chroma - self._long)
+        elif self._away_s > _FORGET_S:
+            self._long[:] = 0.0
+            self._beside, self._tuning = 0j, 0.0
+        deviation = self._long - self._long.mean()
+        length = float(np.linalg.norm(deviation))
+        self._key, self._strength = -1, 0.0
+        if length > 1e-9:
+            fits = self._profiles @ deviation / length
+            best = int(np.argmax(fits))
+            self._key, self._strength = best, min(1.0, max(0.0, float(fits[best])))

@@ -1,0 +1,86 @@
+"""`Loudness`: level in decibels, level within its own recent range, and the gate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from analysis.frame import LOWEST_LEVEL_DB
+
+__all__ = ["GATE_DB", "Loudness"]
+
+GATE_DB = -60.0
+_HYSTERESIS_DB = 6.0
+_INPUT_DB = -68.0
+"""Whatever the gain, an input below this is silence: gain must not open the gate for a line's own noise."""
+_HOLD_S, _CLOSE_S = 0.15, 0.1
+_FORGET_S = 15.0
+_WIDEST_DB, _NARROWEST_DB = 40.0, 6.0
+
+
+class Loudness:
+    """Level, relative level and gate.
+
+    The gate opens at once when the level is 6 dB above its threshold, and closes when it has been below the threshold
+    for 0.15 s; `opening` then falls to 0 in 0.1 s, which takes other features to rest without a step.
+
+    The relative level lies between a floor and a ceiling that take in a new extreme at once, and go back to the present
+    level with a time constant of 15 s; 6 to 40 dB apart. They stand still while the gate is closed.
+
+    Parameters
+    ----------
+    hop_s : float
+        Time between two calls of `process`.
+    gate_db : float, optional
+        Threshold of the gate in dB RMS after gain.
+
+    Attributes
+    ----------
+    open : bool
+        The gate.
+    opening : float
+        1 while it is open, 0 some time after it closed.
+    """
+
+    def __init__(self, hop_s: float, gate_db: float = GATE_DB) -> None:
+        self._hop_s, self._gate_db = hop_s, gate_db
+        self.open, self.opening = False, 0.0
+        self._below_s = math.inf
+        self._db = LOWEST_LEVEL_DB
+        self._floor_db = self._ceiling_db = math.nan
+        self._relative = 0.0
+        self._forget = 1.0 - math.exp(-hop_s / _FORGET_S)
+
+    def process(self, rms: float, gain_db: float) -> None:
+        """Take the RMS of a hop's window after gain, and the gain."""
+        self._db = min(0.0, max(LOWEST_LEVEL_DB, 20.0 * math.log10(max(rms, 1e-10))))
+        self._turn(self._db, self._db - gain_db)
+        if self.open:
+            self._measure(self._db)
+        else:
+            self._relative = 0.0
+
+    def write(self, frame: np.ndarray) -> None:
+        """Fill in this group's fields."""
+        frame["level_db"] = self._db
+        frame["loudness_relative"] = self._relative
+        frame["gate"] = self.open
+
+    def _turn(self, level_db: float, input_db: float) -> None:
+        threshold_db = self._gate_db + (0.0 if self.open else _HYSTERESIS_DB)
+        if level_db > threshold_db and input_db > _INPUT_DB:
+            self.open, self._below_s = True, 0.0
+        else:
+            self._below_s += self._hop_s
+            self.open = self.open and self._below_s < _HOLD_S
+        self.opening = 1.0 if self.open else max(0.0, self.opening - self._hop_s / _CLOSE_S)
+
+    def _measure(self, level_db: float) -> None:
+        if math.isnan(self._ceiling_db):
+            self._floor_db = self._ceiling_db = level_db
+        self._ceiling_db = max(level_db, self._ceiling_db + self._forget * (level_db - self._ceiling_db))
+        self._floor_db = min(level_db, self._floor_db + self._forget * (level_db - self._floor_db))
+        self._floor_db = max(self._floor_db, self._ceiling_db - _WIDEST_DB)
+        floor_db = min(self._floor_db, self._ceiling_db - _NARROWEST_DB)
+        self._relative = min(1.0, max(0.0, (level_db - floor_db) / (self._ceiling_db - floor_db)))

@@ -1,0 +1,58 @@
+"""`Pitch`: fundamental frequency by aubio's yinfast, every fourth hop."""
+
+from __future__ import annotations
+
+import math
+
+import aubio
+import numpy as np
+
+from analysis.frame import MOST_PITCH_HZ, PITCH_EVERY
+from analysis.timing import power_of_two
+
+__all__ = ["Pitch"]
+
+_WINDOW_AT_48K = 2048
+
+
+class Pitch:
+    """Pitch and how sure it is: YIN, its difference function by FFT.
+
+    After de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 2002. The
+    window is 43 ms, which holds two periods of 47 Hz. A pitch is reported whatever its confidence, unless the gate is
+    closed.
+
+    Why not aubio's ``yinfft``: with this window it hears 55 Hz as 60 Hz and 110 Hz as 112 Hz, and below about 1.3 kHz
+    it gives a confidence of 0 for a clean tone (aubio-ledfx 0.4.12).
+
+    Parameters
+    ----------
+    sample_rate : int
+    hop : int
+        Samples handed to each `process`.
+    """
+
+    def __init__(self, sample_rate: int, hop: int) -> None:
+        window = max(power_of_two(_WINDOW_AT_48K * sample_rate / 48_000), power_of_two(2 * PITCH_EVERY * hop))
+        self._block = np.zeros(PITCH_EVERY * hop, np.float32)
+        self._hop, self._hops = hop, 0
+        self._finder = aubio.pitch("yinfast", window, len(self._block), sample_rate)
+        self._finder.set_unit("Hz")
+        self._finder.set_silence(-90.0)
+        self._pitch_hz = self._confidence = 0.0
+
+    def process(self, samples: np.ndarray, opening: float) -> None:
+        """Take one hop, shape (hop,), and how far the gate is open."""
+        start = self._hops % PITCH_EVERY * self._hop
+        self._block[start : start + self._hop] = samples
+        self._hops += 1
+        if self._hops % PITCH_EVERY == 0:
+            pitch_hz, confidence = float(self._finder(self._block)[0]), float(self._finder.get_confidence())
+            # The comparison is false for NaN as well.
+            found = opening > 0.0 and 0.0 < pitch_hz <= MOST_PITCH_HZ
+            self._pitch_hz = pitch_hz if found else 0.0
+            self._confidence = min(1.0, max(0.0, confidence)) if found and math.isfinite(confidence) else 0.0
+
+    def write(self, frame: np.ndarray) -> None:
+        """Fill in this group's fields."""
+        frame["pitch"], frame["pitch_confidence"] = self._pitch_hz, self._confidence

@@ -1,0 +1,152 @@
+"""Low-frequency oscillators: sources that hear nothing, free or in time with the beat, and the line of beats itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from scenes.modulation import sway
+
+__all__ = ["WAVES", "BeatLine", "Lfo", "beat_places"]
+
+BEATS_PER_BAR = 4
+_UNHEARD_BPM = 120.0
+_FASTEST_BPM = 300.0
+_LOCK_S = 0.5
+_FASTEST_CORRECTION = 0.5
+_ROUNDING = 1e-9
+
+
+def _drawn(turn: int, seed: int) -> float:
+    """A number from 0 to 1 for each turn, always the same for the same turn and seed (SplitMix64's mixing)."""
+    mask = 2**64 - 1
+    x = (turn * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & mask
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+    return (x ^ (x >> 31)) / mask
+
+
+WAVES: dict[str, tuple[Callable[[float, int, int], float], str]] = {
+    "sine": (lambda u, turn, seed: sway(u, 1.0), "rises and falls as a sine, from 0 to 1 and back in a turn"),
+    "triangle": (lambda u, turn, seed: 1 - abs(2 * u - 1), "rises in a straight line for half a turn, and falls"),
+    "saw": (lambda u, turn, seed: u, "rises in a straight line for a turn, then drops"),
+    "square": (lambda u, turn, seed: 1.0 if u < 0.5 - _ROUNDING else 0.0, "1 for half a turn, 0 for the other"),
+    "random": (lambda u, turn, seed: _drawn(turn, seed), "another value every turn, held through it"),
+}
+"""Shapes by name: level at a place in a turn (0 to 1), given the number of the turn and a seed; and what it is."""
+
+
+class Lfo:
+    """A wave of 0 to 1.
+
+    Parameters
+    ----------
+    wave : str
+        One of `WAVES`.
+    hz : float
+        Turns per second, when it is free.
+    beats : float or None
+        Beats in a turn, when it goes with the beat; then `hz` does not count.
+    phase : float
+        Where in the turn it begins [0 to 1].
+    seed : int
+        Which random values.
+    """
+
+    def __init__(
+        self, wave: str, *, hz: float = 0.0, beats: float | None = None, phase: float = 0.0, seed: int = 0
+    ) -> None:
+        self._shape = WAVES[wave][0]
+        self._hz, self._beats, self._phase, self._seed = hz, beats, phase, seed
+        self._turns = 0.0
+
+    def run(self, dt_s: float) -> None:
+        """Let `dt_s` seconds pass."""
+        self._turns += self._hz * dt_s
+
+    def take(self, other: Lfo | None, scene_s: float) -> None:
+        """Go on where another stands; without one, as if it had run for the whole scene."""
+        self._turns = self._hz * scene_s if other is None or other._beats is not None else other._turns
+
+    def level(self, beats: float, ahead_s: float = 0.0) -> float:
+        """Level `ahead_s` seconds from now (0..1).
+
+        Parameters
+        ----------
+        beats : float
+            Place on the line of beats at that moment.
+        """
+        turns = self._turns + self._hz * ahead_s if self._beats is None else beats / self._beats
+        turns += self._phase
+        turn = math.floor(turns + _ROUNDING)
+        return self._shape(max(0.0, turns - turn), turn, self._seed)
+
+
+def beat_places(frames: np.ndarray) -> np.ndarray:
+    """Place in a bar of four beats at the end of each hop, in beats, shape (hops,).
+
+    Bars are those that are heard where frames have a ``bar_phase`` (0 to 1), else every fourth beat of the count.
+    """
+    phases = _finite(frames["beat_phase"])
+    if "bar_phase" in (frames.dtype.names or ()):
+        beats = np.rint(BEATS_PER_BAR * _finite(frames["bar_phase"]) - phases) % BEATS_PER_BAR
+    else:
+        beats = frames["beat_count"].astype(np.float64) % BEATS_PER_BAR
+    places: np.ndarray = beats + phases
+    return places
+
+
+def _finite(column: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.nan_to_num(column.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.clip(found, 0.0, 1.0)
+
+
+class BeatLine:
+    """A place that grows by one with every beat: whole at the beat, a multiple of four at the bar.
+
+    It starts at the place that is heard. From then on it never jumps and never goes back: the tempo sets its speed, and
+    what it is off is made up for within a second or two, by at most half that speed. While no tempo is heard it runs on
+    at the last one, 120 BPM if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.beats = 0.0
+        self._begun = False
+        self._per_s = _UNHEARD_BPM / 60
+
+    def ahead(self, dt_s: float) -> float:
+        """Place `dt_s` seconds from now."""
+        return self.beats + self._per_s * dt_s
+
+    def step(self, dt_s: float, tempo: float, place: float) -> float:
+        """Advance by a hop; return the place at its end.
+
+        Parameters
+        ----------
+        dt_s : float
+            Stream time since the hop before.
+        tempo : float
+            Heard beats per minute; 0 is none.
+        place : float
+            Heard place in the bar at the end of the hop, in beats.
+        """
+        heard = 0 < tempo <= _FASTEST_BPM
+        if heard:
+            self._per_s = tempo / 60
+        run = self._per_s * dt_s
+        if heard and not self._begun:
+            self.beats = place % BEATS_PER_BAR
+        else:
+            self.beats += run
+            if heard:
+                off = math.remainder(place - self.beats, BEATS_PER_BAR)
+                most = _FASTEST_CORRECTION * run
+                self.beats += min(most, max(-most, off * (1 - math.exp(-dt_s / _LOCK_S))))
+        self._begun = True
+        return self.beats
+
+    def take(self, other: BeatLine) -> None:
+        """Stand where another stands."""
+        self.beats, self._begun, self._per_s = other.beats, other._begun, other._per_s
