@@ -32,6 +32,9 @@ def analyze(
     fire: Annotated[
         bool, typer.Option("--fire", help="The time at which a live listener could first act, not of the sound itself.")
     ] = False,
+    onsets: Annotated[
+        str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
+    ] = "auto",
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write every feature of every hop to this file.")
     ] = None,
@@ -57,7 +60,7 @@ def analyze(
     for target in (as_json, plot):
         if target is not None:
             check_writable(target)
-    track = hear(file)
+    track = hear(file, onset_method=onsets)
     if as_json is not None:
         from live.page import features_json
 
