@@ -177,7 +177,7 @@ class BeatTracker:
             return
         step = self._look_s / self._period_s
         expected = Peak((self._followed.phase + step) % 1.0, self._period_s, 0.0)
-        here = self._space.around(expected.phase, expected.period_s)
+        here = best if best.near(expected) else self._space.around(expected.phase, expected.period_s)
         self._mass = here.mass
         supported = self._evidence > _KEEP and here.mass > _KEEP_MASS
         if supported:
