@@ -16,6 +16,7 @@ __all__ = [
     "FEATURES",
     "FEATURE_FRAME",
     "FIELDS",
+    "HEADER",
     "LOWEST_LEVEL_DB",
     "LONGEST_GAP_S",
     "MOST_KURTOSIS",
@@ -23,6 +24,7 @@ __all__ = [
     "MOST_SKEWNESS",
     "PITCH_EVERY",
     "SEPARATION_EVERY",
+    "SHAPE_EVERY",
     "SMOOTH_ATTACK_S",
     "SMOOTH_RELEASE_S",
     "Field",
@@ -32,7 +34,7 @@ __all__ = [
 BANDS = 8
 SMOOTH_ATTACK_S, SMOOTH_RELEASE_S = 0.015, 0.25
 """Time constants of the smoothed levels."""
-SEPARATION_EVERY, PITCH_EVERY, CHROMA_EVERY = 2, 4, 8
+SHAPE_EVERY, SEPARATION_EVERY, PITCH_EVERY, CHROMA_EVERY = 2, 2, 4, 8
 """Hops between two values of the slow features."""
 LOWEST_LEVEL_DB = -90.0
 MOST_SKEWNESS, MOST_KURTOSIS, MOST_PITCH_HZ, LONGEST_GAP_S = 20.0, 500.0, 5_000.0, 60.0
@@ -84,6 +86,9 @@ HEADER: tuple[Field, ...] = (
     Field("published_s", "f8", 1, "s", 0, _INF, 0, "host clock when the frame could first be read"),
     Field("generation", "i4", 1, "", 0, _INF, 0, "how many times the ears have been started"),
     Field("onset_count", "u4", 1, "onsets", 0, _INF, 0, "onsets since the ears first started"),
+    Field("kick_count", "u4", 1, "kicks", 0, _INF, 0, "kick drums since the ears first started"),
+    Field("snare_count", "u4", 1, "snares", 0, _INF, 0, "snares and claps since the ears first started"),
+    Field("hat_count", "u4", 1, "hats", 0, _INF, 0, "hats and cymbals since the ears first started"),
     Field("beat_count", "u4", 1, "beats", 0, _INF, 0, "beats since the ears first started"),
     Field("bar_count", "u4", 1, "bars", 0, _INF, 0, "bars since the ears first started"),
 )
@@ -135,12 +140,19 @@ FEATURES: tuple[Field, ...] = (
     Field("onset", "f4", 1, "", 0, 1, 0, "1 in the hop in which a new hit is reported, else 0"),
     Field("onset_strength", "f4", 1, "", 0, 1, 0, "strength of the hit in the hop that reports it, else 0"),
     Field("novelty", "f4", 1, "", 0, 1, 0, "onset detection function, scaled by its own recent peaks"),
+    Field("onset_age_s", "f4", 1, "s", 0, 0.25, 0, "how long before the end of the hop the onset is thought to lie"),
+    Field("kick", "f4", 1, "", 0, 1, 0, "1 in the hop in which a kick drum is reported, else 0"),
+    Field("kick_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
+    Field("snare", "f4", 1, "", 0, 1, 0, "1 in the hop in which a snare or clap is reported, else 0"),
+    Field("snare_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
+    Field("hat", "f4", 1, "", 0, 1, 0, "1 in the hop in which a hat or cymbal is reported, else 0"),
+    Field("hat_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
     Field("centroid", "f4", 1, "Hz", 0, 24000, 0, "spectral centroid: the centre of mass of the spectrum"),
     Field("brightness", "f4", 1, "", 0, 1, 0, "centroid on a log scale, 100 Hz as 0 and 8 kHz as 1; 0 in silence"),
     Field(
         "flux", "f4", 1, "", 0, 1, 0, "spectral flux: rise of the magnitude spectrum since the last hop over its sum"
     ),
-    Field("spread", "f4", 1, "Hz", 0, 8000, 0, "standard deviation of the spectrum about its centroid"),
+    Field("spread", "f4", 1, "Hz", 0, 8000, 0, "standard deviation of the spectrum about its centroid", SHAPE_EVERY),
     Field(
         "skewness",
         "f4",
@@ -150,6 +162,7 @@ FEATURES: tuple[Field, ...] = (
         MOST_SKEWNESS,
         0,
         "third moment of the spectrum about its centroid over spread cubed: above 0 with a tail upwards",
+        SHAPE_EVERY,
     ),
     Field(
         "kurtosis",
@@ -160,9 +173,20 @@ FEATURES: tuple[Field, ...] = (
         MOST_KURTOSIS,
         0,
         "fourth moment of the spectrum about its centroid over spread to the fourth: high for one sharp peak",
+        SHAPE_EVERY,
     ),
-    Field("rolloff", "f4", 1, "Hz", 0, 16000, 0, "frequency below which 85 % of the magnitude lies"),
-    Field("flatness", "f4", 1, "", 0, 1, 0, "geometric over arithmetic mean of the power spectrum: noise 1, a tone 0"),
+    Field("rolloff", "f4", 1, "Hz", 0, 16000, 0, "frequency below which 85 % of the magnitude lies", SHAPE_EVERY),
+    Field(
+        "flatness",
+        "f4",
+        1,
+        "",
+        0,
+        1,
+        0,
+        "geometric over arithmetic mean of the power spectrum: noise 1, a tone 0",
+        SHAPE_EVERY,
+    ),
     Field("chroma", "f4", 12, "share", 0, 1, 0, "pitch classes C to B; they sum to 1, or all rest", CHROMA_EVERY),
     Field("tuning", "f4", 1, "cents", -50, 50, 0, "how far the music is tuned from A = 440 Hz", CHROMA_EVERY),
     Field(

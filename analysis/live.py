@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from analysis.aubio_onsets import make_detector
 from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
 from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S
@@ -13,7 +14,7 @@ from analysis.gain import AutoGain
 from analysis.harmony import Harmony
 from analysis.levels import Levels
 from analysis.loudness import GATE_DB, Loudness
-from analysis.onsets import OnsetDetector
+from analysis.onsets import OnsetFields
 from analysis.pitch import Pitch
 from analysis.separation import Separation
 from analysis.shape import Shape
@@ -51,6 +52,16 @@ class LiveAnalyzer:
         Stream time of the first sample in seconds.
     onset_count, beat_count, bar_count : int, optional
         Counts so far, so that a restarted stream goes on counting.
+    kick_count, snare_count, hat_count : int, optional
+        The same for the drums.
+    onset_method : str, optional
+        How onsets of the mix are found: ``"auto"``, or one of aubio's methods (`analysis.aubio_onsets.METHODS`), for
+        comparison. Drums are always found in our own way.
+
+    Raises
+    ------
+    BadInput
+        If the sample rate, the gain or the method is none.
 
     Examples
     --------
@@ -71,6 +82,10 @@ class LiveAnalyzer:
         onset_count: int = 0,
         beat_count: int = 0,
         bar_count: int = 0,
+        kick_count: int = 0,
+        snare_count: int = 0,
+        hat_count: int = 0,
+        onset_method: str = "auto",
     ) -> None:
         self.sample_rate = check_rate(sample_rate)
         self.hop = hop_size(self.sample_rate)
@@ -89,7 +104,8 @@ class LiveAnalyzer:
         self._separation = Separation(self.sample_rate, self.hop)
         self._harmony = Harmony(self.sample_rate, self.hop)
         self._pitch = Pitch(self.sample_rate, self.hop)
-        self._onsets = OnsetDetector(self.sample_rate, self._look)
+        self._onsets = make_detector(onset_method, self.sample_rate, self._look)
+        self._onset_fields = OnsetFields({"kick": kick_count, "snare": snare_count, "hat": hat_count})
         self._beats = BeatTracker(self.sample_rate, self.hop)
         self._peak, self._peak_keep = 0.1, math.exp(-self.hop_s / 6.0)
         self._auto: AutoGain | None = None
@@ -213,10 +229,8 @@ class LiveAnalyzer:
     def _fill(self, frame: np.ndarray, rows: np.ndarray) -> None:
         entered = self._entrance.process(rows)
         samples = self._amplify(entered.mid)
-        first, second = np.ascontiguousarray(samples[: self._look]), np.ascontiguousarray(samples[self._look :])
-        early, early_novelty = self._onsets.process(first)
-        late, late_novelty = self._onsets.process(second)
-        hit, novelty = early or late, max(early_novelty, late_novelty)
+        onset = self._onsets.process(samples)
+        hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
         peak = float(np.max(np.abs(samples)))
         beat = self._beats.process(samples, audible=heard.rms > _AUDIBLE)
@@ -261,6 +275,7 @@ class LiveAnalyzer:
             # Half how new the sound is, half how loud beside the loudest of late.
             frame["onset_strength"] = 0.5 * (novelty + min(1.0, peak / self._peak))
         frame["novelty"] = novelty
+        self._onset_fields.fill(frame, onset)
         frame["tempo"], frame["beat_phase"], frame["beat"] = self._beats.tempo, self._beats.phase, beat
         frame["beat_confidence"], frame["next_beat_s"] = self._beats.confidence, self._beats.next_beat_s
         frame["bar_beat"], frame["bar_phase"] = self._beats.bar_beat, self._beats.bar_phase

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS
+from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS, SHAPE_EVERY
 
 __all__ = ["Shape"]
 
@@ -47,11 +47,16 @@ class Shape:
         self._first, self._strips, self._end = int(bounds[0]), bounds[:-1] - bounds[0], int(bounds[-1])
         self._counts = np.diff(bounds)
         self._powers = np.zeros(len(self._counts))
-        self._follow = 1.0 - math.exp(-hop_s / _FLAT_S)
+        self._follow = 1.0 - math.exp(-SHAPE_EVERY * hop_s / _FLAT_S)
+        self._hops = 0
         self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
 
     def process(self, magnitude: np.ndarray, presence: float) -> None:
         """Take a magnitude spectrum, shape (bins,), and how present the sound is, 0 to 1."""
+        # In the hops in which separation has nothing to do.
+        self._hops += 1
+        if self._hops % SHAPE_EVERY != 1:
+            return
         magnitude = magnitude[: len(self._frequencies)]
         squares = np.square(magnitude[self._first : self._end])
         self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)

@@ -10,7 +10,6 @@ import numpy as np
 
 from analysis.frame import FEATURE_FRAME
 from analysis.live import LiveAnalyzer
-from analysis.onsets import OnsetDetector
 from bentlight.errors import BadInput
 
 __all__ = ["Track", "analyze"]
@@ -46,10 +45,9 @@ class Track:
 
     @property
     def onset_times_s(self) -> np.ndarray:
-        """Times of the onsets, the detector's own delay taken off, shape (onsets,)."""
-        hop_s = float(self.frames["time_s"][0]) if len(self.frames) else 0.0
-        # The look that fired is either half of the hop: a quarter of a hop before its end in the middle.
-        return np.maximum(0.0, self.fire_times_s - OnsetDetector.delay_s - hop_s / 4)
+        """Times at which the onsets are thought to lie, shape (onsets,)."""
+        hits = self.frames[self.frames["onset"] > 0]
+        return np.maximum(0.0, hits["time_s"] - hits["onset_age_s"])
 
     @property
     def beat_times_s(self) -> np.ndarray:
@@ -70,6 +68,7 @@ def analyze(
     path: str | Path,
     *,
     gain_db: float | str = 0.0,
+    onset_method: str = "auto",
     progress: Callable[[float], None] | None = None,
 ) -> Track:
     """Hear a file exactly as `LiveAnalyzer` hears it live.
@@ -79,13 +78,15 @@ def analyze(
     path : str or Path
         Any file that libsndfile reads: wav, flac, ogg, mp3, aiff, …
     gain_db : float or "auto", optional
+    onset_method : str, optional
+        As `LiveAnalyzer` takes it.
     progress : callable, optional
         Called now and then with the share done, 0 to 1.
 
     Raises
     ------
     BadInput
-        If the file is not there, is not a sound file, or is empty.
+        If the file is not there, is not a sound file, or is empty; or if there is no such onset method.
     """
     import soundfile
 
@@ -94,7 +95,7 @@ def analyze(
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
         with soundfile.SoundFile(str(path)) as file:
-            analyzer = LiveAnalyzer(file.samplerate, gain_db=gain_db)
+            analyzer = LiveAnalyzer(file.samplerate, gain_db=gain_db, onset_method=onset_method)
             total, parts, done = max(1, file.frames), [], 0
             size = max(1, round(_BLOCK_S * file.samplerate))
             for block in file.blocks(size, dtype="float32", always_2d=True):

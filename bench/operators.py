@@ -60,22 +60,23 @@ every model.
 |---|---|---|
 | `channels` | `all`, `even`, `odd`, `4-11`, `random:0.25`, `cluster:1/4` | a range, a seeded share, a cluster |
 | `rows`, `columns` | `all`, `0.5`, `0.2-0.6`, `random:0.1` | one line, a band, a share drawn by `seed` |
-| `mask` | `left`, `right`, `top`, `bottom`, `circle:0.3`, `outside:0.3` | a slope or a circle |
+| `mask` | `left`, `right`, `top`, `bottom`, `circle:0.3`, `outside:0.3`, `star.png` | a slope, a circle, a picture |
 | `sparse` | 0 to 1 | a share of single values drawn by `seed` |
 | `plane` | `1-2`, `5-9/16` | for `plane_rotate`: which two groups of channels |
 
 `random` takes a share of the channels, rows or columns. `cluster:1/4` is the largest of four sets of channels that act
 alike (of 2 to 8): channels whose activations correlate, found by spherical k-means when a model is measured. Rows and
 columns together choose a rectangle or a single pixel; at `text` the rows are the tokens. The slopes of `mask` are full
-at the edge they name and nothing at the opposite one; the radius of a circle is in heights. From Python
-a bend also takes a painted mask (`mask="painted"`, `painted=Painted.of(array)`).
+at the edge they name and nothing at the opposite one; the radius of a circle is in heights. A scene's
+bend also takes a picture that lies beside it, `mask: star.png` (docs/scenes.md); from Python it is `mask="painted"`,
+`painted=Painted.of(array)`.
 
 ## Weights
 
 `weights.<module>` is the weight tensor of a module at or below a site, `weights.unet.up.2.resnet.0.conv1` for one.
 It is bent as (1, outputs, inputs, kernel values): `channels` are its outputs and `rows` its inputs. The tensor is
 written only when a value has changed, always from the weights as they were loaded, and comes back bit for bit.
-Weights move in eager PyTorch only; another runtime refuses such a plan.
+Weights move in PyTorch only; another runtime refuses such a plan.
 """
 
 

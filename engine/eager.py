@@ -4,64 +4,40 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from bentlight.errors import BadInput
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
+from engine.compiling import compile_blocks
 from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
 from engine.errors import NotFinite
-from engine.generator import Generator, checked_size
+from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
+from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
-from engine.measures import Measure, SiteInfo, load_measures, measures_path, save_measures
+from engine.measures import Measure, SiteInfo
+from engine.measuring import Survey
 from engine.noise import NoiseBank
-from engine.pictures import mixed_with, to_pixels, to_tensor
+from engine.pictures import finite, mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
-from engine.sites import Meter, fingerprint, module_sites
+from engine.sites import fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
-from engine.text import TextEncoder
+from engine.steps import Step
+from engine.stream import Stream, denoise_batch
+from engine.text import apart
 from engine.witness import Witness
 
-__all__ = ["EagerGenerator", "Ingredients"]
+__all__ = ["EagerGenerator"]
 
 _UNBENT = BendPlan()
-_MEASURING = (("", 1), ("a photograph", 2), ("blue and orange", 3), ("", 4))
-"""Prompts and seeds over which the sites of a model are measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredients:
-    """What one picture is painted from, on the model's device.
-
-    Attributes
-    ----------
-    start : Tensor
-        Starting latent of unit variance, (1, channel, height, width), float32.
-    text : Tensor
-        Embedding of the prompt, (1, tokens, width).
-    fresh : callable
-        ``fresh(i)`` is the noise added after step i, shaped like `start`.
-    empty : Tensor or None
-        Embedding of the empty prompt where the picture is guided away from it, shaped like `text`.
-    guidance : float or 0-d Tensor
-        Guidance scale; read only with `empty`.
-    condition : Tensor or None
-        `guidance_embedding` for a network that takes one.
-    """
-
-    start: Tensor
-    text: Tensor
-    fresh: Callable[[int], Tensor]
-    empty: Tensor | None = None
-    guidance: float | Tensor = 1.0
-    condition: Tensor | None = None
 
 
 class EagerGenerator(Generator):
@@ -74,22 +50,23 @@ class EagerGenerator(Generator):
     """
 
     runtime: ClassVar[str] = "eager"
+    _stream: Stream | None = None
 
     def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = parts.name, device, dtype
-        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder.to(device=device)
+        self.text = parts.text.to(device)
         self._folder = parts.folder
         self._unet = parts.unet.to(device=device, memory_format=torch.channels_last)
         self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
         self._decoder_dtype = dtype
+        self._zero_empty = parts.zero_empty
+        self._time_ids: dict[tuple[int, int], Tensor] = {}
         self._key = fingerprint(self._unet, self._vae)
-        self._prompts = PromptSpace(TextEncoder(parts.tokenizer, self.text_encoder))
+        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
         self._runtime = BendRuntime(self._modules, self._known_measures, device)
-        self._measures: dict[str, Measure] | None = None
-        self._shapes: dict[tuple[int, int], dict[str, Meter]] = {}
         # Reentrant: compiling a plan while rendering may have to measure the model first.
         self._lock = threading.RLock()
         config = self._unet.config
@@ -99,6 +76,9 @@ class EagerGenerator(Generator):
         height, width = (side, side) if isinstance(side, int) else side
         self._native = (int(width) * self._factor, int(height) * self._factor)
         self.size = self._native
+        self._survey = Survey(
+            self._modules, self._sampler, self._paint_unbent, self._native, self._key, self._folder, device
+        )
 
     @classmethod
     def open(
@@ -109,6 +89,9 @@ class EagerGenerator(Generator):
         threads: int | None = None,
         lora: str | None = None,
         tiny_autoencoder: str | None = None,
+        *,
+        stream: bool = False,
+        compiled: bool = False,
     ) -> EagerGenerator:
         """Load a model; see `Generator.load`."""
         if threads is not None:
@@ -119,7 +102,19 @@ class EagerGenerator(Generator):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
+        if generator.text.pooled and kind == torch.float16 and not generator.has_tiny_autoencoder:
+            # The XL autoencoder overflows in half precision.
+            generator._vae.to(torch.float32)
+            generator._decoder_dtype = torch.float32
+        if stream:
+            generator.stream()
+        if compiled:
+            compile_blocks(*generator.networks)
         return generator
+
+    def stream(self) -> None:
+        """Make pictures of several steps by stream batch from now on; see `engine.stream`."""
+        self._stream = Stream(self.device)
 
     @property
     def has_tiny_autoencoder(self) -> bool:
@@ -151,6 +146,14 @@ class EagerGenerator(Generator):
         """Return the schedule of so many steps."""
         return self._sampler.schedule(steps)
 
+    def late_schedule(self, steps: int, strength: float) -> Schedule:
+        """Return the schedule of so many steps that begin at a picture."""
+        return self._sampler.late(steps, strength)
+
+    def late_steps(self, steps: int) -> tuple[Step, ...]:
+        """Return the steps of a picture that begins half-way to another."""
+        return self._sampler.late(steps, 0.5).steps
+
     def use(self, plan: BendPlan) -> CompiledPlan:
         """Bend the networks by `plan` from now on."""
         return self._runtime.use(plan)
@@ -158,14 +161,10 @@ class EagerGenerator(Generator):
     def facts(self) -> dict[str, Any]:
         """Return what a runtime without torch has to know of the model, as what JSON can hold."""
         with self._lock:
-            present, self.size = self.size, self._native
-            try:
-                infos = self.sites()
-            finally:
-                self.size = present
-        measures = self._known_measures()
+            infos, measures = self._survey.infos(self._native), self._survey.measures()
         tokens, width = self.embedding_shape
         return {
+            "zero_empty": self._zero_empty,
             "native": list(self._native),
             "factor": self._factor,
             "channels": self._channels,
@@ -173,60 +172,53 @@ class EagerGenerator(Generator):
             "embedding": [tokens, width],
             "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
             "most_steps": MOST_STEPS,
+            "levels": asdict(self._sampler.levels),
         }
 
     def resize(self, width: int, height: int) -> None:
         size = checked_size(width, height, max(8, self._factor))
         with self._lock:
             self.size = size
+            if self._stream is not None:
+                self._stream.forget()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
     def sites(self) -> tuple[SiteInfo, ...]:
-        measures = self._known_measures()
         with self._lock:
-            if self.size not in self._shapes:
-                self._shapes[self.size] = self._watch(((_MEASURING[0]),), self.size)
-            meters = self._shapes[self.size]
-        return tuple(
-            SiteInfo(
-                address,
-                _kind(address),
-                meters[address].shape if address in meters else (self._channels, *self.latent_shape()[2:]),
-                measure.sd,
-                self._modules[address].note if address in self._modules else "",
-            )
-            for address, measure in measures.items()
-        )
+            return self._survey.infos(self.size)
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        wait: bool = False,
-    ) -> None:
+    def _prepare(self, wanted: Wanted) -> None:
         with torch.inference_mode():
-            for text in prompts:
+            for text in wanted.prompts:
                 self._prompts.encode(text)
-        for plan in plans:
+        for plan in wanted.plans:
             self._runtime.compile(plan)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         width, height = self.size
-        with self._lock, torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+        with self._lock, self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
-            picture, latent = self._run(spec, previous, plan)
-            sound = torch.isfinite(picture.sum() + latent.sum())
-            pixels = to_pixels(picture)
-            # Read after the pixels, which have to be waited for anyway.
-            if not bool(sound):
+            pixels, sound = self._made(spec, previous, plan)
+            if not sound:
                 raise NotFinite(self._culprit(spec, previous, plan))
+            if self._stream is not None:
+                self._stream.settled()
             return Picture(pixels, spec.time_s, spec)
+
+    def _scope(self) -> AbstractContextManager[Any]:
+        """Where the device's work is queued."""
+        return nullcontext()
+
+    def _made(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[np.ndarray, bool]:
+        """Return a picture's pixels, and whether all of it is finite."""
+        return self._seen(*self._run(spec, previous, plan, self._stream))
+
+    def _seen(self, picture: Tensor, latent: Tensor) -> tuple[np.ndarray, bool]:
+        sound = finite(picture, latent)
+        # Read after the pixels, which have to be waited for anyway.
+        return to_pixels(picture), bool(sound)
 
     def paint(self, ingredients: Ingredients, plan: CompiledPlan, steps: int) -> tuple[Tensor, Tensor]:
         """Paint one picture.
@@ -244,21 +236,44 @@ class EagerGenerator(Generator):
             The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
         """
         predict = self._predictor(ingredients, plan)
-        schedule = self._sampler.schedule(steps)
-        latent = denoise(ingredients.start, schedule, predict, ingredients.fresh, plan.touch)
+        schedule = ingredients.schedule or self._sampler.schedule(steps)
+        start, fresh, waiting = ingredients.start, ingredients.fresh, ingredients.waiting
+        if waiting is None:
+            latent = denoise(start, schedule, predict, fresh, plan.touch)
+        else:
+            latent = denoise_batch(start, waiting, schedule, predict, fresh, plan.touch)
         return plan.touch("picture", self._decode(latent)), latent
 
-    def fed_back(self, start: Tensor, pixels: Tensor, share: float | Tensor) -> Tensor:
-        """Return a starting latent with a share (0 to 1) of a picture (1, 3, height, width), -1 to 1, mixed in."""
+    def fed_back(
+        self,
+        start: Tensor,
+        pixels: Tensor,
+        share: float | Tensor,
+        of_picture: float | Tensor = 0.0,
+        of_noise: float | Tensor = 1.0,
+    ) -> Tensor:
+        """Return a starting latent that a picture takes part in.
+
+        Parameters
+        ----------
+        start : Tensor
+            Starting noise, (1, channel, height, width).
+        pixels : Tensor
+            The picture, (1, 3, height, width), -1 to 1.
+        share : float or 0-d Tensor
+            0 to 1: how much of it is mixed into the noise.
+        of_picture, of_noise : float or 0-d Tensor
+            Amplitudes of the picture's latent and of that noise in the result; see `NoiseLevels.entry`.
+        """
         config = self._vae.config
-        encoded = self._vae.encode(pixels.to(self.device, self.dtype))
+        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
         latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
         latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
-        return mixed_with(start, latent, share)
+        return of_picture * latent + of_noise * mixed_with(start, latent, share)
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
         """Return the name of the bend that breaks this picture, which came out with values that are not finite."""
-        with self._lock, torch.inference_mode():
+        with self._lock, self._scope(), torch.inference_mode():
             plan = self._runtime.use(spec.plan)
             plan.write(spec.values)
             return self._culprit(spec, previous, plan)
@@ -269,48 +284,107 @@ class EagerGenerator(Generator):
             self._run(spec, previous, plan)
         return witness.culprit
 
-    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
-        """Paint what a spec asks for; see `paint`."""
-        if not math.isfinite(spec.guidance):
-            raise BadInput("the guidance scale must be a finite number.")
-        shape = self.latent_shape()
-        start = torch.from_numpy(self._noises.start(spec, shape)).to(self.device)
-        if previous is not None and spec.feedback > 0:
-            start = self.fed_back(start, to_tensor(previous.pixels, self.size), min(spec.feedback, 1.0))
-        embedded = self._unet.config.time_cond_proj_dim
-        guided = spec.guidance > 1 and embedded is None
-        ingredients = Ingredients(
-            start,
-            self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
-            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)).to(self.device),
-            self._embedding(self._prompts.encode("")) if guided else None,
-            spec.guidance,
-            None if embedded is None else torch.from_numpy(guidance_embedding(spec.guidance, embedded)),
-        )
-        return self.paint(ingredients, plan, spec.steps)
+    def _run(
+        self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan, stream: Stream | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Paint what a spec asks for; see `paint`. In a stream, it is begun, and the one that is due is finished."""
+        late = previous is not None and spec.strength < 1
+        ingredients, missing = self._joined(spec, stream, late)
+        return self._painted(ingredients, missing, spec, previous, plan)
 
-    def _embedding(self, embedding: Any) -> Tensor:
-        return torch.from_numpy(embedding).to(self.device, self.dtype)
+    def ingredients(self, spec: FrameSpec) -> Ingredients:
+        """Return what a spec's picture is painted from, on the CPU, without feedback.
+
+        Raises
+        ------
+        BadInput
+            If the spec cannot be played by this model.
+        """
+        check_numbers(spec)
+        shape, width = self.latent_shape(), self.condition_width
+        condition = None if width is None else torch.from_numpy(guidance_embedding(spec.guidance, width))
+        return Ingredients(
+            torch.from_numpy(self._noises.start(spec, shape)),
+            self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
+            lambda index: torch.from_numpy(self._noises.step(spec, shape, index)),
+            self._embedding(self._prompts.empty()) if self._guided(spec.guidance) else None,
+            spec.guidance,
+            None if condition is None else condition.to(self.dtype),
+        )
+
+    def _guided(self, guidance: float) -> bool:
+        return guidance > 1 and self.condition_width is None
+
+    def _joined(self, spec: FrameSpec, stream: Stream | None, late: bool) -> tuple[Ingredients, int]:
+        """Return what has to be painted, and how often before it counts: more than never only as a stream begins."""
+        newest, schedule = self.ingredients(spec), self.schedule(spec.steps)
+        if stream is None:
+            return newest, 0
+        if late:
+            stream.interrupt()
+            return newest, 0
+        return stream.join(newest, (spec.plan, self.size, spec.steps, self._guided(spec.guidance)), schedule)
+
+    def _entry(self, spec: FrameSpec) -> tuple[float, float, float]:
+        """Share of the picture before in the noise, and the amplitudes of it and of that noise; see `fed_back`."""
+        late = self._sampler.levels.entry(spec.steps, spec.strength) if spec.strength < 1 else (0.0, 1.0)
+        return (min(max(spec.feedback, 0.0), 1.0), *late)
+
+    def _painted(
+        self, ingredients: Ingredients, missing: int, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan
+    ) -> tuple[Tensor, Tensor]:
+        placed = ingredients.on(self.device)
+        if previous is not None and spec.wants_previous:
+            start = self.fed_back(placed.start, to_tensor(previous.pixels, self.size), *self._entry(spec))
+            schedule = self._sampler.late(spec.steps, spec.strength) if spec.strength < 1 else None
+            placed = replace(placed, start=start, schedule=schedule)
+        for _ in range(missing):
+            self.paint(placed, plan, spec.steps)
+        return self.paint(placed, plan, spec.steps)
+
+    def _embedding(self, embedding: np.ndarray) -> Tensor:
+        return torch.from_numpy(embedding).to(self.dtype)
 
     def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
+        tokens, pooled = apart(ingredients.text, self.text.pooled)
         # (batch, tokens, width) is bent as (batch, width, tokens, 1), so that channels mean the same as elsewhere.
-        text = ingredients.text.transpose(1, 2).unsqueeze(-1)
-        text = plan.touch("text", text).squeeze(-1).transpose(1, 2)
+        text = plan.touch("text", tokens.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
         condition = ingredients.condition
         if condition is not None:
             condition = condition.to(self.device, self.dtype)
         if ingredients.empty is not None:
-            text = torch.cat((ingredients.empty, text))
+            empty, empty_pooled = apart(ingredients.empty, self.text.pooled)
+            text = torch.cat((empty.expand_as(text), text))
+            if pooled is not None and empty_pooled is not None:
+                pooled = torch.cat((empty_pooled.expand_as(pooled), pooled))
+        added = None
+        if pooled is not None:
+            added = {"text_embeds": pooled, "time_ids": self._size_ids().expand(len(pooled), -1)}
 
         def predict(x: Tensor, timestep: Tensor) -> Tensor:
             x = x.to(self.dtype)
+            if ingredients.empty is not None:
+                x = torch.cat((x, x))
+                # A stream batch has a timestep for each row.
+                timestep = torch.cat((timestep, timestep)) if timestep.ndim else timestep
+            out: Tensor = self._unet(
+                x, timestep, text, timestep_cond=condition, added_cond_kwargs=added, return_dict=False
+            )[0]
             if ingredients.empty is None:
-                return self._unet(x, timestep, text, timestep_cond=condition, return_dict=False)[0]
-            without, with_text = self._unet(torch.cat((x, x)), timestep, text, return_dict=False)[0].chunk(2)
+                return out
+            without, with_text = out.chunk(2)
             return without + ingredients.guidance * (with_text - without)
 
         return predict
+
+    def _size_ids(self) -> Tensor:
+        """What an XL network is told of the picture: original size, corner of the crop, wanted size, (1, 6)."""
+        width, height = self.size
+        if self.size not in self._time_ids:
+            ids = [[height, width, 0, 0, height, width]]
+            self._time_ids[self.size] = torch.tensor(ids, dtype=self.dtype, device=self.device)
+        return self._time_ids[self.size]
 
     def _decode(self, latent: Tensor) -> Tensor:
         config = self._vae.config
@@ -328,71 +402,21 @@ class EagerGenerator(Generator):
         return (1, self._channels, height // self._factor, width // self._factor)
 
     def _known_measures(self) -> dict[str, Measure]:
-        """Channels and standard deviation of every site: kept from an earlier run, or measured now, once per model."""
+        """Channels and standard deviation of every site."""
         with self._lock:
-            if self._measures is not None:
-                return self._measures
-            key = self._key
-            shipped = None if self._folder is None else load_measures(self._folder / "sites.json", key)
-            found = shipped or load_measures(measures_path(key), key)
-            if found is None or not set(found) >= set(self._modules):
-                # At the size the model was trained for, so that a value means the same at every other size.
-                meters = self._watch(_MEASURING, self._native)
-                found = self._ordered({address: meter.measure for address, meter in meters.items()})
-                save_measures(measures_path(key), key, found)
-            self._measures = found
-            return found
+            return self._survey.measures()
 
-    def _watch(self, prompts: Iterable[tuple[str, int]], size: tuple[int, int]) -> dict[str, Meter]:
-        """Render unbent pictures and return what passed at every site."""
-        meters: dict[str, Meter] = {}
+    def _paint_unbent(self, spec: FrameSpec, size: tuple[int, int], plan: CompiledPlan) -> None:
+        """Paint a picture that nobody sees, of another size than usual."""
         present = self.size
         self._runtime.use(_UNBENT)
-        handles = []
-        for address, site in self._modules.items():
-            meters[address] = Meter()
-            handles.append(site.attach(meters[address]))
-        watching = _Watching(meters, self.device)
         width, height = size
         try:
             self.size = size
-            with torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
-                for text, seed in prompts:
-                    self._run(FrameSpec(prompts=((text, 1.0),), seed=seed), None, watching)
+            with self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
+                self._run(spec, None, plan)
         finally:
             self.size = present
-            for handle in handles:
-                handle.remove()
-        return meters
-
-    def _ordered(self, measured: dict[str, Measure]) -> dict[str, Measure]:
-        """Sites in the order in which a picture passes them; latents between steps scale with the scheduler's noise."""
-        between = {
-            f"latent.{i}": Measure(self._channels, self._sampler.schedule(MOST_STEPS).steps[i].spread)
-            for i in range(MOST_STEPS)
-        }
-        inside = {a: measured[a] for a in self._modules}
-        unet = {a: m for a, m in inside.items() if a.startswith("unet")}
-        decoder = {a: m for a, m in inside.items() if a.startswith("decoder")}
-        return {
-            "text": measured["text"],
-            **between,
-            **unet,
-            "latent.end": measured["latent.end"],
-            **decoder,
-            "picture": measured["picture"],
-        }
-
-
-class _Watching(CompiledPlan):
-    """A plan without bends that shows meters what passes at the generator's own sites."""
-
-    def __init__(self, meters: dict[str, Meter], device: torch.device) -> None:
-        super().__init__(_UNBENT, {}, device)
-        self._meters = meters
-
-    def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
-        return self._meters.setdefault(site, Meter())(x)
 
 
 def _enlargement(vae: Any) -> int:
@@ -401,7 +425,3 @@ def _enlargement(vae: Any) -> int:
         return 2 ** (len(vae.config.block_out_channels) - 1)
     factors: list[Any] = [m.scale_factor for m in vae.decoder.layers if isinstance(m, torch.nn.Upsample)]
     return math.prod(int(factor) for factor in factors)
-
-
-def _kind(address: str) -> str:
-    return address.split(".", maxsplit=1)[0]

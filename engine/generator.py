@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bentlight.errors import BadInput
 from engine.bends.plan import BendPlan
+from engine.runtimes.providers import ONNX_ONLY, graphics_device
 from engine.spec import FrameSpec, Picture
 
 if TYPE_CHECKING:
@@ -15,13 +18,26 @@ if TYPE_CHECKING:
 
     from engine.measures import SiteInfo
 
-__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "checked_size"]
+__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "Wanted", "check_numbers", "checked_size"]
 
-Runtime = Literal["auto", "eager", "onnx"]
-RUNTIMES: tuple[Runtime, ...] = ("auto", "eager", "onnx")
+Runtime = Literal["auto", "eager", "graph", "onnx"]
+RUNTIMES: tuple[Runtime, ...] = ("auto", "eager", "graph", "onnx")
 
 LOWEST_SIDE, HIGHEST_SIDE = 16, 4096
 """Range of a picture's width and height, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be made ready; see `Generator.prepare`."""
+
+    prompts: tuple[str, ...]
+    plans: tuple[BendPlan, ...]
+    steps: int
+    guidance: float
+    feedback: bool
+    late: bool
+    wait: bool
 
 
 class Generator(ABC):
@@ -39,7 +55,7 @@ class Generator(ABC):
     size : tuple of int
         Width and height of the pictures.
     runtime : str
-        ``eager`` or ``onnx``. A runtime that is getting ready may let another play for it; see `playing`.
+        ``eager``, ``graph`` or ``onnx``. A runtime that is getting ready may let another play for it; see `playing`.
     """
 
     runtime: ClassVar[str]
@@ -58,6 +74,8 @@ class Generator(ABC):
         lora: str | None = None,
         tiny_autoencoder: str | None = None,
         runtime: str = "auto",
+        stream: bool = False,
+        compiled: bool = False,
     ) -> Generator:
         """Load a model.
 
@@ -81,9 +99,17 @@ class Generator(ABC):
         tiny_autoencoder : str or None
             A tiny autoencoder (folder or hub id such as ``madebyollin/taesd``) to decode with.
         runtime : str
-            ``eager`` runs the model in torch, on any device; ``onnx`` runs it in ONNX Runtime, which needs no torch
-            once the model has been exported; ``auto`` is ``onnx`` for the built-in model where there is no graphics
-            device, else ``eager``.
+            ``eager`` runs the model in torch, on any device; ``graph`` does so on a CUDA device, each plan captured as
+            a CUDA graph; ``onnx`` runs it in ONNX Runtime, which needs no torch once the model has been exported;
+            ``auto`` is ``graph`` on a CUDA device, ``onnx`` for the built-in model where there is no graphics device,
+            else ``eager``.
+        stream : bool
+            Make pictures of n steps by stream batch: n successive pictures in one pass of the network, each finished
+            n - 1 pictures late; see `engine.stream`. Pictures then depend on those before, not on their spec alone.
+            Not in ONNX Runtime.
+        compiled : bool
+            Compile the blocks of the networks with ``torch.compile``, which takes a minute or more at the first picture
+            of each size. Not in ONNX Runtime.
 
         Raises
         ------
@@ -94,7 +120,7 @@ class Generator(ABC):
         OutOfMemory
             If the device has not enough memory for the model.
         """
-        generator = _loaded(model, device, dtype, threads, lora, tiny_autoencoder, runtime)
+        generator = _loaded(model, device, dtype, threads, lora, tiny_autoencoder, runtime, stream, compiled)
         if size is not None:
             generator.resize(*size)
         return generator
@@ -118,7 +144,6 @@ class Generator(ABC):
     def sites(self) -> tuple[SiteInfo, ...]:
         """Return every site of this model with its shape at the present size and its measured standard deviation."""
 
-    @abstractmethod
     def prepare(
         self,
         prompts: Iterable[str] = (),
@@ -127,6 +152,7 @@ class Generator(ABC):
         steps: int = 1,
         guidance: float = 1.0,
         feedback: bool = False,
+        late: bool = False,
         wait: bool = False,
     ) -> None:
         """Encode prompts and compile plans ahead, so that using them costs the picture loop nothing.
@@ -139,6 +165,8 @@ class Generator(ABC):
             Denoising steps and guidance scale that the plans will be played with.
         feedback : bool
             Whether they will be played with feedback.
+        late : bool
+            Whether they will be played with a strength below 1.
         wait : bool
             Return only when everything is as ready as it will be, so that no picture is made in another runtime first.
 
@@ -147,6 +175,11 @@ class Generator(ABC):
         BadInput
             If a plan names a site or channels that this model lacks.
         """
+        self._prepare(Wanted(tuple(prompts), tuple(plans), steps, guidance, feedback, late, wait))
+
+    @abstractmethod
+    def _prepare(self, wanted: Wanted) -> None:
+        """Do what `prepare` says."""
 
     @abstractmethod
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
@@ -156,7 +189,8 @@ class Generator(ABC):
         ----------
         spec : FrameSpec
         previous : Picture or None
-            The picture that ``spec.feedback`` mixes into the starting latent.
+            The picture that ``spec.feedback`` mixes into the starting noise, or that ``spec.strength`` begins at: the
+            last one, or any other.
 
         Raises
         ------
@@ -185,6 +219,20 @@ def checked_size(width: int, height: int, step: int) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def check_numbers(spec: FrameSpec) -> None:
+    """Check the numbers of a spec that no other part does.
+
+    Raises
+    ------
+    BadInput
+        If one is not finite.
+    """
+    if not math.isfinite(spec.guidance):
+        raise BadInput("the guidance scale must be a finite number.")
+    if not math.isfinite(spec.feedback + spec.strength):
+        raise BadInput("feedback and strength must be finite numbers.")
+
+
 def _loaded(
     model: str,
     device: str,
@@ -193,30 +241,41 @@ def _loaded(
     lora: str | None,
     tiny_autoencoder: str | None,
     runtime: str,
+    stream: bool,
+    compiled: bool,
 ) -> Generator:
     if runtime not in RUNTIMES:
         raise BadInput(f"there is no runtime {runtime!r}; there are {', '.join(RUNTIMES)}.")
     if model == "painter":
         if runtime == "onnx":
             raise BadInput("the painter is a program, not a model: ONNX Runtime cannot play it; use --runtime eager.")
+        if runtime == "graph" or stream or compiled:
+            raise BadInput("the painter is a program, not a model: it has no steps to stream, and no graph.")
         from engine.painting import PaintedGenerator
 
         return PaintedGenerator.on(device, threads)
-    if runtime == "onnx" or (runtime == "auto" and _suits_onnx(model, device, dtype)):
+    only_torch = " and ".join(word for word, asked in (("stream", stream), ("compile", compiled)) if asked)
+    if only_torch and (runtime == "onnx" or device in ONNX_ONLY):
+        raise BadInput(f"ONNX Runtime cannot {only_torch}; use the runtime eager or graph, or leave it out.")
+    if runtime == "onnx" or (runtime == "auto" and not only_torch and _suits_onnx(model, device, dtype)):
         from engine.runtimes.onnx import OnnxGenerator
 
         if dtype not in (None, "float32") and str(dtype) != "torch.float32":
             raise BadInput(f"ONNX Runtime plays float32 only, not {dtype}; leave dtype out, or use the eager runtime.")
         return OnnxGenerator.open(model, device, threads, lora, tiny_autoencoder)
+    from engine.devices import find_device
     from engine.eager import EagerGenerator
 
-    return EagerGenerator.open(model, device, dtype, threads, lora, tiny_autoencoder)
+    kind = EagerGenerator
+    if runtime == "graph" or (runtime == "auto" and find_device(device).type == "cuda"):
+        from engine.runtimes.graph import GraphGenerator
+
+        kind = GraphGenerator
+    return kind.open(model, device, dtype, threads, lora, tiny_autoencoder, stream=stream, compiled=compiled)
 
 
 def _suits_onnx(model: str, device: str, dtype: object) -> bool:
     """Whether ``auto`` means ONNX Runtime: for the built-in model on a CPU, and for devices only it can use."""
-    from engine.runtimes.providers import ONNX_ONLY, graphics_device
-
     if device in ONNX_ONLY:
         return True
     return model == "builtin" and dtype is None and (device == "cpu" or (device == "auto" and not graphics_device()))

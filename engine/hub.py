@@ -10,7 +10,7 @@ from bentlight.errors import ModelMissing
 __all__ = ["fetch", "is_hub_id", "local_copy"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_FOLDERS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+_FOLDERS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
 _PLAIN = ("*.json", "*.txt")
 
 
@@ -29,6 +29,7 @@ def local_copy(model_id: str) -> Path | None:
         return None
     pipeline = (folder / "model_index.json").is_file() or (folder / "unet").is_dir()
     needed = [folder / part for part in ("unet", "vae", "text_encoder")] if pipeline else [folder]
+    needed += [part for part in (folder / "text_encoder_2",) if part.is_dir()]
     return folder if all(any(part.glob("*.safetensors")) for part in needed) else None
 
 

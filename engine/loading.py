@@ -18,10 +18,13 @@ os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 import diffusers
 import torch
 import transformers
+from safetensors import safe_open
 
 from bentlight.errors import BadInput, ModelMissing
 from engine import hub
 from engine.builtin import WEIGHTS
+from engine.lora import merge_lora
+from engine.text import TextEncoder
 
 __all__ = ["Components", "load_components"]
 
@@ -29,20 +32,38 @@ for _library in (diffusers, transformers):
     _library.utils.logging.set_verbosity_error()
     _library.utils.logging.disable_progress_bar()
 
+_PIPELINES = {
+    name: getattr(diffusers, name)
+    for name in (
+        "StableDiffusionPipeline",
+        "StableDiffusionImg2ImgPipeline",
+        "StableDiffusionXLPipeline",
+        "StableDiffusionXLImg2ImgPipeline",
+        "LatentConsistencyModelPipeline",
+        "LatentConsistencyModelImg2ImgPipeline",
+    )
+}
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 @dataclass(slots=True)
 class Components:
-    """The parts of a loaded model, on the CPU or wherever they were asked for."""
+    """The parts of a loaded model, on the CPU.
+
+    Attributes
+    ----------
+    text : TextEncoder
+    zero_empty : bool
+        Whether a picture is guided away from zeros, not from the embedding of the empty prompt.
+    """
 
     name: str
     unet: Any
     vae: Any
-    text_encoder: Any
-    tokenizer: Any
+    text: TextEncoder
     scheduler: Any
     folder: Path | None = None
+    zero_empty: bool = False
 
 
 def load_components(
@@ -91,30 +112,63 @@ def load_components(
     if lora is not None:
         _fuse_lora(parts, lora)
     parts.scheduler = _few_step(parts.scheduler, lora is not None)
-    for part in (parts.unet, parts.vae, parts.text_encoder):
+    for part in (parts.unet, parts.vae, *parts.text.encoders):
         part.eval().requires_grad_(False)
     return parts
 
 
 def _from_folder(folder: Path, name: str, dtype: torch.dtype) -> Components:
-    index = folder / "model_index.json"
-    if index.is_file():
-        pipeline = json.loads(index.read_text(encoding="utf-8")).get("_class_name", "")
-        if "XL" in pipeline or not pipeline.startswith(("StableDiffusion", "LatentConsistency")):
-            raise BadInput(f"{name} is a {pipeline}; only Stable Diffusion 1.x, 2.x and turbo models can be played.")
-    for part in ("scheduler", "text_encoder", "tokenizer", "unet", "vae"):
+    index = _pipeline(folder)
+    pipeline = str(index.get("_class_name", "StableDiffusionPipeline"))
+    if pipeline not in _PIPELINES:
+        raise BadInput(
+            f"{name} is a {pipeline}; only Stable Diffusion 1.x, 2.x, XL, turbo and latent-consistency models can be "
+            "played."
+        )
+    two = (folder / "text_encoder_2").is_dir()
+    encoders = ("text_encoder", "text_encoder_2") if two else ("text_encoder",)
+    tokenizers = ("tokenizer", "tokenizer_2") if two else ("tokenizer",)
+    for part in ("scheduler", *encoders, *tokenizers, "unet", "vae"):
         if not (folder / part).is_dir():
             raise ModelMissing(f"{name} has no folder {part}; a model folder has the layout of stabilityai/sd-turbo.")
     with _reading(name):
-        return Components(
+        unet = _network(diffusers.UNet2DConditionModel, folder / "unet", name, dtype)
+        parts = Components(
             name=name,
-            unet=_network(diffusers.UNet2DConditionModel, folder / "unet", name, dtype),
+            unet=unet,
             vae=_network(_autoencoder_class(folder / "vae"), folder / "vae", name, dtype),
-            text_encoder=_text_encoder(folder / "text_encoder", name, dtype),
-            tokenizer=transformers.CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True),
+            text=TextEncoder(
+                [
+                    transformers.CLIPTokenizer.from_pretrained(str(folder / t), local_files_only=True)
+                    for t in tokenizers
+                ],
+                [_text_encoder(folder / encoder, name, dtype) for encoder in encoders],
+            ),
             scheduler=_scheduler(folder / "scheduler"),
             folder=folder,
+            zero_empty=two and bool(index.get("force_zeros_for_empty_prompt", True)),
         )
+    return _checked(parts)
+
+
+def _pipeline(folder: Path) -> dict[str, Any]:
+    """What model_index.json says of a model; nothing where there is none."""
+    try:
+        content = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _checked(parts: Components) -> Components:
+    """Refuse a UNet that takes what the sampler does not give."""
+    config = parts.unet.config
+    wanted = config.addition_embed_type
+    if wanted not in (None, "text", "text_time") or (wanted == "text_time") != bool(parts.text.pooled):
+        raise BadInput(f"{parts.name} has a UNet with the added embedding {wanted!r}, which its text encoders lack.")
+    if config.in_channels != config.out_channels or config.class_embed_type is not None:
+        raise BadInput(f"{parts.name} paints from another picture or from classes, not from text alone.")
+    return parts
 
 
 def _network(kind: Any, folder: Path, name: str, dtype: torch.dtype) -> Any:
@@ -129,7 +183,9 @@ def _network(kind: Any, folder: Path, name: str, dtype: torch.dtype) -> Any:
 
 
 def _text_encoder(folder: Path, name: str, dtype: torch.dtype) -> Any:
-    encoder: Any = transformers.CLIPTextModel.from_pretrained(
+    # The second one of two gives a pooled vector too.
+    kind: Any = transformers.CLIPTextModelWithProjection if folder.name.endswith("_2") else transformers.CLIPTextModel
+    encoder = kind.from_pretrained(
         str(folder), use_safetensors=True, local_files_only=True, variant=_variant(folder, name)
     )
     return encoder.to(dtype)
@@ -173,10 +229,24 @@ def _from_single_file(path: Path, name: str, dtype: torch.dtype) -> Components:
     beside = path.with_suffix("")
     config = str(beside) if (beside / "model_index.json").is_file() else None
     with _reading(name, hint=f"; put its configuration (a model folder without weights) at {beside}"):
-        pipe = diffusers.StableDiffusionPipeline.from_single_file(
-            str(path), config=config, torch_dtype=dtype, safety_checker=None, local_files_only=config is not None
+        two = _has_two_encoders(path)
+        kind: Any = diffusers.StableDiffusionXLPipeline if two else diffusers.StableDiffusionPipeline
+        options = {} if two else {"safety_checker": None}
+        pipe = kind.from_single_file(
+            str(path), config=config, torch_dtype=dtype, local_files_only=config is not None, **options
         )
-    return Components(name, pipe.unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, pipe.scheduler)
+        text = TextEncoder(
+            [pipe.tokenizer, pipe.tokenizer_2] if two else [pipe.tokenizer],
+            [pipe.text_encoder, pipe.text_encoder_2] if two else [pipe.text_encoder],
+        )
+    empty = two and bool(pipe.config.get("force_zeros_for_empty_prompt", True))
+    return _checked(Components(name, pipe.unet, pipe.vae, text, pipe.scheduler, zero_empty=empty))
+
+
+def _has_two_encoders(path: Path) -> bool:
+    """Whether a file in the original layout is of an XL model."""
+    with safe_open(str(path), framework="pt") as file:
+        return any(key.startswith("conditioner.embedders.1.") for key in file.keys())  # noqa: SIM118 - no mapping
 
 
 def _tiny_autoencoder(source: str, dtype: torch.dtype) -> Any:
@@ -196,10 +266,6 @@ def _tiny_autoencoder(source: str, dtype: torch.dtype) -> Any:
 
 
 def _fuse_lora(parts: Components, lora: str) -> None:
-    try:
-        import peft  # noqa: F401
-    except ImportError:
-        raise BadInput("a LoRA needs the package peft; install it with `pip install peft`.") from None
     path = Path(lora).expanduser()
     if path.suffix.lower() in _UNSAFE:
         raise BadInput(f"{lora} can run code when opened; get the LoRA as .safetensors.")
@@ -212,20 +278,9 @@ def _fuse_lora(parts: Components, lora: str) -> None:
         if len(files) != 1:
             raise BadInput(f"{lora} has {len(files)} .safetensors files; give the path of the one to use.")
         path = files[0]
-    pipe: Any = diffusers.StableDiffusionPipeline(
-        vae=parts.vae,
-        text_encoder=parts.text_encoder,
-        tokenizer=parts.tokenizer,
-        unet=parts.unet,
-        scheduler=parts.scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    networks = dict(zip(("text_encoder", "text_encoder_2"), parts.text.encoders, strict=False))
     with _reading(lora):
-        pipe.load_lora_weights(str(path.parent), weight_name=path.name, use_safetensors=True, local_files_only=True)
-        pipe.fuse_lora()
-        pipe.unload_lora_weights()
+        merge_lora(path, {"unet": parts.unet, **networks})
 
 
 @contextmanager

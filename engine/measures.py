@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 
-__all__ = ["MOST_CLUSTERS", "Measure", "SiteInfo", "clusters_of", "load_measures", "measures_path", "save_measures"]
+__all__ = [
+    "MOST_CLUSTERS",
+    "Measure",
+    "SiteInfo",
+    "clusters_of",
+    "listed",
+    "load_measures",
+    "measures_path",
+    "save_measures",
+]
 
 MOST_CLUSTERS = 8
 _ROUNDS = 25
@@ -60,6 +69,11 @@ class Measure:
     channels: int
     sd: float
     clusters: tuple[str, ...] = ()
+
+
+def listed(measures: Iterable[str]) -> str:
+    """Return a model's sites for a message: the finer ones left out, since there are dozens."""
+    return ", ".join(a for a in measures if ".resnet." not in a and ".attention." not in a)
 
 
 def clusters_of(activity: np.ndarray) -> tuple[str, ...]:

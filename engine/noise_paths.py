@@ -16,7 +16,7 @@ from bentlight.errors import BadInput
 from engine.spec import NoisePath
 from engine.sphere import slerp
 
-__all__ = ["COMPANION", "KINDS", "MASKS", "STEP", "STILL", "Draw", "follow", "spread_power", "walk"]
+__all__ = ["BANDS", "COMPANION", "KINDS", "MASKS", "STEP", "STILL", "Draw", "follow", "spread_power", "walk"]
 
 COMPANION = 1
 """Stream of the second noise of a circular walk."""
@@ -182,8 +182,32 @@ def _layers(path: NoisePath, shape: tuple[int, ...], draw: Draw) -> np.ndarray:
     noise = _between_seeds(path, draw)
     slow = walk(noise(), noise(COMPANION), 2 * math.pi * path.turns)
     fast = walk(noise(_FAST), noise(_FAST_COMPANION), 2 * math.pi * path.fast_turns)
-    angle = min(max(path.fast, 0.0), 1.0) * _mask(path.mask, shape[-2:]) * np.float32(np.pi / 2)
-    return np.cos(angle) * slow + np.sin(angle) * fast
+    share = np.float32(min(max(path.fast, 0.0), 1.0) * math.pi / 2)
+    if path.mask not in BANDS:
+        angle = _mask(path.mask, shape[-2:]) * share
+        return np.cos(angle) * slow + np.sin(angle) * fast
+    # Two orthogonal parts of white noise, each of its own: together they are white noise again.
+    change = np.cos(share) * slow + np.sin(share) * fast - slow
+    coarse = _coarse(change, path.cells)
+    return slow + (coarse if path.mask == "coarse" else change - coarse)
+
+
+def _coarse(x: np.ndarray, cells: int) -> np.ndarray:
+    """The part of x with fewer than `cells` half waves over the height, and as coarse across."""
+    if cells < 1:
+        raise BadInput("the coarse part of a noise needs at least 1 cell.")
+    height, width = x.shape[-2:]
+    across = max(1, round(cells * width / height))
+    coarse: np.ndarray = _lowest(height, cells) @ x @ _lowest(width, across)
+    return coarse
+
+
+@lru_cache(maxsize=32)
+def _lowest(size: int, count: int) -> np.ndarray:
+    """Projection (size, size) on the first `count` vectors of the orthonormal DCT-II."""
+    wave = np.cos(np.pi * np.outer(np.arange(min(count, size)), np.arange(size) + 0.5) / size)
+    wave *= np.sqrt(np.where(np.arange(len(wave)) == 0, 1, 2) / size)[:, None]
+    return (wave.T @ wave).astype(np.float32)
 
 
 def _mixture(path: NoisePath, shape: tuple[int, ...], draw: Draw) -> np.ndarray:
@@ -227,7 +251,7 @@ def _columns(width: int) -> np.ndarray:
 def _mask(name: str, size: tuple[int, int]) -> np.ndarray:
     """A mask over the latent, float32, shape (height, width), 0 to 1."""
     if name not in MASKS:
-        raise BadInput(f"there is no mask {name!r}; there are {', '.join(MASKS)}.")
+        raise BadInput(f"there is no mask {name!r}; there are {', '.join((*MASKS, *BANDS))}.")
     height, width = size
     y = ((np.arange(height) + 0.5) / height * 2 - 1)[:, None]
     x = ((np.arange(width) + 0.5) / width * 2 - 1)[None, :]
@@ -249,6 +273,9 @@ MASKS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "bottom": lambda x, y: (1 + y) / 2 + 0 * x,
 }
 """Where the fast walk of ``layers`` shows, from x (right) and y (down), each -1 to 1; clipped to 0..1."""
+
+BANDS = ("coarse", "fine")
+"""Parts of the noise that the fast walk of ``layers`` can be kept to, instead of places."""
 
 KINDS: dict[str, Callable[[NoisePath, tuple[int, ...], Draw], np.ndarray]] = {
     "walk": _walk,

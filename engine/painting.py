@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -13,10 +12,12 @@ from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.devices import find_device
 from engine.eager import EagerGenerator
+from engine.generator import Wanted
 from engine.measures import Measure, SiteInfo
 from engine.noise import NoiseBank
 from engine.sites import Meter
 from engine.spec import FrameSpec, Picture
+from engine.stream import Stream
 
 __all__ = ["PaintedGenerator"]
 
@@ -55,20 +56,13 @@ class PaintedGenerator(EagerGenerator):
             for address, measure in self._known_measures().items()
         )
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        wait: bool = False,
-    ) -> None:
-        for plan in plans:
+    def _prepare(self, wanted: Wanted) -> None:
+        for plan in wanted.plans:
             self._runtime.compile(plan)
 
-    def _run(self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan) -> tuple[Tensor, Tensor]:
+    def _run(
+        self, spec: FrameSpec, previous: Picture | None, plan: CompiledPlan, stream: Stream | None = None
+    ) -> tuple[Tensor, Tensor]:
         if not spec.prompts:
             raise BadInput("a picture needs at least one prompt.")
         caption = max(spec.prompts, key=lambda prompt: prompt[1])[0]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["mixed_with", "to_levels", "to_pixels", "to_tensor"]
+__all__ = ["finite", "mixed_with", "to_bytes", "to_levels", "to_pixels", "to_tensor"]
 
 
 def to_pixels(picture: Tensor) -> np.ndarray:
@@ -17,10 +17,20 @@ def to_pixels(picture: Tensor) -> np.ndarray:
 
     Values beyond the range are clipped and those that are not finite become grey, so that no bend can break a show.
     """
-    levels = to_levels(torch.nan_to_num(picture[0].permute(1, 2, 0), nan=0.0))
-    pixels = levels.to(torch.uint8).contiguous().cpu().numpy()
+    pixels = to_bytes(picture).cpu().numpy()
     pixels.setflags(write=False)
     return pixels
+
+
+def to_bytes(picture: Tensor) -> Tensor:
+    """The same on the picture's own device: a uint8 tensor (height, width, 3)."""
+    levels = to_levels(torch.nan_to_num(picture[0].permute(1, 2, 0), nan=0.0))
+    return levels.to(torch.uint8).contiguous()
+
+
+def finite(picture: Tensor, latent: Tensor) -> Tensor:
+    """Return whether a picture and its latent are finite, as a 0-d tensor that need not be waited for yet."""
+    return torch.isfinite(picture.sum() + latent.sum())
 
 
 def to_levels(picture: Tensor) -> Tensor:

@@ -29,6 +29,8 @@ class PromptSpace:
         Takes a text, returns its embedding, shape (1, tokens, width).
     limit : int
         Most embeddings kept; the least recently used one goes first.
+    zero_empty : bool
+        What `empty` gives: zeros, or the embedding of the empty text.
 
     Attributes
     ----------
@@ -36,8 +38,9 @@ class PromptSpace:
         How many texts have been encoded so far.
     """
 
-    def __init__(self, encode: Callable[[str], np.ndarray], limit: int = 256) -> None:
+    def __init__(self, encode: Callable[[str], np.ndarray], limit: int = 256, *, zero_empty: bool = False) -> None:
         self.encodings = 0
+        self._zero_empty = zero_empty
         self._run, self._limit = encode, limit
         self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
         self._last: tuple[tuple[object, ...], np.ndarray] | None = None
@@ -59,6 +62,11 @@ class PromptSpace:
             else:
                 self._kept.move_to_end(text)
             return embedding
+
+    def empty(self) -> np.ndarray:
+        """Return what a picture is guided away from, shaped like every embedding."""
+        embedding = self.encode("")
+        return np.zeros_like(embedding) if self._zero_empty else embedding
 
     def blend(self, prompts: tuple[tuple[str, float], ...], blending: str = "slerp") -> np.ndarray:
         """Return the embedding between texts, float32, shape (1, tokens, width), not to be written to.

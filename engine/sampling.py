@@ -6,36 +6,24 @@ table computed once: the network sees ``scale * x`` and the next latent is ``kee
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from bentlight.errors import BadInput
+from engine.steps import LEVEL_STEP, LEVELS, NoiseLevels, Step, euler_steps, lcm_steps
 
-__all__ = ["MOST_STEPS", "Sampler", "Schedule", "Step", "denoise"]
+__all__ = ["MOST_STEPS", "Sampler", "Schedule", "Step", "denoise", "schedule_of"]
 
 MOST_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One denoising step; `spread` is the latent's standard deviation before it, for latents of unit variance."""
-
-    timestep: float
-    scale: float
-    keep: float
-    take: float
-    fresh: float
-    spread: float
-
-
-@dataclass(frozen=True, slots=True)
 class Schedule:
-    """The steps of one picture; `start` is what unit noise is multiplied by before the first."""
+    """The steps of one picture; `start` is what the starting latent is multiplied by before the first."""
 
     start: float
     steps: tuple[Step, ...]
@@ -52,6 +40,10 @@ class Sampler:
     device : torch.device
         Where the network takes its timesteps.
 
+    Attributes
+    ----------
+    levels : NoiseLevels
+
     Raises
     ------
     BadInput
@@ -60,7 +52,7 @@ class Sampler:
 
     def __init__(self, scheduler: Any, device: torch.device) -> None:
         self._scheduler, self._device = scheduler, device
-        self._kept: dict[int, Schedule] = {}
+        self._kept: dict[tuple[int, int | None], Schedule] = {}
         tables = {"EulerDiscreteScheduler": _euler, "LCMScheduler": _lcm}
         name = type(scheduler).__name__
         if name not in tables:
@@ -68,6 +60,13 @@ class Sampler:
         if getattr(scheduler.config, "clip_sample", False) or getattr(scheduler.config, "thresholding", False):
             raise BadInput("a scheduler that clips its samples is not supported; set clip_sample to false in it.")
         self._table = tables[name]
+        config, alphas = scheduler.config, scheduler.alphas_cumprod
+        self.levels = NoiseLevels(
+            "lcm" if name == "LCMScheduler" else "euler",
+            config.prediction_type,
+            float(getattr(config, "timestep_scaling", 1.0)),
+            tuple(float(alphas[min(LEVEL_STEP * n, len(alphas)) - 1]) for n in range(1, LEVELS + 1)),
+        )
 
     def schedule(self, steps: int) -> Schedule:
         """Return the schedule of `steps` denoising steps.
@@ -77,13 +76,43 @@ class Sampler:
         BadInput
             If there are not 1 to 8 of them.
         """
+        self._check(steps)
+        if (steps, None) not in self._kept:
+            self._kept[steps, None] = self._made(*self._table(self._scheduler, steps))
+        return self._kept[steps, None]
+
+    def late(self, steps: int, strength: float) -> Schedule:
+        """Return the schedule of `steps` denoising steps that begin at a picture; see `NoiseLevels.late`."""
+        self._check(steps)
+        key = (steps, self.levels.level(steps, strength))
+        if key not in self._kept:
+            self._kept[key] = self._made(1.0, self.levels.late(steps, strength))
+        return self._kept[key]
+
+    @staticmethod
+    def _check(steps: int) -> None:
         if not 1 <= steps <= MOST_STEPS:
             raise BadInput(f"steps is {steps}; it must be from 1 to {MOST_STEPS}.")
-        if steps not in self._kept:
-            start, table = self._table(self._scheduler, steps)
-            timesteps = tuple(torch.tensor(step.timestep, device=self._device) for step in table)
-            self._kept[steps] = Schedule(start, table, timesteps)
-        return self._kept[steps]
+
+    def _made(self, start: float, table: tuple[Step, ...]) -> Schedule:
+        return Schedule(start, table, tuple(torch.tensor(step.timestep, device=self._device) for step in table))
+
+
+def schedule_of(numbers: Tensor, like: Schedule) -> Schedule:
+    """Return a schedule whose numbers are tensors, so that one graph plays every place on the way to begin at.
+
+    Parameters
+    ----------
+    numbers : Tensor
+        (steps, numbers of a `Step`), float32.
+    like : Schedule
+        One of so many steps from noise alone, which adds noise after the same ones.
+    """
+    steps = []
+    for row, plain in zip(numbers.unbind(), like.steps, strict=True):
+        step = Step(*row.unbind())  # type: ignore[arg-type]
+        steps.append(step if plain.fresh else replace(step, fresh=0.0))
+    return Schedule(1.0, tuple(steps), tuple(row[0] for row in numbers.unbind()))
 
 
 def denoise(
@@ -113,69 +142,22 @@ def denoise(
         x = touch(f"latent.{index}", x, step.spread)
         out = predict(x * step.scale, timestep)
         x = x * step.keep + out.to(x.dtype) * step.take
-        if step.fresh:
+        if isinstance(step.fresh, Tensor) or step.fresh:
             x = x + fresh(index) * step.fresh
     return touch("latent.end", x, None)
 
 
-def _clean(prediction: str, signal: float, noise: float) -> tuple[float, float]:
-    """Coefficients (of x, of the output) of the predicted clean latent, where x = signal * clean + noise * eps."""
-    if prediction == "epsilon":
-        return 1 / signal, -noise / signal
-    if prediction == "v_prediction":
-        return signal, -noise
-    if prediction in ("sample", "original_sample"):
-        return 0.0, 1.0
-    raise BadInput(f"the prediction type {prediction!r} is not supported.")
-
-
 def _euler(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
-    """Deterministic Euler steps of Karras et al. 2022, algorithm 1, as diffusers discretises them."""
     scheduler.set_timesteps(count)
-    sigmas = [float(s) for s in scheduler.sigmas]
     start = float(scheduler.init_noise_sigma)
-    steps = []
-    for index in range(count):
-        sigma, following = sigmas[index], sigmas[index + 1]
-        root = math.sqrt(sigma**2 + 1)
-        # In variance-preserving terms x / root = signal * clean + noise * eps: signal 1 / root, noise sigma / root.
-        of_x, of_out = _clean(scheduler.config.prediction_type, 1 / root, sigma / root)
-        of_x /= root
-        change = following / sigma - 1
-        steps.append(
-            Step(
-                timestep=float(scheduler.timesteps[index]),
-                scale=1 / root,
-                keep=1 + change * (1 - of_x),
-                take=-change * of_out,
-                fresh=0.0,
-                spread=start if index == 0 else root,
-            )
-        )
-    return start, tuple(steps)
+    timesteps, sigmas = [float(t) for t in scheduler.timesteps], [float(s) for s in scheduler.sigmas]
+    return start, euler_steps(scheduler.config.prediction_type, timesteps, sigmas, start)
 
 
 def _lcm(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
-    """Multistep consistency sampling with boundary scalings (Luo et al. 2023, Latent Consistency Models)."""
     scheduler.set_timesteps(count)
-    times = [int(t) for t in scheduler.timesteps]
-    alphas = [float(scheduler.alphas_cumprod[t]) for t in times] + [float(scheduler.final_alpha_cumprod)]
-    steps = []
-    for index, time in enumerate(times):
-        of_x, of_out = _clean(scheduler.config.prediction_type, math.sqrt(alphas[index]), math.sqrt(1 - alphas[index]))
-        scaled = time * scheduler.config.timestep_scaling
-        skip = 0.5**2 / (scaled**2 + 0.5**2)
-        whole = scaled / math.sqrt(scaled**2 + 0.5**2)
-        last = index == count - 1
-        signal = 1.0 if last else math.sqrt(alphas[index + 1])
-        steps.append(
-            Step(
-                timestep=float(time),
-                scale=1.0,
-                keep=signal * (whole * of_x + skip),
-                take=signal * whole * of_out,
-                fresh=0.0 if last else math.sqrt(1 - alphas[index + 1]),
-                spread=1.0,
-            )
-        )
-    return float(scheduler.init_noise_sigma), tuple(steps)
+    timesteps = [int(t) for t in scheduler.timesteps]
+    alphas = [float(scheduler.alphas_cumprod[t]) for t in timesteps]
+    config = scheduler.config
+    steps = lcm_steps(config.prediction_type, timesteps, alphas, config.timestep_scaling)
+    return float(scheduler.init_noise_sigma), steps

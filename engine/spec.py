@@ -42,7 +42,7 @@ class NoisePath:
     tilt : float
         Only ``rotation``: how far the stack leans, in turns.
     cells : int
-        Only ``perlin``: cells over the height of the picture.
+        ``perlin``: cells over the height of the picture; ``layers``: where coarse ends, in half waves over the height.
     times : int
         Only ``perlin``: different noises that one turn passes.
     grain : float
@@ -52,7 +52,8 @@ class NoisePath:
     fast : float
         Only ``layers``: 0 is all slow, 1 all fast; equal power between them.
     mask : str
-        Only ``layers``: where the fast walk shows, one of ``engine.noise_paths.MASKS``.
+        Only ``layers``: where the fast walk shows, one of ``engine.noise_paths.MASKS``; or in which part of the noise,
+        ``coarse`` or ``fine``.
     """
 
     kind: str = "walk"
@@ -93,7 +94,10 @@ class FrameSpec:
     guidance : float
         Classifier-free guidance scale; 1 or less means none (one pass of the UNet).
     feedback : float
-        Share of the previous picture in the starting latent, 0 to 1.
+        Share of the previous picture in the starting noise, 0 to 1: it keeps the noise's variance, and is painted anew.
+    strength : float
+        How much of the previous picture is painted anew, 0 to 1: below 1 the steps begin at the picture itself, noised
+        so far. 1 does not look at it.
     plan : BendPlan
         Which operator sits where.
     values : tuple of float
@@ -122,6 +126,12 @@ class FrameSpec:
     paths: tuple[tuple[NoisePath, float], ...] = ()
     still: float = 0.0
     pulls: tuple[tuple[int, float], ...] = ()
+    strength: float = 1.0
+
+    @property
+    def wants_previous(self) -> bool:
+        """Whether the picture before takes part in this one."""
+        return self.feedback > 0 or self.strength < 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ class SceneBank:
 
     def __init__(self, first: str = "") -> None:
         self._paths: dict[str, Path] = dict(scenes.library())
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, ...]] = {}
+        self._files: dict[str, tuple[Path, ...]] = {}
+        """What each scene was last read from: its own file first, then its masks."""
         if first and first not in self._paths:
             path = Path(first)
             if not path.is_file():
@@ -95,21 +97,31 @@ class SceneBank:
         if self.current not in self._seen:
             return None  # not read for the first time yet
         path = self._paths[self.current]
-        try:
-            stamp = os.stat(path).st_mtime_ns
-        except OSError:
-            return None  # an editor that saves by renaming leaves a moment without a file
-        if stamp == self._seen.get(self.current):
+        stamp = _stamp(self._files.get(self.current, (path,)))
+        if stamp is None or stamp == self._seen.get(self.current):
             return None
         self._seen[self.current] = stamp
-        return scenes.load(path)
+        return self._read(self.current)
 
     def _load(self, name: str) -> Scene:
-        path = self._paths[name]
-        try:
-            stamp = os.stat(path).st_mtime_ns
-        except OSError as error:
-            raise BadScene(str(path), None, f"cannot be read ({error.strerror}); put the file back.") from None
-        scene = scenes.load(path)
-        self._seen[name] = stamp
+        # Looked at before it is read, so that no change in between is missed.
+        own = _stamp((self._paths[name],)) or ()
+        scene = self._read(name)
+        self._seen[name] = own + (_stamp(self._files[name][1:]) or ())
         return scene
+
+    def _read(self, name: str) -> Scene:
+        path = self._paths[name]
+        if not path.is_file():
+            raise BadScene(str(path), None, "cannot be read; put the file back.")
+        scene = scenes.load(path)
+        self._files[name] = scenes.files(path, scene)
+        return scene
+
+
+def _stamp(files: tuple[Path, ...]) -> tuple[int, ...] | None:
+    """When each file was last written; None while one is away, as for a moment when an editor saves by renaming."""
+    try:
+        return tuple(os.stat(path).st_mtime_ns for path in files)
+    except OSError:
+        return None

@@ -19,6 +19,7 @@ __all__ = [
     "describe_sound",
     "display_problem",
     "machine_name",
+    "runtime_check",
     "sound_problem",
 ]
 
@@ -151,6 +152,7 @@ def checks() -> list[Check]:
             "" if there else "install anew",
         )
     )
+    found.append(runtime_check())
     sound = sound_problem()
     found.append(
         Check(
@@ -163,3 +165,25 @@ def checks() -> list[Check]:
     display = display_problem()
     found.append(Check("–" if display else "✓", "display", display or "there"))
     return found
+
+
+def runtime_check() -> Check:
+    """Say what `--runtime auto` means here."""
+    from engine.runtimes.providers import graphics_device
+
+    if importlib.util.find_spec("torch") is None:
+        return Check("–", "runtime auto", "unknown without torch")
+    if graphics_device():
+        import torch
+
+        if torch.cuda.is_available():
+            return Check("✓", "runtime auto", f"graph, on {torch.cuda.get_device_name()}")
+        if torch.backends.mps.is_available():
+            return Check("✓", "runtime auto", "eager, on Apple graphics")
+        return Check(
+            "–",
+            "runtime auto",
+            "eager on the CPU: there is a graphics device that this torch cannot use",
+            "pip install --force-reinstall torch",
+        )
+    return Check("✓", "runtime auto", "onnx for the built-in model, eager for others; no graphics device")

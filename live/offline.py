@@ -113,7 +113,7 @@ def render(
             for step in specs(sound, patch, fps=fps, seconds=seconds):
                 writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
                 for index, spec in step.pictures:
-                    previous = generator.render(spec, previous if spec.feedback > 0 else None)
+                    previous = generator.render(spec, previous if spec.wants_previous else None)
                     writer.write_picture(previous.pixels, index)
                     if progress is not None:
                         progress(index + 1, step.total)

@@ -65,7 +65,9 @@ class PlaySettings:
     lora, tiny_autoencoder : str or None
         An LCM-LoRA, and a tiny autoencoder, for a Stable Diffusion model.
     runtime : str
-        ``auto``, ``eager`` or ``onnx``.
+        ``auto``, ``eager``, ``graph`` or ``onnx``.
+    stream, compiled : bool
+        Stream batch, and ``torch.compile``; see `engine.generator.Generator.load`.
     size : tuple of int or None
         (width, height) of the pictures; None for the model's own.
     steps, seed : int or None
@@ -89,6 +91,8 @@ class PlaySettings:
     lora: str | None = None
     tiny_autoencoder: str | None = None
     runtime: str = "auto"
+    stream: bool = False
+    compiled: bool = False
     size: tuple[int, int] | None = None
     steps: int | None = None
     seed: int | None = None
@@ -233,6 +237,8 @@ class Performance:
                 size=self.settings.size,
                 threads=render_threads(),
                 runtime=self.settings.runtime,
+                stream=self.settings.stream,
+                compiled=self.settings.compiled,
                 lora=self.settings.lora,
                 tiny_autoencoder=self.settings.tiny_autoencoder,
             )

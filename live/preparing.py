@@ -27,11 +27,16 @@ def prepare_for(generator: Generator, patch: Patch, *, wait: bool = False) -> No
         If the model lacks a site or channels of the scene's bends.
     """
     scene = patch.scene
-    generator.prepare(
-        prompts=patch.prompts,
-        plans=(patch.plan,),
-        steps=scene.steps,
-        guidance=scene.guidance,
-        feedback=scene.feedback > 0 or any(route.to == "feedback/amount" for route in scene.routes),
-        wait=wait,
-    )
+    routed = {route.to for route in scene.routes}
+    # A route may cross from guided pictures to others and back.
+    scales = (0.0, 20.0) if "guidance/scale" in routed else (scene.guidance,)
+    for guidance in scales:
+        generator.prepare(
+            prompts=patch.prompts,
+            plans=(patch.plan,),
+            steps=scene.steps,
+            guidance=guidance,
+            feedback=scene.feedback > 0 or "feedback/amount" in routed,
+            late=scene.strength < 1 or "strength/amount" in routed,
+            wait=wait,
+        )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from analysis.frame import FEATURE_FRAME, rest_frame
+from analysis.frame import FEATURE_FRAME, HEADER, rest_frame
 from bentlight.clock import now_s
 from bentlight.parameter import Value
 from engine.spec import FrameSpec, Picture
@@ -85,7 +85,7 @@ class Hearing:
             self._last_host_s = now - MADE_MOST_S
         hops = max(1, int(min(late_s, MADE_MOST_S) / HOP_S))
         made = np.full(hops, rest_frame(), FEATURE_FRAME)
-        for name in ("index", "onset_count", "beat_count", "bar_count", "generation"):
+        for name in ("index", "generation", *(kept.name for kept in HEADER if kept.name.endswith("_count"))):
             made[name] = self._last[name]
         made["time_s"] = self.time_s + HOP_S * np.arange(1, hops + 1)
         made["captured_s"] = made["published_s"] = self._last_host_s + HOP_S * np.arange(1, hops + 1)
@@ -208,7 +208,7 @@ class Renderer:
         self._waiting.extend(hits)
         begun = self._clock()
         try:
-            picture = generator.render(spec, self._previous if spec.feedback > 0 else None)
+            picture = generator.render(spec, self._previous if spec.wants_previous else None)
         except OutOfMemory:
             if self.on_out_of_memory is None:
                 raise

@@ -8,8 +8,8 @@ A scene file says which prompts, which bends of the model, and which heard featu
 being played: heard frames and control values go in, a `FrameSpec` for the generator comes out.
 """
 
-from scenes.load import library, load, loads
+from scenes.load import files, library, load, loads
 from scenes.patch import Patch
 from scenes.schema import Scene
 
-__all__ = ["Patch", "Scene", "library", "load", "loads"]
+__all__ = ["Patch", "Scene", "files", "library", "load", "loads"]

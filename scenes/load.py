@@ -8,11 +8,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bentlight.errors import BadInput, BadScene
+from scenes.masks import mask_path
 from scenes.schema import Scene
 from scenes.sources import did_you_mean
 from scenes.yaml_tree import BYTES_LIMIT, Place, YamlFault, read_tree
 
-__all__ = ["library", "load", "loads"]
+__all__ = ["files", "library", "load", "loads"]
 
 _LIBRARY = Path(__file__).parent / "library"
 
@@ -57,11 +58,24 @@ def load(name_or_path: str | Path) -> Scene:
         raise BadScene(
             str(path), data.count(b"\n", 0, error.start) + 1, "is not UTF-8 text; save it as UTF-8."
         ) from None
-    return loads(text, str(path))
+    return loads(text, str(path), folder=path.parent)
 
 
-def loads(text: str, path: str = "scene") -> Scene:
-    """Read a scene from its text; `path` is only for the message.
+def files(path: Path, scene: Scene) -> tuple[Path, ...]:
+    """Return every file that a scene was read from: its own and those of its masks."""
+    return (path, *(mask_path(path.parent, name) for name in scene.masks))
+
+
+def loads(text: str, path: str = "scene", *, folder: Path | None = None) -> Scene:
+    """Read a scene from its text.
+
+    Parameters
+    ----------
+    text : str
+    path : str
+        Only for the message.
+    folder : Path or None
+        Where its painted masks lie; None for nowhere.
 
     Raises
     ------
@@ -76,7 +90,7 @@ def loads(text: str, path: str = "scene") -> Scene:
     if not isinstance(data, dict):
         raise BadScene(path, 1, "a scene is a list of `key: value` lines; start from the example in docs/scenes.md.")
     try:
-        return Scene.model_validate(data)
+        return Scene.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         # A key that is not known comes before one that is missing: it is the same key, mistyped.
         faults = [(details["type"] == "missing", *_fault(details, lines)) for details in error.errors()]
@@ -86,15 +100,22 @@ def loads(text: str, path: str = "scene") -> Scene:
 
 def _fault(error: ErrorDetails, lines: dict[Place, int]) -> tuple[int, str]:
     """Line and reason of one pydantic error; what is missing in the file has the line of its parent."""
-    place = tuple(error.get("ctx", {}).get("place", error["loc"]))
+    place = _place(error)
     while place and place not in lines:
         place = place[:-1]
     return lines.get(place, 1), _reason(error)
 
 
+def _place(error: ErrorDetails) -> Place:
+    """Where in the file an error is: pydantic's own place, or what the validator says of it."""
+    context = error.get("ctx", {})
+    inside = (context["key"],) if "key" in context else ()
+    return tuple(context.get("place", (*error["loc"], *inside)))
+
+
 def _reason(error: ErrorDetails) -> str:
     kind, given = error["type"], error.get("input")
-    where = _say(tuple(error.get("ctx", {}).get("place", error["loc"])))
+    where = _say(_place(error))
     if kind == "scene":
         return error["msg"]
     if kind == "step":

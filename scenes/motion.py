@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator
 
 from bentlight.parameter import Parameter
-from engine.noise_paths import MASKS
+from engine.noise_paths import BANDS, MASKS
 from engine.prompts import BLENDINGS
 from scenes.fields import Milliseconds, Number, Part, Seed, Whole
 from scenes.sources import VECTORS, did_you_mean
@@ -49,7 +49,11 @@ TARGETS: dict[str, Parameter] = {
     **AMOUNTS,
     "seed/rate": Parameter("rate", 0.0, 0.0, 60.0, "seeds/min", "added to the speed of the walk from seed to seed"),
     "prompt/blend": Parameter("blend", 0.0, 0.0, 1.0, "", "share of the next prompt in the picture"),
+    "guidance/scale": Parameter(
+        "scale", 1.0, 0.0, 20.0, "", "added to the guidance scale; above 1 pictures cost double"
+    ),
     "feedback/amount": Parameter("amount", 0.0, 0.0, 0.95, "", "added to the share of the last picture"),
+    "strength/amount": Parameter("amount", 1.0, 0.0, 1.0, "", "added to how much of the last picture is painted anew"),
 }
 """What a route can move beside the bends' parameters."""
 
@@ -60,7 +64,7 @@ NOISE_KINDS: dict[str, frozenset[str]] = {
     "spline": _ANY | {"seeds", "bars"},
     "rotation": _ANY | {"bars", "spread", "tilt"},
     "perlin": _ANY | {"bars", "cells", "times", "grain"},
-    "layers": _ANY | {"bars", "fast", "fast_turns_per_minute", "mask"},
+    "layers": _ANY | {"bars", "fast", "fast_turns_per_minute", "mask", "cells"},
     "drift": _ANY | {"seeds"},
     "mixture": _ANY | {"seeds", "by", "sharpness", "attack_ms", "release_ms"},
     "sections": _ANY | {"seeds", "fade_s"},
@@ -135,7 +139,7 @@ class NoiseMotion(Part):
     grain: Annotated[Number, Field(ge=0, le=1)] = 0.9
     fast: Annotated[Number, Field(ge=0, le=1)] = 0.0
     fast_turns_per_minute: Annotated[Number, Field(ge=0.05, le=60)] = 12.0
-    mask: _word(MASKS, "mask") = "all"  # type: ignore[valid-type]
+    mask: _word((*MASKS, *BANDS), "mask") = "all"  # type: ignore[valid-type]
     by: _Vector = "bands"  # type: ignore[valid-type]
     sharpness: Annotated[Number, Field(ge=0.5, le=8)] = 3.0
     attack_ms: Milliseconds = 300.0

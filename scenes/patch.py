@@ -195,6 +195,8 @@ class Patch:
         noise = self._noise(control, amounts, time_s, ahead_s)
         to_next = TARGETS["prompt/blend"].clamp(self._added("prompt/blend", amounts, ahead_s))
         feedback = self._number(control, "/feedback") + self._added("feedback/amount", amounts, ahead_s)
+        guidance = self._number(control, "/guidance") + self._added("guidance/scale", amounts, ahead_s)
+        strength = self._number(control, "/strength") + self._added("strength/amount", amounts, ahead_s)
         sums = dict.fromkeys((target for _, target, _, _ in self._slots), 0.0)
         for voice, amount in zip(self._voices, amounts, strict=True):
             if voice.route.to in sums:
@@ -204,8 +206,9 @@ class Patch:
             time_s=time_s,
             prompts=self._cues.mix(scene_s, to_next),
             steps=int(self._number(control, "/steps")),
-            guidance=self._number(control, "/guidance"),
+            guidance=TARGETS["guidance/scale"].clamp(guidance),
             feedback=TARGETS["feedback/amount"].clamp(feedback),
+            strength=TARGETS["strength/amount"].clamp(strength),
             plan=self.plan,
             values=values,
             blending=self.scene.motion.prompts.blending,
@@ -285,6 +288,9 @@ def _parameters(scene: Scene) -> dict[str, Parameter]:
         "/steps": Parameter("steps", scene.steps, 1, 8, "", "denoising steps", "int"),
         "/guidance": Parameter("guidance", scene.guidance, 0.0, 20.0, "", "guidance scale; 1 or less means none"),
         "/feedback": Parameter("feedback", scene.feedback, 0.0, 0.95, "", "share of the last picture in the next"),
+        "/strength": Parameter(
+            "strength", scene.strength, 0.0, 1.0, "", "how much of the last picture is painted anew; 1 does not see it"
+        ),
     }
     noise = scene.motion.noise
     for target in sorted(noise.moves):

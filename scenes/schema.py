@@ -1,19 +1,23 @@
-"""`Scene`: what a scene file may say. Plain frozen data; nothing in it is evaluated or used as a path."""
+"""`Scene`: what a scene file may say. Plain frozen data; nothing in it is evaluated or used as a path.
+
+The one file that a scene can name, a painted mask, is looked up by its plain name beside the scene.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
-from engine.bends import OPERATORS, Bend, BendPlan, site_kind
+from engine.bends import OPERATORS, Bend, BendPlan, Painted, site_kind
 from scenes.blocks import Step
 from scenes.fields import Clock, Milliseconds, Name, Number, Part, Range, Seed, Text, Whole
 from scenes.lfo import WAVES
+from scenes.masks import MASK_FILE, read_mask
 from scenes.motion import TARGETS, Motion, motion_faults, moved_nothing
 from scenes.sources import DEAF, SOURCES, did_you_mean
 
@@ -55,7 +59,8 @@ def _share(value: object) -> object:
 class BendEntry(Part):
     """A bend, the part of its site that it may touch, and where its parameters rest; those not set rest at neutral.
 
-    The selections are those of `engine.bends.Bend`.
+    The selections are those of `engine.bends.Bend`; a `mask` may also be the plain name of a PNG picture that lies
+    beside the scene file. It is read with the scene.
     """
 
     name: Name
@@ -65,10 +70,11 @@ class BendEntry(Part):
     seed: Seed = 0
     rows: Annotated[str, BeforeValidator(_share), Field(max_length=40)] = "all"
     columns: Annotated[str, BeforeValidator(_share), Field(max_length=40)] = "all"
-    mask: Annotated[str, Field(strict=True, max_length=40)] = "all"
+    mask: Annotated[str, Field(strict=True, max_length=70)] = "all"
     sparse: Annotated[Number, Field(ge=0, le=1)] = 1.0
     plane: Annotated[str, Field(strict=True, max_length=20)] = ""
     set_: dict[str, Number] = Field(default_factory=dict, alias="set", max_length=20)
+    _painted: Painted | None = PrivateAttr(default=None)
 
     @field_validator("operator")
     @classmethod
@@ -86,6 +92,27 @@ class BendEntry(Part):
             raise ValueError(f"there is no site {site!r}{did_you_mean(site, _SITES)}") from None
         return site
 
+    @field_validator("mask")
+    @classmethod
+    def _no_path(cls, mask: str) -> str:
+        if mask == "painted":
+            raise ValueError("give the name of a .png file beside the scene instead of painted")
+        if ("." in mask and ":" not in mask) and not MASK_FILE.fullmatch(mask):
+            raise ValueError(f"{mask[:60]!r} is no plain name of a .png file; letters, digits, - and _ before .png")
+        return mask
+
+    @model_validator(mode="after")
+    def _read_mask(self, info: ValidationInfo) -> BendEntry:
+        if MASK_FILE.fullmatch(self.mask):
+            folder = (info.context or {}).get("folder")
+            try:
+                if folder is None:
+                    raise BadInput(f"mask {self.mask} needs a scene file that it lies beside.")
+                self._painted = read_mask(folder, self.mask)
+            except BadInput as error:
+                raise PydanticCustomError("scene", "{reason}", {"reason": str(error), "key": "mask"}) from None
+        return self
+
     @property
     def bend(self) -> Bend:
         """The engine's form of it."""
@@ -97,9 +124,10 @@ class BendEntry(Part):
             self.seed,
             rows=self.rows,
             columns=self.columns,
-            mask=self.mask,
+            mask=self.mask if self._painted is None else "painted",
             sparse=self.sparse,
             plane=self.plane,
+            painted=self._painted,
         )
 
     @property
@@ -213,6 +241,7 @@ class Scene(Part):
     guidance: Annotated[Number, Field(ge=0, le=20)] = 1.0
     seed: Seed = 0
     feedback: Annotated[Number, Field(ge=0, le=0.95)] = 0.0
+    strength: Annotated[Number, Field(ge=0, le=1)] = 1.0
     prompt_blend_s: Annotated[Number, Field(ge=0, le=120)] = 4.0
     prompts: Annotated[tuple[Prompt, ...], Field(min_length=1, max_length=64)]
     motion: Motion = Motion()
@@ -230,6 +259,11 @@ class Scene(Part):
     def plan(self) -> BendPlan:
         """Which operator sits where."""
         return BendPlan(tuple(entry.bend for entry in self.bends))
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """Names of the painted masks that its bends use."""
+        return tuple(dict.fromkeys(entry.mask for entry in self.bends if entry._painted is not None))
 
     def without_bends(self, names: Collection[str]) -> Scene:
         """Return the scene without some of its bends and the routes to them, for a model that lacks their sites."""

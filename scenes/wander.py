@@ -154,8 +154,9 @@ class Wander:
             )
         if noise.kind == "layers":
             fast_turns = (self._fast_turns + self._fast_rate * ahead_s) % 1.0
+            fast = amounts["noise/fast"]
             return NoisePath(
-                "layers", pair, turns, blend, fast_turns=fast_turns, fast=amounts["noise/fast"], mask=noise.mask
+                "layers", pair, turns, blend, fast_turns=fast_turns, fast=fast, mask=noise.mask, cells=noise.cells
             )
         ring = self._ring(base)
         if noise.kind == "drift":

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from bentlight.errors import BadInput
 from engine.loading import load_components
 from engine.sampling import Sampler
-from engine.text import TextEncoder
 
 __all__ = ["Drawer", "export_onnx"]
 
@@ -35,7 +34,7 @@ class Drawer(nn.Module):
         parts = load_components(str(folder), torch.float32)
         schedule = Sampler(parts.scheduler, torch.device("cpu")).schedule(1)
         (step,) = schedule.steps
-        self._encode = TextEncoder(parts.tokenizer, parts.text_encoder)
+        self._encode = parts.text
         self._start, self._step, self.timestep = schedule.start, step, step.timestep
         self.unet, self.decoder, self._scale = parts.unet, parts.vae.decoder, float(parts.vae.config.scaling_factor)
         self.eval().requires_grad_(False)

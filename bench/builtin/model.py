@@ -18,7 +18,6 @@ from engine.prompts import PromptSpace
 from engine.sampling import Sampler, denoise
 from engine.sites import Measure, ModuleSite, module_sites
 from engine.spec import FrameSpec
-from engine.text import TextEncoder
 
 __all__ = ["Model"]
 
@@ -50,7 +49,7 @@ class Model:
         self.unet = parts.unet.to(device=device, memory_format=torch.channels_last)
         self.vae = parts.vae.to(device=device, memory_format=torch.channels_last)
         self._scale = float(self.vae.config.scaling_factor)
-        self._prompts = PromptSpace(TextEncoder(parts.tokenizer, parts.text_encoder.to(device)))
+        self._prompts = PromptSpace(parts.text.to(device))
         self._sampler = Sampler(parts.scheduler, device)
         self.alphas = parts.scheduler.alphas_cumprod.to(device)
         self.sites: dict[str, ModuleSite] = module_sites(self.unet, self.vae)

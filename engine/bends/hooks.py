@@ -7,15 +7,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bentlight.errors import BadInput
+from engine.bends.bank import Bank
 from engine.bends.kernels import Setting, bend_activation, settle
 from engine.bends.plan import Bend, BendPlan, site_kind
 from engine.bends.selection import check_bend
 from engine.bends.weights import WeightSeat, find_weight
+from engine.measures import listed
 from engine.sites import Measure, ModuleSite
 
 __all__ = ["BendRuntime", "CompiledPlan", "SeatedBend"]
@@ -87,11 +88,9 @@ class CompiledPlan:
     ) -> None:
         self.plan = plan
         self.bank = torch.tensor(plan.neutral, dtype=torch.float32, device=device)
+        self._staged = torch.empty(len(plan.neutral), dtype=torch.float32, pin_memory=device.type == "cuda")
         self.seats: dict[str, list[SeatedBend]] = {}
-        parameters = [p for _, p in plan.slots]
-        self._rest = np.array(plan.neutral, dtype=np.float32)
-        self._low = np.array([-np.inf if p.low is None else p.low for p in parameters], dtype=np.float32)
-        self._high = np.array([np.inf if p.high is None else p.high for p in parameters], dtype=np.float32)
+        self._values = Bank(plan)
         self.weights: dict[str, WeightSeat] = {}
         self._slots: dict[str, list[int]] = {}
         start = 0
@@ -105,13 +104,13 @@ class CompiledPlan:
                 continue
             measure = measures.get(bend.site)
             if measure is None:
-                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {_list(measures)}.")
+                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {listed(measures)}.")
             check_bend(bend, measure)
             self.seats.setdefault(bend.site, []).append(SeatedBend(bend, views, measure))
 
     def _sit_on_weights(self, bend: Bend, views: Sequence[Tensor], modules: Mapping[str, ModuleSite] | None) -> None:
         if modules is None:
-            raise BadInput(f"the bend {bend.name} bends weights, which only eager PyTorch can.")
+            raise BadInput(f"the bend {bend.name} bends weights, which only PyTorch can.")
         site = find_weight(bend.site, modules)
         check_bend(bend, site.measure)
         seat = self.weights.setdefault(bend.site, WeightSeat(site))
@@ -125,16 +124,14 @@ class CompiledPlan:
         BadInput
             If there is not one value for each slot of the plan.
         """
-        if len(values) != len(self._rest):
-            raise BadInput(f"the plan has {len(self._rest)} bend values; {len(values)} were given.")
-        if not len(values):
+        wanted = self._values.settled(values)
+        if not len(wanted):
             return
-        wanted = np.asarray(values, dtype=np.float32)
-        wanted = np.where(np.isfinite(wanted), wanted, self._rest).clip(self._low, self._high)
-        self.bank.copy_(torch.from_numpy(wanted))
+        self._staged.copy_(torch.from_numpy(wanted))
+        self.bank.copy_(self._staged, non_blocking=True)
         for site, seat in self.weights.items():
             slots = self._slots[site]
-            seat.write(tuple(wanted[slots].tolist()), tuple(self._rest[slots].tolist()))
+            seat.write(tuple(wanted[slots].tolist()), tuple(self._values.rest[slots].tolist()))
 
     def release(self) -> None:
         """Put bent weights back as they were loaded."""
@@ -178,10 +175,10 @@ class BendRuntime:
     ) -> None:
         self.compilations = 0
         self._sites, self._measures, self._device, self._limit = sites, measures, device, limit
-        self._kept: OrderedDict[BendPlan, CompiledPlan] = OrderedDict()
+        self._active = CompiledPlan(BendPlan(), {}, device)
+        self._kept: OrderedDict[BendPlan, CompiledPlan] = OrderedDict({self._active.plan: self._active})
         self._lock = threading.Lock()
         self._handles: list = []
-        self._active = CompiledPlan(BendPlan(), {}, device)
 
     def compile(self, plan: BendPlan) -> CompiledPlan:
         """Return the plan made ready; installs nothing, so another thread may be rendering.
@@ -216,8 +213,3 @@ class BendRuntime:
         ]
         self._active = compiled
         return compiled
-
-
-def _list(measures: Mapping[str, Measure]) -> str:
-    """Sites for a message: the finer ones left out, since there are dozens."""
-    return ", ".join(a for a in measures if ".resnet." not in a and ".attention." not in a)

@@ -11,6 +11,7 @@ import numpy as np
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from engine.bends.catalog import OPERATORS, RUNTIMES, Operator, operator
+from engine.bends.catalog.declare import TORCH_ONLY
 
 __all__ = ["Bend", "BendPlan", "Painted", "site_kind", "sites_for"]
 
@@ -211,8 +212,9 @@ class Bend:
 
     @property
     def runtimes(self) -> frozenset[str]:
-        """Runtimes that can play this bend; weights can be moved only in eager PyTorch."""
-        return frozenset({"eager"}) if site_kind(self.site) == "weights" else OPERATORS[self.operator].runtimes
+        """Runtimes that can play this bend; weights can be moved only in PyTorch."""
+        able = OPERATORS[self.operator].runtimes
+        return able & TORCH_ONLY if site_kind(self.site) == "weights" else able
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,12 @@ class BendPlan:
     """The bends of one scene, in the order in which they act at a shared site."""
 
     bends: tuple[Bend, ...] = ()
+
+    def __str__(self) -> str:
+        names = [bend.name for bend in self.bends]
+        if not names:
+            return "the model without bends"
+        return f"the bend{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
     @property
     def slots(self) -> tuple[tuple[str, Parameter], ...]:

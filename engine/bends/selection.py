@@ -10,6 +10,7 @@ import numpy as np
 from bentlight.errors import BadInput
 from engine.bends.plan import Bend, Painted
 from engine.measures import Measure
+from engine.resize import triangles
 
 __all__ = ["check_bend", "choose_channels", "choose_lines", "selection"]
 
@@ -159,12 +160,4 @@ def _plane(bend: Bend, height: int, width: int) -> np.ndarray:
 
 def _stretched(painted: Painted, height: int, width: int) -> np.ndarray:
     levels = np.frombuffer(painted.levels, np.uint8).reshape(painted.height, painted.width).astype(np.float32) / 255
-    return _triangles(height, painted.height) @ levels @ _triangles(width, painted.width).T
-
-
-def _triangles(count: int, source: int) -> np.ndarray:
-    """Matrix (count, source) of an antialiased linear resampling."""
-    scale = max(1.0, source / count)
-    place = (np.arange(count) + 0.5) * source / count - 0.5
-    weights = np.maximum(0, 1 - np.abs(place.clip(0, source - 1)[:, None] - np.arange(source)) / scale)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return triangles(painted.height, height) @ levels @ triangles(painted.width, width).T

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from bentlight.errors import BadInput
 from engine.measures import Measure, SiteInfo
@@ -16,6 +17,7 @@ from engine.sites import ModuleSite
 __all__ = ["WeightSeat", "WeightSite", "find_weight", "weight_sites"]
 
 _WORD = "weights."
+_MEASURED: MutableMapping[Tensor, Measure] = WeakTensorKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,18 @@ class WeightSite:
 
     @property
     def measure(self) -> Measure:
-        """Outputs, and the standard deviation of the weights."""
-        sd = float(self.weight.detach().float().var(correction=0)) ** 0.5
-        return Measure(self.shape[0], sd or 1.0)
+        """Outputs, and the standard deviation of the weights as they were loaded."""
+        found = _MEASURED.get(self.weight)
+        if found is None:
+            # A weight is asked for before a bend can move it.
+            sd = float(self.weight.detach().float().var(correction=0)) ** 0.5
+            found = _MEASURED[self.weight] = Measure(self.shape[0], sd or 1.0)
+        return found
 
     @property
     def info(self) -> SiteInfo:
         """The site as people see it."""
-        return SiteInfo(self.address, "weights", self.shape, self.measure.sd, "eager PyTorch only")
+        return SiteInfo(self.address, "weights", self.shape, self.measure.sd, "PyTorch only")
 
 
 def weight_sites(sites: Mapping[str, ModuleSite]) -> dict[str, WeightSite]:

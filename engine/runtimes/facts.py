@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from bentlight.errors import BadInput
 from engine.measures import Measure, SiteInfo
+from engine.steps import NoiseLevels
 
 if TYPE_CHECKING:
     from engine.runtimes.session import Session
@@ -33,6 +34,9 @@ class Facts:
     condition : int or None
         Width of the guidance embedding that the network takes; None when it takes none.
     most_steps : int
+    zero_empty : bool
+        Whether a picture is guided away from zeros, not from the embedding of the empty prompt.
+    levels : NoiseLevels
     infos : tuple of SiteInfo
         The sites at the native size.
     measures : dict of str to Measure
@@ -43,6 +47,8 @@ class Facts:
     channels: int
     condition: int | None
     most_steps: int
+    zero_empty: bool
+    levels: NoiseLevels
     infos: tuple[SiteInfo, ...]
     measures: dict[str, Measure]
 
@@ -57,6 +63,8 @@ class Facts:
             content["channels"],
             content["condition"],
             content["most_steps"],
+            content["zero_empty"],
+            NoiseLevels.of(content["levels"]),
             tuple(SiteInfo(s["address"], s["kind"], tuple(s["shape"]), s["sd"], s["note"]) for s in sites),
             {s["address"]: Measure(s["channels"], s["sd"], tuple(s["clusters"])) for s in sites},
         )
@@ -104,26 +112,27 @@ def _side(seen: int, native: int, latent: int) -> int:
 
 
 class TextEncoder:
-    """Callable: a text in, its embedding out, float32 (1, tokens, width).
+    """Callable: a text in, its embedding out, float32 (1, tokens, width); see `engine.text.TextEncoder`.
 
     Parameters
     ----------
-    tokenizer : str
-        As the library tokenizers reads it, set to cut and fill every text to the model's length.
+    tokenizers : sequence of str
+        As the library tokenizers reads them, set to cut and fill every text to the model's length.
     session : Session
     """
 
-    def __init__(self, tokenizer: str, session: Session) -> None:
+    def __init__(self, tokenizers: Sequence[str], session: Session) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_str(tokenizer)
+        self._tokenizers = [Tokenizer.from_str(tokenizer) for tokenizer in tokenizers]
         self._session = session
 
     def ids(self, text: str) -> list[int]:
-        """Return the numbers of a text's tokens."""
-        return list(self._tokenizer.encode(text).ids)
+        """Return the numbers of a text's tokens, of the first tokenizer."""
+        return list(self._tokenizers[0].encode(text).ids)
 
     def __call__(self, text: str) -> np.ndarray:
-        encoded = self._tokenizer.encode(text)
-        values = {"ids": np.array([encoded.ids], np.int64), "mask": np.array([encoded.attention_mask], np.int64)}
+        encoded = [tokenizer.encode(text) for tokenizer in self._tokenizers]
+        values = {f"ids.{index}": np.array([part.ids], np.int64) for index, part in enumerate(encoded)}
+        values["mask"] = np.array([encoded[0].attention_mask], np.int64)
         return self._session.run(values)[0]

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bentlight.errors import BadInput
+from engine.bends.bank import Bank
 from engine.bends.plan import BendPlan
 from engine.bends.selection import check_bend
 from engine.errors import NotFinite
-from engine.generator import Generator, checked_size
+from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
-from engine.measures import Measure, SiteInfo
+from engine.measures import SiteInfo, listed
 from engine.noise import NoiseBank
 from engine.prompts import PromptSpace
-from engine.runtimes.bank import Bank
+from engine.resize import fitted
 from engine.runtimes.exporter import Exporter
 from engine.runtimes.facts import Facts, TextEncoder
 from engine.runtimes.providers import providers_for
-from engine.runtimes.resize import fitted
 from engine.runtimes.session import Session
 from engine.runtimes.source import Source
 from engine.runtimes.store import Store, graphs_folder
@@ -76,6 +74,7 @@ class OnnxGenerator(Generator):
     ) -> None:
         self.model = source.model
         self._source, self._store, self._providers, self._threads = source, store, providers, threads
+        self._tuned = providers == providers_for("cpu")
         self._exporter = exporter or Exporter(source, store.folder, self._settled)
         self._noises = NoiseBank()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -135,55 +134,55 @@ class OnnxGenerator(Generator):
         model = self._ready
         return self._stand_in().sites() if model is None else model.facts.sites(self.size)
 
-    def prepare(
-        self,
-        prompts: Iterable[str] = (),
-        plans: Iterable[BendPlan] = (),
-        *,
-        steps: int = 1,
-        guidance: float = 1.0,
-        feedback: bool = False,
-        wait: bool = False,
-    ) -> None:
-        prompts, plans = tuple(prompts), tuple(plans)
-        for plan in plans:
+    def _prepare(self, wanted: Wanted) -> None:
+        for plan in wanted.plans:
             self._check(plan)
-        if self._ready is None and wait:
+        if self._ready is None and wanted.wait:
             self._exporter.wait()
         size = self.size
-        tasks = [self._picture(size, plan, steps, guidance) for plan in plans]
-        missing = [task for task in tasks if self._obtain(task, hurried=wait) is None]
-        if feedback:
-            self._obtain(Task("feedback", size), hurried=wait)
-        if wait:
+        # The first picture has none before it, so the schedule from noise is needed all the same.
+        ways = (False, True) if wanted.late else (False,)
+        tasks = [
+            self._picture(size, plan, wanted.steps, wanted.guidance, late) for plan in wanted.plans for late in ways
+        ]
+        missing = [task for task in tasks if self._obtain(task, hurried=wanted.wait) is None]
+        if wanted.feedback or wanted.late:
+            self._obtain(self._feedback(size), hurried=wanted.wait)
+        if wanted.wait:
             self._exporter.wait()
         eager = [task.plan for task in missing if task.key not in self._sessions]
         model = self._ready
         if model is not None:
-            for text in prompts:
+            for text in wanted.prompts:
                 model.prompts.encode(text)
         if eager or model is None:
-            self._stand_in().prepare(prompts, eager)
+            self._stand_in().prepare(wanted.prompts, eager)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
-        if not math.isfinite(spec.guidance):
-            raise BadInput("the guidance scale must be a finite number.")
+        check_numbers(spec)
         size, model = self.size, self._ready
-        fed = previous is not None and spec.feedback > 0
+        fed = previous is not None and spec.wants_previous
+        late = previous is not None and spec.strength < 1
         session = feedback = None
         if model is not None:
             steps = model.facts.checked_steps(spec.steps)
-            session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance))
-            feedback = self._obtain(Task("feedback", size)) if fed else None
+            session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance, late))
+            feedback = self._obtain(self._feedback(size)) if fed else None
         if model is None or session is None or (fed and feedback is None):
             self._playing = "eager"
             return self._stand_in().render(spec, previous)
         self._playing = "onnx"
         values = self._values(spec, size, model, session)
         if feedback is not None and previous is not None:
-            share = np.array(min(spec.feedback, 1.0), np.float32)
-            pixels = fitted(previous.pixels, size)
-            values["start"] = feedback.run({"noise": values["start"], "pixels": pixels, "share": share})[0]
+            levels = model.facts.levels
+            of_picture, of_noise = levels.entry(spec.steps, spec.strength) if late else (0.0, 1.0)
+            numbers = {"share": min(max(spec.feedback, 0.0), 1.0), "of_picture": of_picture, "of_noise": of_noise}
+            seen = {"noise": values["start"], "pixels": fitted(previous.pixels, size)}
+            seen |= {name: np.array(number, np.float32) for name, number in numbers.items()}
+            values["start"] = feedback.run(seen)[0]
+            if late:
+                table = [astuple(step) for step in levels.late(spec.steps, spec.strength)]
+                values["schedule"] = np.array(table, np.float32)
         pixels, check = session.run(values)
         if not np.isfinite(check):
             raise NotFinite(self._culprit(spec, previous))
@@ -205,7 +204,7 @@ class OnnxGenerator(Generator):
             if name.startswith("fresh."):
                 values[name] = self._noises.step(spec, shape, int(name.removeprefix("fresh.")))
         if "empty" in session.inputs:
-            values |= {"empty": model.prompts.encode(""), "guidance": np.array(spec.guidance, np.float32)}
+            values |= {"empty": model.prompts.empty(), "guidance": np.array(spec.guidance, np.float32)}
         if "condition" in session.inputs:
             values["condition"] = guidance_embedding(spec.guidance, model.facts.condition or 0)
         return values
@@ -224,11 +223,14 @@ class OnnxGenerator(Generator):
             elif bend.site.startswith("weights."):
                 self._stand_in().prepare(plans=(plan,))
             else:
-                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {_listed(measures)}.")
+                raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {listed(measures)}.")
 
-    def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float) -> Task:
+    def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float, late: bool) -> Task:
         guided = guidance > 1 and (self._ready is None or self._ready.facts.condition is None)
-        return Task("picture", size, plan, steps, guided)
+        return Task("picture", size, plan, steps, guided, late, self._tuned)
+
+    def _feedback(self, size: tuple[int, int]) -> Task:
+        return Task("feedback", size, tuned=self._tuned)
 
     def _obtain(self, task: Task, *, hurried: bool = False) -> Session | None:
         """Return a graph ready to run; None, and it is being exported or never will be."""
@@ -272,20 +274,21 @@ class OnnxGenerator(Generator):
         elif self._make_ready(task) is None:
             self._refuse(task, "what was exported cannot be read")
         elif task.kind == "picture":
-            log.info("%s plays in ONNX Runtime from now on", _named(task.plan))
+            log.info("%s plays in ONNX Runtime from now on", task.plan)
 
     def _refuse(self, task: Task, why: str) -> None:
         self._refused[task.key] = why
-        what = {"model": "the model", "feedback": "feedback", "picture": _named(task.plan)}[task.kind]
+        what = {"model": "the model", "feedback": "feedback", "picture": task.plan}[task.kind]
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
 
     def _read_model(self) -> _Model | None:
-        facts, graph = self._store.read_facts(), self._store.read(MODEL)
-        if facts is None or graph is None:
+        content, graph = self._store.read_facts(), self._store.read(MODEL)
+        if content is None or graph is None:
             return None
         # A text is encoded once and kept; the CPU is fast enough for it, and always there.
-        encode = TextEncoder(facts["tokenizer"], Session(graph, providers_for("cpu"), self._threads))
-        return _Model(Facts.of(facts), PromptSpace(encode))
+        encode = TextEncoder(content["tokenizers"], Session(graph, providers_for("cpu"), self._threads))
+        facts = Facts.of(content)
+        return _Model(facts, PromptSpace(encode, zero_empty=facts.zero_empty))
 
     def _stand_in(self) -> EagerGenerator:
         """The model in torch; loaded when it is first needed."""
@@ -312,16 +315,3 @@ class OnnxGenerator(Generator):
 
         threading.Thread(target=find, name="search for a broken bend", daemon=True).start()
         return None
-
-
-def _named(plan: BendPlan) -> str:
-    return _several("the bend", [bend.name for bend in plan.bends]) if plan.bends else "the model without bends"
-
-
-def _several(what: str, names: list[str]) -> str:
-    return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def _listed(measures: dict[str, Measure]) -> str:
-    """Sites for a message: the finer ones left out, since there are dozens."""
-    return ", ".join(a for a in measures if ".resnet." not in a and ".attention." not in a)

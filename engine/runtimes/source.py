@@ -11,14 +11,30 @@ from pathlib import Path
 
 from engine import hub
 from engine.builtin import WEIGHTS
+from engine.runtimes.tune import processor
 
 __all__ = ["Source", "code_version"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-_CODE = ("eager.py", "loading.py", "pictures.py", "sampling.py", "sites.py", "noise.py", "bends", "runtimes")
+_CODE = (
+    "eager.py",
+    "ingredients.py",
+    "loading.py",
+    "lora.py",
+    "measuring.py",
+    "noise.py",
+    "pictures.py",
+    "resize.py",
+    "sampling.py",
+    "sites.py",
+    "steps.py",
+    "text.py",
+    "bends",
+    "runtimes",
+)
 """What decides what a graph computes."""
-_LIBRARIES = ("torch", "diffusers", "transformers")
-_PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+_LIBRARIES = ("torch", "diffusers", "transformers", "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
 _WHOLE = 64 << 20
 _SAMPLES, _SAMPLE = 64, 1 << 16
 
@@ -83,8 +99,8 @@ def _add_content(digest: hashlib._Hash, path: Path) -> None:
 
 @functools.cache
 def code_version() -> str:
-    """Return a name for this version of the code that graphs are exported from."""
-    digest = hashlib.sha256()
+    """Return a name for this version of the code that graphs are exported from, on this processor."""
+    digest = hashlib.sha256(processor().encode())
     for name in _LIBRARIES:
         try:
             digest.update(f"{name} {version(name)}".encode())

@@ -2,8 +2,8 @@
 
 A model's folder holds one file per graph and one per weight tensor, each tensor under the hash of its content, so that
 graphs share what they have in common, on disk and in memory. A graph's file is a line that names the format, the
-SHA-256 of the rest, and the rest: the length of an index (8 bytes, little-endian), the index (JSON: which tensor each
-of the graph's weights is) and the ONNX model without its weights.
+SHA-256 of the rest, and the rest: the length of an index (8 bytes, little-endian), the index (JSON: whether the graph
+is tuned, and which tensor each of its weights is) and the ONNX model without its weights.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import platformdirs
 
 from engine.runtimes.task import Task
 
-__all__ = ["Graph", "Store", "Tensors", "graphs_folder"]
+__all__ = ["Graph", "Store", "Tensors", "graphs_folder", "tensor_place"]
 
-_FORMAT = b"bentlight graph 1\n"
+_FORMAT = b"bentlight graph 2\n"
 _DIGEST = 32
 _LENGTH = 8
 _UNUSED_S = 30 * 86400.0
@@ -48,10 +48,16 @@ class Graph:
         The ONNX model, its weights marked as external.
     weights : mapping of str to ndarray
         The weights by name, shared between graphs; not to be written to.
+    folder : Path
+        Where the places of the weights that the model names begin.
+    tuned : bool
+        Whether it has been rewritten for this machine's processor; see `engine.runtimes.tune`.
     """
 
     model: bytes
     weights: Mapping[str, np.ndarray]
+    folder: Path
+    tuned: bool
 
 
 Tensors = dict[str, tuple[str, tuple[int, ...], bytes]]
@@ -88,22 +94,22 @@ class Store:
                 raise ValueError("the content is not what was written")
             end = _LENGTH + int.from_bytes(rest[:_LENGTH], "little")
             index = json.loads(rest[_LENGTH:end])
-            weights = {name: self._tensor(*entry) for name, entry in index.items()}
+            weights = {name: self._tensor(*entry) for name, entry in index["tensors"].items()}
         except (OSError, ValueError):
             path.unlink(missing_ok=True)
             return None
-        return Graph(rest[end:], weights)
+        return Graph(rest[end:], weights, self.folder, bool(index["tuned"]))
 
-    def write(self, task: Task, model: bytes, tensors: Tensors) -> None:
+    def write(self, task: Task, model: bytes, tensors: Tensors, *, tuned: bool = False) -> None:
         """Write a graph and those of its tensors that are not there yet, each file whole or not at all."""
         index = {}
         for name, (dtype, shape, content) in tensors.items():
             digest = hashlib.sha256(content).hexdigest()
             index[name] = (digest, dtype, shape)
-            path = self.folder / "tensors" / digest
+            path = self.folder / tensor_place(digest)
             if not path.is_file():
                 write_whole(path, content)
-        listed = json.dumps(index).encode()
+        listed = json.dumps({"tuned": tuned, "tensors": index}).encode()
         rest = len(listed).to_bytes(_LENGTH, "little") + listed + model
         write_whole(self._path(task), _FORMAT + hashlib.sha256(rest).digest() + rest)
 
@@ -138,7 +144,7 @@ class Store:
         known = self._read.get(digest)
         if known is not None:
             return known
-        path = self.folder / "tensors" / digest
+        path = self.folder / tensor_place(digest)
         # Mapped: processes that play the same model share the memory.
         content = np.memmap(path, np.uint8, "r")
         if hashlib.sha256(content.data).hexdigest() != digest:
@@ -148,6 +154,11 @@ class Store:
         tensor = np.asarray(content).view(dtype).reshape(shape)
         self._read[digest] = tensor
         return tensor
+
+
+def tensor_place(digest: str) -> str:
+    """Return where in a model's folder the tensor of a hash lies."""
+    return f"tensors/{digest}"
 
 
 def write_whole(path: Path, content: bytes) -> None:

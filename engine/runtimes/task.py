@@ -24,13 +24,17 @@ class Task:
     ----------
     kind : str
         ``model``: what every picture needs (the text encoder, the tokenizer, the sites and their measures);
-        ``picture``: a whole picture under a plan; ``feedback``: mixing a picture into the starting latent.
+        ``picture``: a whole picture under a plan; ``feedback``: a starting latent that a picture takes part in.
     size : tuple of int
         (width, height) of the pictures.
     plan : BendPlan
     steps : int
     guided : bool
         Whether the picture is guided away from the empty prompt.
+    late : bool
+        Whether its steps begin at a picture: they are inputs then.
+    tuned : bool
+        Whether the graph is rewritten for this machine's processor, because that is what plays it.
     """
 
     kind: Kind
@@ -38,6 +42,8 @@ class Task:
     plan: BendPlan = _UNBENT
     steps: int = 1
     guided: bool = False
+    late: bool = False
+    tuned: bool = True
 
     @property
     def key(self) -> str:
@@ -57,6 +63,8 @@ class Task:
             "plan": [_bend_to_json(bend) for bend in self.plan.bends],
             "steps": self.steps,
             "guided": self.guided,
+            "late": self.late,
+            "tuned": self.tuned,
         }
 
     @classmethod
@@ -64,7 +72,8 @@ class Task:
         """Return the task that `to_json` was made of."""
         width, height = content["size"]
         plan = BendPlan(tuple(_bend_from_json(bend) for bend in content["plan"]))
-        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"])
+        late, tuned = content["late"], content["tuned"]
+        return cls(content["kind"], (width, height), plan, content["steps"], content["guided"], late, tuned)
 
 
 MODEL = Task("model")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,17 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engine.bends.hooks import CompiledPlan
-from engine.eager import EagerGenerator, Ingredients
+from engine.bends.hooks import SeatedBend
+from engine.bends.plan import BendPlan
+from engine.eager import EagerGenerator
+from engine.ingredients import Ingredients
 from engine.pictures import to_levels
 from engine.runtimes.fold import folded_end
-from engine.runtimes.store import Store, Tensors
+from engine.runtimes.store import Store, Tensors, tensor_place
 from engine.runtimes.task import MODEL, Task
+from engine.runtimes.tune import tune
+from engine.sampling import schedule_of
+from engine.text import TextEncoder
 
 __all__ = ["OPSET", "export"]
 
@@ -81,6 +88,9 @@ class _Picture(_Traced):
         self.unet, self.vae = model.networks
         self._model, self._task = model, task
         self._plan = model.use(task.plan)
+        self._seats = self._plan.seats
+        self._named: dict[str, Any] = {site: [_Seat(bend) for bend in bends] for site, bends in self._seats.items()}
+        self.bends = nn.ModuleList(seat for bends in self._named.values() for seat in bends)
         shape, (tokens, width) = model.latent_shape(), model.embedding_shape
         generator = torch.Generator().manual_seed(0)
 
@@ -90,6 +100,8 @@ class _Picture(_Traced):
         self.examples = {"start": noise(), "text": torch.zeros(1, tokens, width)}
         if task.plan.slots:
             self.examples["bank"] = torch.tensor(task.plan.neutral, dtype=torch.float32)
+        if task.late:
+            self.examples["schedule"] = torch.tensor([astuple(step) for step in model.late_steps(task.steps)])
         for index, step in enumerate(model.schedule(task.steps).steps):
             if step.fresh:
                 self.examples[f"fresh.{index}"] = noise()
@@ -104,15 +116,17 @@ class _Picture(_Traced):
         last = [site for site in self._model.site_addresses if site.startswith("decoder.")][-1]
         bent = any(bend.site == last for bend in self._task.plan.bends)
         try:
+            self._plan.seats = self._named
             with nullcontext() if bent else folded_end(self.vae.decoder):
                 yield
         finally:
-            _read_from(self._plan, self._plan.bank)
+            self._plan.seats = self._seats
+            _read_from(self._task.plan, self._seats, self._plan.bank)
 
     def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:
         given = dict(zip(self.examples, values, strict=True))
         if "bank" in given:
-            _read_from(self._plan, given["bank"])
+            _read_from(self._task.plan, self._seats, given["bank"])
         ingredients = Ingredients(
             given["start"],
             given["text"],
@@ -120,24 +134,36 @@ class _Picture(_Traced):
             given.get("empty"),
             given.get("guidance", 1.0),
             given.get("condition"),
+            schedule_of(given["schedule"], self._model.schedule(self._task.steps)) if "schedule" in given else None,
         )
         picture, latent = self._model.paint(ingredients, self._plan, self._task.steps)
         pixels = to_levels(picture[0]).to(torch.uint8).permute(1, 2, 0)
         return pixels, picture.sum() + latent.sum()
 
 
-def _read_from(plan: CompiledPlan, bank: Tensor) -> None:
+class _Seat(nn.Module):
+    """A bend as a module, so that the graph's nodes say by their names (``…/bends.0/…``) that they are its work."""
+
+    def __init__(self, bend: SeatedBend) -> None:
+        super().__init__()
+        self.bend = bend
+
+    def forward(self, x: Tensor, sd: float | None = None) -> Tensor:
+        return self.bend(x, sd)
+
+
+def _read_from(plan: BendPlan, seats: Mapping[str, Sequence[SeatedBend]], bank: Tensor) -> None:
     """Let the bends of a plan read their values from another bank."""
     start = 0
-    places = {site: iter(row) for site, row in plan.seats.items()}
-    for bend in plan.plan.bends:
+    places = {site: iter(row) for site, row in seats.items()}
+    for bend in plan.bends:
         count = len(bend.parameters)
         next(places[bend.site])._parameters = tuple(bank[start + i] for i in range(count))
         start += count
 
 
 class _Feedback(_Traced):
-    """Noise, pixels (height, width, 3) and a share in, a starting latent out."""
+    """Noise, pixels (height, width, 3), a share and two amplitudes in, a starting latent out."""
 
     outputs = ("start",)
 
@@ -150,33 +176,38 @@ class _Feedback(_Traced):
             "noise": torch.randn(model.latent_shape()),
             "pixels": torch.randint(0, 256, (height, width, 3), dtype=torch.uint8),
             "share": torch.tensor(0.5),
+            "of_picture": torch.tensor(0.5),
+            "of_noise": torch.tensor(0.5),
         }
 
-    def forward(self, noise: Tensor, pixels: Tensor, share: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, pixels: Tensor, share: Tensor, of_picture: Tensor, of_noise: Tensor) -> Tensor:
         picture = pixels.to(torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
-        return self._model.fed_back(noise, picture, share)
+        return self._model.fed_back(noise, picture, share, of_picture, of_noise)
 
 
 class _Text(_Traced):
-    """Token numbers and their mask in, the embedding out."""
+    """Token numbers of each tokenizer, and their mask, in; the embedding out."""
 
     outputs = ("embedding",)
 
-    def __init__(self, encoder: Any, tokens: int) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.examples = {"ids": torch.zeros(1, tokens, dtype=torch.int64)}
-        if getattr(encoder.config, "use_attention_mask", False):
-            self.examples["mask"] = torch.ones(1, tokens, dtype=torch.int64)
+        self.encoders = nn.ModuleList(encoder.encoders)
+        self._encoder = encoder
+        numbers = torch.zeros(1, encoder.tokens, dtype=torch.int64)
+        self.examples = {f"ids.{index}": numbers for index in range(len(encoder.encoders))}
+        if encoder.masked:
+            self.examples["mask"] = torch.ones(1, encoder.tokens, dtype=torch.int64)
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self.encoder(ids, attention_mask=mask)[0]
+    def forward(self, *values: Tensor) -> Tensor:
+        count = len(self.encoders)
+        return self._encoder.embed(values[:count], values[count] if len(values) > count else None)
 
 
 def _export_model(model: EagerGenerator, store: Store) -> None:
-    tokens, _ = model.embedding_shape
-    _export_graph(_Text(model.text_encoder, tokens), MODEL, store)
-    store.write_facts({**model.facts(), "tokenizer": _tokenizer(model.tokenizer, tokens)})
+    _export_graph(_Text(model.text), MODEL, store)
+    tokenizers = [_tokenizer(tokenizer, model.text.tokens) for tokenizer in model.text.tokenizers]
+    store.write_facts({**model.facts(), "tokenizers": tokenizers})
 
 
 def _tokenizer(tokenizer: Any, tokens: int) -> str:
@@ -213,9 +244,10 @@ def _export_graph(module: _Traced, task: Task, store: Store) -> None:
             input_names=list(module.examples),
             output_names=list(module.outputs),
         )
-        graph = onnx.load(str(path))
+        tuned = tune(path) if task.tuned else None
+        graph = onnx.load(str(tuned or path))
     tensors = _take_weights(graph)
-    store.write(task, graph.SerializeToString(), tensors)
+    store.write(task, graph.SerializeToString(), tensors, tuned=tuned is not None)
 
 
 def _take_weights(graph: onnx.ModelProto) -> Tensors:
@@ -225,9 +257,12 @@ def _take_weights(graph: onnx.ModelProto) -> Tensors:
         array = onnx.numpy_helper.to_array(tensor)
         if array.nbytes < _SMALL:
             continue
-        tensors[tensor.name] = (array.dtype.str, tuple(array.shape), np.ascontiguousarray(array).tobytes())
+        content = np.ascontiguousarray(array).tobytes()
+        tensors[tensor.name] = (array.dtype.str, tuple(array.shape), content)
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
-        tensor.external_data.add(key="location", value="tensors")
+        place = tensor_place(hashlib.sha256(content).hexdigest())
+        for key, value in (("location", place), ("offset", "0"), ("length", str(len(content)))):
+            tensor.external_data.add(key=key, value=value)
     return tensors

@@ -16,7 +16,16 @@ from engine.spec import FrameSpec
 if TYPE_CHECKING:
     from engine.generator import Generator
 
-__all__ = ["FOUR_BENDS", "TWELVE_BENDS", "generator_speed", "pipeline_players", "players", "show_speed"]
+__all__ = [
+    "FOUR_BENDS",
+    "TWELVE_BENDS",
+    "generator_speed",
+    "moving",
+    "pipeline_players",
+    "players",
+    "show_speed",
+    "window_speed",
+]
 
 Player = Callable[[int], None]
 
@@ -48,6 +57,7 @@ TWELVE_BENDS = BendPlan(
 PICTURES = 200
 WARM = 12
 STRETCHES = 6
+WINDOW_S, WINDOWS = 5.0, 6
 
 
 def moving(plan: BendPlan, index: int) -> tuple[float, ...]:
@@ -87,6 +97,52 @@ def generator_speed(players: Mapping[str, Player], pictures: int = PICTURES) -> 
             if index >= WARM:
                 took[name].append(now_s() - begun)
     return [{"what": name, **_summary(np.array(times))} for name, times in took.items()]
+
+
+def window_speed(
+    players: Mapping[str, Player],
+    window_s: float = WINDOW_S,
+    windows: int = WINDOWS,
+    clock: Callable[[], float] = now_s,
+) -> list[dict[str, Any]]:
+    """Count pictures in windows of a few seconds, everybody taking turns window by window.
+
+    Parameters
+    ----------
+    players : mapping of str to callable
+        Each makes its picture number i; see `players`.
+    window_s : float
+        Length of a window in s; it ends with the picture that is being made then.
+    windows : int
+        Windows of each.
+    clock : callable
+        Gives the time in s.
+
+    Returns
+    -------
+    list of dict
+        One row for each: pictures per second in the best window, the median one and the worst.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in players}
+    made = dict.fromkeys(players, 0)
+    for window in range(windows):
+        for name, play in players.items():
+            for index in range(WARM if window == 0 else 1):
+                play(index)
+            begun, first = clock(), made[name]
+            while (lasted := clock() - begun) < window_s:
+                play(made[name])
+                made[name] += 1
+            rates[name].append((made[name] - first) / lasted)
+    return [
+        {
+            "what": name,
+            "best_per_s": round(max(found), 1),
+            "median_per_s": round(float(np.median(found)), 1),
+            "worst_per_s": round(min(found), 1),
+        }
+        for name, found in rates.items()
+    ]
 
 
 def players(generator: Generator, prompt: str) -> dict[str, Player]:

@@ -263,6 +263,9 @@ class Hearing:
                 onset_count=int(newest["onset_count"]),
                 beat_count=int(newest["beat_count"]),
                 bar_count=int(newest["bar_count"]),
+                kick_count=int(newest["kick_count"]),
+                snare_count=int(newest["snare_count"]),
+                hat_count=int(newest["hat_count"]),
             )
             analyzer.skip(round(missed_s * rate))
         self._set_gain(analyzer)

@@ -24,6 +24,7 @@ class Runtime(StrEnum):
 
     auto = "auto"
     eager = "eager"
+    graph = "graph"
     onnx = "onnx"
 
 
@@ -39,6 +40,8 @@ class Wishes:
     lora: str | None = None
     tiny_autoencoder: str | None = None
     runtime: Runtime = Runtime.auto
+    stream: bool = False
+    compiled: bool = False
     size: str | None = None
     steps: int | None = None
     seed: int | None = None
@@ -69,8 +72,15 @@ def play(  # the options are read from the context: their names are those of `Wi
         str | None, typer.Option(help="A tiny autoencoder (TAESD) to decode with: a hub id or a folder.")
     ] = None,
     runtime: Annotated[
-        Runtime, typer.Option(help="What runs the model: torch (eager) or ONNX Runtime; auto takes the faster here.")
+        Runtime,
+        typer.Option(help="What runs the model: torch (eager), CUDA graphs, or ONNX Runtime; auto takes the fastest."),
     ] = Runtime.auto,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="With n steps: the pictures/s of one step, n - 1 pictures late.")
+    ] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the model's blocks: slow at first, faster then, on a GPU.")
+    ] = False,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 256x256 or 384x256.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps; the scene's when not said.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the noise; the scene's when not said.")] = None,

@@ -32,6 +32,9 @@ def analyze(
     fire: Annotated[
         bool, typer.Option("--fire", help="The time at which a live listener could first act, not of the sound itself.")
     ] = False,
+    onsets: Annotated[
+        str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
+    ] = "auto",
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write every feature of every hop to this file.")
     ] = None,
@@ -57,7 +60,7 @@ def analyze(
     for target in (as_json, plot):
         if target is not None:
             check_writable(target)
-    track = hear(file)
+    track = hear(file, onset_method=onsets)
     if as_json is not None:
         from live.page import features_json
 
@@ -111,7 +114,8 @@ def render(
     scene: Annotated[str, typer.Option(help="A scene's name or file; the first scene when not said.")] = "",
     model: Annotated[str | None, typer.Option(help="Overrides the scene's model.")] = None,
     runtime: Annotated[
-        Runtime, typer.Option(help="What runs the model: torch (eager) or ONNX Runtime; auto takes the faster here.")
+        Runtime,
+        typer.Option(help="What runs the model: torch (eager), CUDA graphs, or ONNX Runtime; auto takes the fastest."),
     ] = Runtime.auto,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 512x512.")] = None,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Pictures per second.")] = 30.0,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import LiveAnalyzer
+from bentlight.errors import BadInput
 from tests.analysis.sounds import HITS, beat, noise, place
 
 RATE = 48_000
@@ -81,3 +82,100 @@ def test_strength_is_higher_for_a_loud_hit_than_for_a_soft_one() -> None:
     assert len(strength) == 16
     assert strength[::2].min() > strength[1::2].max()
     assert (frames["onset_strength"][frames["onset"] == 0] == 0).all()
+
+
+def chords(rate: int, seconds: float, every_s: float, attack_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return three-note chords that swell in, and where each passes -12 dB."""
+    sound, rng = np.zeros(int((seconds + 1) * rate)), np.random.default_rng(2)
+    starts = np.arange(0.4, seconds - every_s, every_s)
+    for number, start in enumerate(starts):
+        t = np.arange(int((every_s + 0.2) * rate)) / rate
+        root = 196.0 * 2 ** ((0, 5, 3, 8)[number % 4] / 12)
+        envelope = (0.5 - 0.5 * np.cos(np.pi * np.minimum(1, t / attack_s))) * np.clip((every_s + 0.2 - t) / 0.2, 0, 1)
+        for ratio in (1.0, 1.26, 1.5):
+            for partial in range(1, 7):
+                tone = np.sin(2 * np.pi * (root * ratio * partial * t + rng.random()))
+                at = round(start * rate)
+                sound[at : at + len(t)] += 0.1 / partial * envelope * tone
+    return (sound[: int(seconds * rate)] + noise(rate, seconds, -80)).astype(np.float32), starts + attack_s / 3
+
+
+def scored(found: np.ndarray, times: np.ndarray, within_s: float = 0.05) -> float:
+    """Return the F-measure."""
+    near = np.abs(found[:, None] - times[None, :]) <= within_s
+    hits = min(near.any(axis=0).sum(), near.any(axis=1).sum())
+    return 2 * hits / (len(found) + len(times))
+
+
+def estimated(sound: np.ndarray, rate: int = RATE) -> np.ndarray:
+    frames = LiveAnalyzer(rate).process(sound)
+    hits = frames[frames["onset"] > 0]
+    return hits["time_s"] - hits["onset_age_s"]
+
+
+@pytest.mark.parametrize("attack_s", [0.1, 0.2, 0.3])
+def test_chords_that_swell_in_are_found_where_they_are_heard(attack_s: float) -> None:
+    sound, times = chords(RATE, 12.0, 1.0, attack_s)
+    assert scored(estimated(sound), times) >= 0.8
+
+
+def test_soft_notes_over_a_louder_held_chord_are_found() -> None:
+    times = 0.5 + 0.45 * np.arange(16)
+    sound = 0.1 * place(times, HITS["pluck"], RATE, 8.5)
+    t = np.arange(len(sound)) / RATE
+    for pitch in (110.0, 138.6, 164.8):
+        sound += (0.1 * np.sin(2 * np.pi * pitch * t)).astype(np.float32)
+    assert scored(estimated(sound), times) >= 0.95
+
+
+def test_hits_are_found_on_both_sides_of_a_drop_by_20_db() -> None:
+    times = 0.5 + 0.25 * np.arange(36)
+    sound = place(times[::2], HITS["snare"], RATE, 10.0) + place(times[1::2], HITS["hat"], RATE, 10.0, -140)
+    sound[5 * RATE :] *= 0.1
+    assert scored(estimated(sound), times) >= 0.97
+
+
+def test_quick_swung_hats_are_found() -> None:
+    times = 0.5 + np.cumsum(np.tile([0.125, 0.085], 30))
+    assert scored(estimated(place(times, HITS["hat"], RATE, times[-1] + 0.5, -60)), times) >= 0.97
+
+
+@pytest.mark.parametrize("colour", ["white", "pink"])
+def test_no_hit_in_half_a_minute_of_noise(colour: str) -> None:
+    sound = noise(RATE, 30.0, -20)
+    if colour == "pink":
+        spectrum = np.fft.rfft(sound)
+        spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+        sound = np.fft.irfft(spectrum).astype(np.float32)
+        sound *= np.float32(0.1 / sound.std())
+    assert len(fired(sound)) == 0
+
+
+def test_vibrato_is_one_note() -> None:
+    t = np.arange(6 * RATE) / RATE
+    phase = np.cumsum(330.0 * 2 ** (0.4 / 12 * np.sin(2 * np.pi * 5.5 * t))) / RATE
+    sound = 0.1 * sum(np.sin(2 * np.pi * n * phase) / n for n in range(1, 9)) * np.minimum(1, t / 0.01)
+    assert len(fired(sound.astype(np.float32))) <= 1
+
+
+def test_a_step_of_a_constant_is_at_most_one_hit() -> None:
+    sound = noise(RATE, 4.0, -70)
+    sound[2 * RATE :] += 0.3
+    assert len(fired(sound)) <= 1
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000, 192_000])
+def test_every_rate_hears_the_same_kicks_and_snares(rate: int) -> None:
+    times = 0.5 + 0.4 * np.arange(12)
+    sound = place(times[::2], HITS["kick"], rate, 6.0) + place(times[1::2], HITS["snare"], rate, 6.0, -140)
+    found = estimated(sound, rate)
+    assert len(found) == len(times)
+    assert np.abs(found - times).max() < 0.02
+
+
+def test_aubio_methods_can_be_chosen_and_others_are_refused() -> None:
+    sound = place(0.5 + 0.4 * np.arange(10), HITS["snare"], RATE, 5.0)
+    for method in ("hfc", "complex"):
+        assert LiveAnalyzer(RATE, onset_method=method).process(sound)["onset_count"][-1] >= 9
+    with pytest.raises(BadInput, match="hfc"):
+        LiveAnalyzer(RATE, onset_method="loudest")

@@ -28,7 +28,7 @@ def _own_cache(tmp_path_factory):
     platformdirs.user_cache_dir = keep
 
 
-def _tokenizer(folder: Path) -> None:
+def write_tokenizer(folder: Path) -> None:
     """A CLIP tokenizer of single bytes, in CLIP's order of entries."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [b for b in range(256) if b not in printable]
@@ -59,7 +59,7 @@ def make_pipeline(
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
     torch.manual_seed(7)
-    _tokenizer(folder / "words")
+    write_tokenizer(folder / "words")
     tokenizer = CLIPTokenizer.from_pretrained(str(folder / "words"))
     unet = UNet2DConditionModel(
         sample_size=8,

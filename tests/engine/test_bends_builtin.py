@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine import Bend, BendPlan, FrameSpec
+from engine.bends import OPERATORS
 from engine.builtin import WEIGHTS
 from engine.generator import Generator
 
@@ -27,22 +28,59 @@ def render(model: Generator, bend: Bend | None = None, values: tuple[float, ...]
     return model.render(spec).pixels.astype(int)
 
 
-@pytest.mark.parametrize("plane", PLANES.values(), ids=PLANES)
-@pytest.mark.parametrize("site", ["latent.0", "latent.end"])
-def test_rotations_by_nothing_and_by_a_whole_turn_give_the_unbent_picture(builtin, site: str, plane: str) -> None:
-    plain = render(builtin)
-    bend = Bend("turn", "plane_rotate", site, plane=plane)
-    assert np.array_equal(render(builtin, bend, (0.0, 1.0)), plain)
-    assert np.abs(render(builtin, bend, (2 * math.pi, 1.0)) - plain).max() <= 1
-    assert np.abs(render(builtin, bend, (math.pi, 1.0)) - plain).mean() > 2
+ROTATIONS = [
+    *(("plane_rotate", plane) for plane in PLANES.values()),
+    ("six_plane_rotate", ""),
+    ("channel_rotate", ""),
+    ("contract", ""),
+    ("rotate", ""),
+]
 
 
-def test_six_planes_close_too(builtin) -> None:
+@pytest.mark.parametrize(("operator", "plane"), ROTATIONS, ids=[f"{name} {plane}".strip() for name, plane in ROTATIONS])
+@pytest.mark.parametrize("site", ["latent.0", "unet.up.1", "latent.end"])
+def test_rotations_by_nothing_and_by_a_whole_turn_give_the_unbent_picture(
+    builtin, site: str, operator: str, plane: str
+) -> None:
+    closes(builtin, Bend("turn", operator, site, plane=plane))
+
+
+@pytest.mark.parametrize("operator", ["hue", "channel_rotate", "rotate"])
+def test_rotations_of_the_picture_close_too(builtin, operator: str) -> None:
+    closes(builtin, Bend("turn", operator, "picture"))
+
+
+def closes(model: Generator, bend: Bend) -> None:
+    """Turn every angle of a bend by nothing, a part of a turn, and a whole one."""
+    plain = render(model)
+
+    def turned(angle: float) -> np.ndarray:
+        values = tuple(angle if p.unit == "rad" else float(p.default) for p in bend.parameters)
+        return np.abs(render(model, bend, values) - plain)
+
+    # What is resampled comes back to rounding.
+    assert turned(0.0).max() <= OPERATORS[bend.operator].resamples
+    assert turned(2 * math.pi).max() <= 1
+    assert turned(0.6).mean() > 2
+
+
+def test_the_first_rotation_after_the_last_step_walks_through_colours_and_leaves_the_layout(builtin) -> None:
+    """The published late-layer colour walk, R1, against the same rotation before the first step."""
     plain = render(builtin)
-    bend = Bend("turn", "six_plane_rotate", "latent.0")
-    assert np.array_equal(render(builtin, bend, (*[0.0] * 6, 1.0)), plain)
-    assert np.abs(render(builtin, bend, (*[2 * math.pi] * 6, 1.0)) - plain).max() <= 1
-    assert np.abs(render(builtin, bend, (*[0.6] * 6, 1.0)) - plain).mean() > 2
+
+    def chroma(picture: np.ndarray) -> np.ndarray:
+        red, green, blue = np.moveaxis(picture, -1, 0)
+        return np.stack((red - green, blue - (red + green) / 2))
+
+    def edges(picture: np.ndarray) -> np.ndarray:
+        return np.hypot(*np.gradient(picture @ [0.299, 0.587, 0.114])).ravel()
+
+    for eighth in range(1, 8):
+        values = (eighth / 4 * math.pi, 1.0)
+        late, early = (render(builtin, Bend("r1", "plane_rotate", s), values) for s in ("latent.end", "latent.0"))
+        assert np.corrcoef(edges(late), edges(plain))[0, 1] > 0.9
+        assert np.abs(chroma(late) - chroma(plain)).mean() > 10
+        assert np.corrcoef(edges(early), edges(plain))[0, 1] < 0.7
 
 
 def test_early_bends_change_what_is_drawn_and_late_ones_how_it_looks(builtin) -> None:

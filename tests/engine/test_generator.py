@@ -11,12 +11,12 @@ import torch
 
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
-from engine.eager import EagerGenerator
 from engine.errors import OutOfMemory
 from engine.generator import Generator
 from engine.guidance import guidance_embedding
+from engine.measuring import Survey
 from engine.noise import fixed_noise
-from engine.pictures import mixed_with, to_pixels
+from engine.pictures import to_pixels
 from tests.engine.conftest import make_pipeline
 
 PROMPT = (("blue galaxy", 1.0),)
@@ -91,33 +91,6 @@ def test_lcm_pictures_cohere_since_the_step_noise_is_fixed(kl_generator) -> None
     assert difference(pictures[0], pictures[1]) < 0.2 * difference(pictures[0], pictures[2])
 
 
-def test_feedback_mixes_the_last_picture_in(generator) -> None:
-    last = generator.render(FrameSpec(prompts=PROMPT, seed=8))
-    plain = generator.render(FrameSpec(prompts=PROMPT, seed=1))
-    assert np.array_equal(generator.render(FrameSpec(prompts=PROMPT, seed=1), last).pixels, plain.pixels)
-    fed = FrameSpec(prompts=PROMPT, seed=1, feedback=0.6)
-    assert np.array_equal(generator.render(fed).pixels, plain.pixels)
-    assert difference(generator.render(fed, last), plain) > 0.2
-    assert np.array_equal(generator.render(fed, last).pixels, generator.render(fed, last).pixels)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
-def test_feedback_keeps_the_variance_of_the_noise(share: float) -> None:
-    noise = torch.from_numpy(fixed_noise(1, (1, 4, 32, 32)))
-    latent = 3 + 0.2 * noise + torch.from_numpy(fixed_noise(2, (1, 4, 32, 32)))
-    mixed = mixed_with(noise, latent, share)
-    torch.testing.assert_close(mixed.square().mean(), noise.square().mean())
-    if share == 0:
-        assert torch.equal(mixed, noise)
-
-
-def test_feedback_takes_a_picture_of_another_size(tiny_folder) -> None:
-    generator = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
-    last = generator.render(FrameSpec(prompts=PROMPT))
-    generator.resize(48, 64)
-    assert generator.render(FrameSpec(prompts=PROMPT, feedback=0.5), last).pixels.shape == (64, 48, 3)
-
-
 def test_size_is_width_then_height_and_sites_follow_it(tiny_folder) -> None:
     generator = Generator.load(str(tiny_folder), device="cpu", dtype="float32", size=(64, 40))
     assert generator.size == (64, 40)
@@ -148,7 +121,7 @@ def test_sizes_that_do_not_fit_are_refused(generator, size: tuple[int, int]) -> 
 def test_measures_are_taken_once_and_kept(tiny_folder, monkeypatch) -> None:
     first = Generator.load(str(tiny_folder), device="cpu", dtype="float32")
     measured = first._known_measures()
-    monkeypatch.setattr(EagerGenerator, "_watch", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr(Survey, "_watch", lambda *a: pytest.fail("measured again"))
     assert Generator.load(str(tiny_folder), device="cpu", dtype="float32")._known_measures() == measured
 
 

@@ -30,6 +30,8 @@ PATHS = {
     "fine perlin": NoisePath("perlin", (3,), grain=1.0),
     "layers": NoisePath("layers", (3,), fast_turns=0.3, fast=0.5),
     "masked layers": NoisePath("layers", (3,), fast_turns=0.3, fast=0.8, mask="centre"),
+    "coarse layers": NoisePath("layers", (3,), fast_turns=0.3, fast=0.6, mask="coarse"),
+    "fine layers": NoisePath("layers", (3,), fast_turns=0.3, fast=1.0, mask="fine", cells=6),
     "mixture": NoisePath("mixture", (3, 9, 12), weights=(0.2, 0.0, 0.7)),
 }
 MOVED = {
@@ -75,7 +77,10 @@ def test_a_path_has_unit_variance_everywhere(name: str, shape: tuple[int, ...], 
         assert noise.mean() == pytest.approx(0, abs=loose)
 
 
-@pytest.mark.parametrize("name", ["perlin", "coarse perlin", "rotation", "masked layers", "spline", "mixture"])
+@pytest.mark.parametrize(
+    "name",
+    ["perlin", "coarse perlin", "rotation", "masked layers", "coarse layers", "fine layers", "spline", "mixture"],
+)
 def test_every_single_pixel_has_unit_variance_over_seeds(name: str) -> None:
     bank, shape = NoiseBank(), (1, 2, 8, 8)
     path = PATHS[name]
@@ -154,6 +159,35 @@ def test_layers_show_the_fast_walk_where_the_mask_says(mask: str, bank: NoiseBan
     assert outside[mask].mean() < 0.2
 
 
+@pytest.mark.parametrize("shape", [SHAPE, WIDE])
+def test_layers_can_keep_the_fast_walk_to_the_coarse_or_the_fine_part(shape: tuple[int, ...], bank: NoiseBank) -> None:
+    """Layout from one stack of noises and details from another, or the other way about; both together are all."""
+
+    def at(mask: str, fast: float, cells: int = 4) -> np.ndarray:
+        return _noise(
+            bank, NoisePath("layers", (3,), turns=0.1, fast_turns=0.4, fast=fast, mask=mask, cells=cells), shape
+        )
+
+    slow, quick = at("all", 0.0), at("all", 1.0)
+    coarse, fine = at("coarse", 1.0), at("fine", 1.0)
+    np.testing.assert_allclose(coarse + fine, slow + quick, atol=1e-5)
+    height, width = shape[-2:]
+    for mask, changed in (("coarse", coarse), ("fine", fine)):
+        np.testing.assert_allclose(at(mask, 0.0), slow, atol=1e-6)
+        # Means over blocks of half a half wave tell the layout, what is left of it the details.
+        layout, was, would = (
+            x.reshape(*shape[:2], 4, height // 4, 4, width // 4).mean(axis=(3, 5)).ravel()
+            for x in (changed, slow, quick)
+        )
+        follows, other = (would, was) if mask == "coarse" else (was, would)
+        assert np.corrcoef(layout, follows)[0, 1] > 0.6
+        assert abs(np.corrcoef(layout, other)[0, 1]) < 0.4
+    # Few values are coarse, most are fine.
+    assert np.mean((coarse - slow) ** 2) < 0.1
+    assert np.mean((fine - slow) ** 2) > 1
+    assert np.mean((at("coarse", 1.0, 12) - slow) ** 2) > np.mean((coarse - slow) ** 2)
+
+
 def test_a_part_of_no_weight_is_not_in_a_mixture(bank: NoiseBank) -> None:
     alone = _noise(bank, NoisePath("mixture", (3, 9), weights=(0.0, 0.4)))
     np.testing.assert_allclose(alone, fixed_noise(9, SHAPE), atol=1e-6)
@@ -214,6 +248,7 @@ def test_a_path_is_plain_data_that_json_keeps(name: str, bank: NoiseBank) -> Non
         (NoisePath(turns=math.nan), "finite"),
         (NoisePath("perlin", times=1), "at least 2 times"),
         (NoisePath("layers", mask="star"), "there are all"),
+        (NoisePath("layers", mask="fine", cells=0), "at least 1 cell"),
         (NoisePath("mixture", (1, 2), weights=(1.0,)), "2 seeds but 1"),
         (NoisePath("mixture", (1, 2), weights=(0.0, 0.0)), "not all 0"),
     ],

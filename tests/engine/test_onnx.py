@@ -14,10 +14,12 @@ import torch
 
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
+from engine.bends import Painted
 from engine.bends.catalog import OPERATORS
 from engine.eager import EagerGenerator
 from engine.errors import NotFinite
 from engine.generator import Generator
+from engine.runtimes import source
 from engine.runtimes.exporter import Exporter
 from engine.runtimes.facts import TextEncoder
 from engine.runtimes.fold import FoldedEnd
@@ -28,6 +30,7 @@ from engine.runtimes.source import Source
 from engine.runtimes.store import Store
 from engine.runtimes.task import MODEL, Task
 from engine.runtimes.trace import export
+from engine.runtimes.tune import tune
 
 PROMPT = (("blue galaxy", 1.0),)
 SITES = {"latent": "latent.0", "unet": "unet.up.0", "decoder": "decoder.0", "picture": "picture", "text": "text"}
@@ -211,9 +214,9 @@ def test_plans_that_do_not_suit_are_refused(onnx) -> None:
 )
 def test_tokens_equal_those_of_transformers(generator, folder, onnx, text: str) -> None:
     graph = Store(folder).read(MODEL)
-    encode = TextEncoder(Store(folder).read_facts()["tokenizer"], Session(graph, providers_for("cpu"), 1))
+    encode = TextEncoder(Store(folder).read_facts()["tokenizers"], Session(graph, providers_for("cpu"), 1))
     tokens = generator._prompts.encode("").shape[1]
-    theirs = generator.tokenizer(text, padding="max_length", max_length=tokens, truncation=True).input_ids
+    theirs = generator.text.tokenizers[0](text, padding="max_length", max_length=tokens, truncation=True).input_ids
     assert encode.ids(text) == theirs
     np.testing.assert_allclose(encode(text), generator._prompts.encode(text), atol=1e-5)
 
@@ -248,6 +251,54 @@ def test_graphs_share_their_weights(generator, folder, onnx) -> None:
     shared = [a for a in first.weights.values() if any(a is b for b in second.weights.values())]
     total = sum(a.nbytes for a in second.weights.values())
     assert sum(a.nbytes for a in shared) > 0.9 * total
+
+
+@pytest.mark.parametrize("why", ["another device plays it", "it cannot be rewritten"])
+def test_a_graph_that_is_not_rewritten_for_the_processor_paints_the_same(
+    generator, onnx, tmp_path, monkeypatch, why: str
+) -> None:
+    spec = FrameSpec(prompts=PROMPT, seed=4, plan=GRAIN, values=MOVED)
+    tuned = onnx.render(spec).pixels
+    task = Task("picture", (32, 32), GRAIN)
+    assert onnx._store.read(task).tuned
+    plain = opened(generator, tmp_path)
+    if why == "another device plays it":
+        plain._tuned = False
+    else:
+        monkeypatch.setattr("engine.runtimes.trace.tune", lambda path: None)
+    assert_alike(plain.render(spec).pixels, tuned)
+    assert plain.playing == "onnx"
+    assert not plain._store.read(plain._picture((32, 32), GRAIN, 1, 1.0)).tuned
+
+
+def test_what_cannot_be_rewritten_is_said_to_be_so(tmp_path) -> None:
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(b"no graph")
+    assert tune(path) is None
+
+
+def test_another_processor_or_another_onnx_runtime_never_meets_a_rewritten_graph(monkeypatch) -> None:
+    names = []
+    for named, number in (("this", "1"), ("that", "1"), ("this", "2")):
+        monkeypatch.setattr("engine.runtimes.source.processor", lambda named=named: named)
+        monkeypatch.setattr("engine.runtimes.source.version", lambda library, number=number: number)
+        source.code_version.cache_clear()
+        names.append(source.code_version())
+    source.code_version.cache_clear()
+    assert len(set(names)) == 3
+
+
+def test_the_nodes_of_a_graph_say_which_of_them_bend(onnx) -> None:
+    import onnx as format
+
+    onnx.prepare(plans=(GRAIN, BendPlan()))
+    nodes = [
+        [node.name for node in format.ModelProto.FromString(onnx._store.read(task).model).graph.node]
+        for task in (Task("picture", (32, 32), GRAIN), Task("picture", (32, 32), BendPlan()))
+    ]
+    for index in range(len(GRAIN.bends)):
+        assert any(f"bends.{index}/" in name for name in nodes[0])
+    assert not any("bends." in name for name in nodes[1])
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "weights"])
@@ -399,3 +450,21 @@ def test_auto_is_onnx_for_the_builtin_model_without_a_graphics_device(monkeypatc
     monkeypatch.setattr(providers, "graphics_device", lambda: True)
     assert not generator._suits_onnx("builtin", "auto", None)
     assert generator._suits_onnx("some/model", "coreml", None)
+
+
+def test_a_painted_mask_is_the_same_in_both_runtimes_and_another_painting_another_graph(generator, onnx) -> None:
+    left, right = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+    left[:, :4], right[:, 4:] = 255, 255
+    plans = [
+        BendPlan((Bend("b", "invert", "picture", mask="painted", painted=Painted.of(levels)),))
+        for levels in (left, right)
+    ]
+    assert len({Task("picture", (32, 32), plan).key for plan in plans}) == 2
+    plain = generator.render(FrameSpec(prompts=PROMPT)).pixels
+    for plan, bent, kept in ((plans[0], slice(0, 12), slice(20, 32)), (plans[1], slice(20, 32), slice(0, 12))):
+        spec = FrameSpec(prompts=PROMPT, plan=plan, values=(1.0, 1.0)[: len(plan.slots)])
+        pixels = onnx.render(spec).pixels
+        assert_alike(pixels, generator.render(spec).pixels)
+        assert_alike(pixels[:, kept], plain[:, kept])
+        assert np.abs(pixels[:, bent].astype(int) - plain[:, bent]).mean() > 10
+    assert onnx.playing == "onnx"

@@ -20,7 +20,7 @@ def space(tiny_folder) -> PromptSpace:
 
     encoder = CLIPTextModel.from_pretrained(str(tiny_folder / "text_encoder")).eval()
     tokenizer = CLIPTokenizer.from_pretrained(str(tiny_folder / "tokenizer"))
-    return PromptSpace(TextEncoder(tokenizer, encoder), limit=3)
+    return PromptSpace(TextEncoder([tokenizer], [encoder]), limit=3)
 
 
 def _drawn(text: str) -> np.ndarray:

@@ -77,6 +77,14 @@ def test_another_plan_puts_the_weights_back_and_the_first_takes_them_again(gener
     assert np.array_equal(render(generator, bend, values=(0.0, 1.0)), bent)
 
 
+def test_the_unit_of_a_weight_is_its_own_also_while_another_plan_bends_it(generator) -> None:
+    add = Bend("a", "add", CONV, seed=1)
+    expected = render(generator, add, values=(1.0, 1.0))
+    generator._runtime._kept.pop(BendPlan((add,)))
+    render(generator, Bend("b", "multiply", CONV), values=(4.0, 1.0))
+    assert np.array_equal(render(generator, add, values=(1.0, 1.0)), expected)
+
+
 def test_weights_are_written_only_when_a_value_changes(generator) -> None:
     plan = BendPlan((Bend("w", "multiply", CONV), Bend("x", "add", "unet.mid", "odd")))
     compiled = generator._runtime.use(plan)
@@ -118,11 +126,11 @@ def test_only_operators_that_suit_weights_may_sit_there() -> None:
 
 def test_other_runtimes_refuse_plans_with_weights() -> None:
     plan = BendPlan((Bend("fine", "zoom", "unet.mid"), Bend("deep", "noise", CONV)))
-    assert plan.runtimes == {"eager"}
+    assert plan.runtimes == {"eager", "graph"}
     plan.require("eager")
-    with pytest.raises(BadInput, match=f"deep .noise at {CONV}. runs in eager, not in onnx"):
+    with pytest.raises(BadInput, match=f"deep .noise at {CONV}. runs in eager, graph, not in onnx"):
         plan.require("onnx")
-    with pytest.raises(BadInput, match="only eager PyTorch"):
+    with pytest.raises(BadInput, match="only PyTorch"):
         CompiledPlan(plan, {"unet.mid": Measure(4, 1.0)}, torch.device("cpu"))
 
 

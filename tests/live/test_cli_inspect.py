@@ -12,6 +12,7 @@ from engine.bends import OPERATORS
 from live.bench.clicks import click_track
 from live.cli import main
 from live.control.addresses import ADDRESSES
+from live.machine import runtime_check
 from scenes import library, load
 
 
@@ -65,7 +66,20 @@ def test_models_and_devices_and_doctor_run_anywhere(capsys):
     assert "builtin" in said(capsys, "models")
     assert "Sound inputs" in said(capsys, "devices")
     assert main(["doctor"]) in (0, 2)
-    assert "built-in model" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "built-in model" in shown
+    assert "runtime auto" in shown
+
+
+@pytest.mark.parametrize(
+    ("device", "cuda", "runtime"), [(True, True, "graph"), (True, False, "eager"), (False, False, "onnx")]
+)
+def test_doctor_says_what_auto_means(monkeypatch, device, cuda, runtime):
+    monkeypatch.setattr("engine.runtimes.providers.graphics_device", lambda: device)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert runtime_check().finding.startswith(runtime)
 
 
 def test_without_a_connection_fetching_says_what_to_do(capsys, monkeypatch):

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from bentlight.errors import BadInput
+from engine.generator import RUNTIMES
 from live.cli import main
-from live.cli.play import DEMO_VIDEO, Wishes, parse_channels, parse_gain, parse_size, perform, settle
-from live.performance import PlaySettings
+from live.cli.play import DEMO_VIDEO, Runtime, Wishes, parse_channels, parse_gain, parse_size, perform, settle
+from live.performance import Performance, PlaySettings
 from live.record import RecorderStatus
 from live.recordings import Recording
 
@@ -153,3 +154,34 @@ def test_bad_use_gives_status_2_and_one_sentence_on_stderr(arguments, capsys, tm
     assert len(said.splitlines()) == 1
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir()), "nothing may be left behind"
+
+
+def test_every_runtime_of_the_engine_can_be_asked_for():
+    assert {runtime.value for runtime in Runtime} == set(RUNTIMES)
+
+
+def test_a_runtime_a_stream_and_compiling_reach_the_model(monkeypatch):
+    asked = {}
+    monkeypatch.setattr("engine.generator.Generator.load", lambda model, **options: asked.update(options))
+    settings = PlaySettings(headless=True, input="silence", osc=None, runtime="graph", stream=True, compiled=True)
+    performance = Performance(settings)
+    performance._ended.set()
+    performance._load()
+    assert (asked["runtime"], asked["stream"], asked["compiled"]) == ("graph", True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--runtime", "graph"), "NVIDIA"),
+        (("--runtime", "onnx", "--stream"), "cannot stream"),
+        (("--runtime", "onnx", "--compile"), "cannot compile"),
+    ],
+)
+def test_what_a_runtime_cannot_do_ends_the_show_in_a_sentence(monkeypatch, capsys, arguments, words):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    options = ("--headless", "--input", "silence", "--osc", "off", "--seconds", "1")
+    assert main(["play", *options, *arguments]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("bentlight: ")
+    assert words in said

@@ -134,7 +134,8 @@ def test_a_failure_leaves_the_older_file_and_nothing_else(song, tmp_path, genera
     assert [path.name for path in folder.iterdir()] == ["a.mkv"]
 
 
-def test_feedback_gets_the_picture_before(song, tmp_path, generator, monkeypatch):
+@pytest.mark.parametrize("part", [{"feedback": 0.3}, {"strength": 0.6}])
+def test_feedback_and_strength_get_the_picture_before(song, tmp_path, generator, monkeypatch, part):
     seen = []
     plain = generator.render
 
@@ -143,7 +144,7 @@ def test_feedback_gets_the_picture_before(song, tmp_path, generator, monkeypatch
         return plain(spec, previous)
 
     monkeypatch.setattr(generator, "render", watch)
-    scene = SCENE.model_copy(update={"feedback": 0.3})
+    scene = SCENE.model_copy(update=part)
     render(song, tmp_path / "a.mkv", scene=scene, fps=3, generator=generator)
     assert seen[0] is None
     assert all(isinstance(previous, Picture) for previous in seen[1:])

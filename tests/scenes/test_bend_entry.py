@@ -63,7 +63,7 @@ def test_all_sixteen_numbers_of_a_contraction_can_be_set(tmp_path) -> None:
         ("rows: 4-7", "rows"),
         ("columns: left", "columns"),
         ("mask: star", "mask"),
-        ("mask: painted", "mask painted"),
+        ("mask: painted", "png file beside"),
         ("sparse: 2", "less than or equal to 1"),
         ("plane: 1-2", "plane is only for plane_rotate"),
         ("channels: cluster:9/9", "channels"),

@@ -35,6 +35,7 @@ NOISES = {
     "rotation": "{kind: rotation, spread: 0.4, bars: 2}",
     "perlin": "{kind: perlin, bars: 4, cells: 3, grain: 0.6}",
     "layers": "{kind: layers, fast_turns_per_minute: 10, fast: 0.3, mask: centre}",
+    "details": "{kind: layers, fast_turns_per_minute: 10, fast: 0.5, mask: fine, cells: 6}",
     "drift": "{kind: drift}",
     "mixture": "{kind: mixture, by: bands}",
     "few mixed": "{kind: mixture, by: bands, seeds: [7, 8, 9]}",

@@ -298,3 +298,29 @@ def test_motion_and_envelopes_go_on_when_the_stream_clock_begins_again():
     after = patch.advance(again, {}, float(again["time_s"][-1]))
     assert 0 < after.angle - before.angle < 0.1, "it moves, and does not jump"
     assert after.values != before.values, "a hit is felt"
+
+
+def test_routes_move_strength_and_guidance_and_performers_too():
+    text = TEXT.replace(
+        "routes:\n",
+        """routes:
+  - {name: anew, source: onset_strength, to: strength/amount, mode: hit, hold_ms: 0, release_ms: 100, out: [0, 0.6]}
+  - {name: pull, source: loudness, to: guidance/scale, attack_ms: 0, out: [0, 4]}
+""",
+    ).replace("motion:", "strength: 0.3\nmotion:")
+    scene, frames = loads(text), np.full(400, rest_frame(), FEATURE_FRAME)
+    frames["time_s"] = (np.arange(400) + 1) * HOP_S
+    frames["onset_strength"][100] = 1
+    frames["loudness"] = 0.5
+    patch = Patch(scene, start_s=0)
+    found = visit(patch, frames, frames["time_s"])
+    strengths = [spec.strength for spec in found]
+    assert strengths[50] == pytest.approx(0.3)
+    assert max(strengths) == pytest.approx(0.9, abs=0.05)
+    assert strengths.index(max(strengths)) in (100, 101)
+    assert strengths[-1] == pytest.approx(0.3, abs=0.01)
+    assert found[-1].guidance == pytest.approx(scene.guidance + 2, abs=0.05)
+    moved = patch.advance(frames[:0], {"/strength": 1.0, "/guidance": 20.0}, 3.0)
+    assert (moved.strength, moved.guidance) == (1.0, 20.0)
+    assert not moved.wants_previous or moved.feedback > 0
+    assert all(spec.wants_previous for spec in found)

@@ -18,11 +18,16 @@ class Bank:
     Parameters
     ----------
     plan : BendPlan
+
+    Attributes
+    ----------
+    rest : ndarray of float32
+        Values at which every bend is the identity.
     """
 
     def __init__(self, plan: BendPlan) -> None:
         parameters = [p for _, p in plan.slots]
-        self._rest = np.array(plan.neutral, np.float32)
+        self.rest = np.array(plan.neutral, np.float32)
         self._low = np.array([-np.inf if p.low is None else p.low for p in parameters], np.float32)
         self._high = np.array([np.inf if p.high is None else p.high for p in parameters], np.float32)
 
@@ -34,7 +39,7 @@ class Bank:
         BadInput
             If there is not one value for each slot of the plan.
         """
-        if len(values) != len(self._rest):
-            raise BadInput(f"the plan has {len(self._rest)} bend values; {len(values)} were given.")
+        if len(values) != len(self.rest):
+            raise BadInput(f"the plan has {len(self.rest)} bend values; {len(values)} were given.")
         wanted = np.asarray(values, np.float32)
-        return np.where(np.isfinite(wanted), wanted, self._rest).clip(self._low, self._high)
+        return np.where(np.isfinite(wanted), wanted, self.rest).clip(self._low, self._high)

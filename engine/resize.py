@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fitted"]
+__all__ = ["fitted", "triangles"]
 
 
 def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -12,13 +12,13 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     width, height = size
     if pixels.shape[:2] == (height, width):
         return pixels
-    rows, columns = _triangles(pixels.shape[0], height), _triangles(pixels.shape[1], width)
+    rows, columns = triangles(pixels.shape[0], height), triangles(pixels.shape[1], width)
     mixed = np.einsum("ah,hwc,bw->abc", rows, pixels.astype(np.float32), columns, optimize=True)
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
 
 
-def _triangles(old: int, new: int) -> np.ndarray:
-    """Matrix (new, old) of bilinear weights with antialiasing, each row of sum 1."""
+def triangles(old: int, new: int) -> np.ndarray:
+    """Return the matrix (new, old), float32, of bilinear weights with antialiasing, each row of sum 1."""
     scale = old / new
     reach = max(scale, 1.0)
     centres = (np.arange(new) + 0.5) * scale - 0.5

@@ -1,0 +1,49 @@
+"""Decibels over a floor that follows the sound."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["MovingFloor"]
+
+_SINK_DB_PER_S = 6.0
+
+
+class MovingFloor:
+    """Turns band powers into decibels, with all that is far below the loudest of late left out.
+
+    The floor lies a fixed range under the loudest band of the last seconds, which is let sink by 6 dB/s, and never
+    under an absolute level. So the same music at another level, or after a drop of the level, is heard the same.
+
+    Parameters
+    ----------
+    lowest_db : float
+        Absolute floor in dB of full scale.
+    range_db : float
+        Distance of the floor from the loudest band.
+    step_s : float
+        Time between two calls.
+
+    Attributes
+    ----------
+    floor_db : float
+        As it is now.
+    """
+
+    def __init__(self, lowest_db: float, range_db: float, step_s: float) -> None:
+        self._lowest = 10 ** (lowest_db / 10)
+        self._share = 10 ** (-range_db / 10)
+        self._keep = 10 ** (-_SINK_DB_PER_S * step_s / 10)
+        self._loudest = 0.0
+        self.floor_db = lowest_db
+
+    def decibels(self, power: np.ndarray) -> None:
+        """Replace powers, shape (bands,), by levels in dB, in place."""
+        self._loudest = max(float(power.max()), self._loudest * self._keep)
+        floor = max(self._lowest, self._share * self._loudest)
+        self.floor_db = 10.0 * math.log10(floor)
+        np.add(power, floor, out=power)
+        np.log10(power, out=power)
+        np.multiply(power, 10.0, out=power)

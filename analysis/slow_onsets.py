@@ -1,0 +1,155 @@
+"""Onset detection functions for notes without a hard attack: new partials, and partials that swell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.floor import MovingFloor
+from analysis.spectrum import SlidingSpectrum, sloped_window
+
+__all__ = ["NOTE", "SWELL", "RiseFunction", "RiseSettings"]
+
+_WINDOW_S, _FALL_S = 2048 / 48_000, 384 / 48_000
+_LOWEST_HZ, _HIGHEST_HZ = 70.0, 16_000.0
+_BANDS_PER_OCTAVE = 24
+_FLOOR_DB = -80.0
+_COMMON_DB, _SOUNDING_DB = 6.0, 6.0
+
+
+class _Rise:
+    """Rise of each band over the most that it and its neighbours have been, shape (bands,) in dB, summed.
+
+    That most is forgotten slowly, and takes in a look only after `skip` further ones. The neighbours are the maximum
+    filter of Böck and Widmer (2013): vibrato moves a partial into the next band and is not new there.
+    """
+
+    def __init__(self, bands: int, step_s: float, settings: RiseSettings) -> None:
+        self._forget = np.float32(settings.forget_db_per_s * step_s)
+        self._knee, self._cap = settings.knee_db, settings.cap_db
+        self._waiting = np.full((settings.skip, bands), -200.0, np.float32)
+        self._at = 0
+        # One band more at either end, for the neighbours.
+        self._most = np.full(bands + 2, -200.0, np.float32)
+        self._work = np.zeros(bands, np.float32)
+        self._bounded = np.zeros(bands, np.float32)
+
+    def process(self, levels: np.ndarray, floor_db: float, learn: bool) -> float:
+        work, most = self._work, self._most
+        if learn:
+            np.maximum(most[1:-1], levels, out=most[1:-1])
+        np.maximum(most[:-2], most[2:], out=work)
+        np.maximum(work, most[1:-1], out=work)
+        np.subtract(levels, work, out=work)
+        np.subtract(work, self._knee + self._common(levels, floor_db), out=work)
+        np.clip(work, 0.0, self._cap, out=work)
+        due = self._waiting[self._at]
+        inner = most[1:-1]
+        np.subtract(inner, self._forget, out=inner)
+        np.maximum(inner, due, out=inner)
+        due[:] = levels
+        self._at = (self._at + 1) % len(self._waiting)
+        return float(work.sum())
+
+    def _common(self, levels: np.ndarray, floor_db: float) -> float:
+        """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
+        bounded = np.clip(self._work, -_COMMON_DB, _COMMON_DB, out=self._bounded)
+        sounding = levels > floor_db + _SOUNDING_DB
+        count = np.count_nonzero(sounding)
+        return max(0.0, float(np.dot(bounded, sounding)) / count) if count else 0.0
+
+
+def _bands(lowest_hz: float, highest_hz: float, window: np.ndarray, n_fft: int, sample_rate: int) -> np.ndarray:
+    """Return the first bins of quarter tones, none narrower than the window can tell, and the end of the last."""
+    width_hz = sample_rate / n_fft
+    least = max(1.0, n_fft / len(window))
+    edges = [lowest_hz / width_hz]
+    while edges[-1] * width_hz < min(highest_hz, 0.46 * sample_rate):
+        edges.append(max(edges[-1] + least, edges[-1] * 2 ** (1 / _BANDS_PER_OCTAVE)))
+    return np.unique(np.round(edges).astype(np.intp))
+
+
+@dataclass(frozen=True, slots=True)
+class RiseSettings:
+    """What a `RiseFunction` looks at.
+
+    Attributes
+    ----------
+    window_s, fall_s : float
+        Length of the window, and of its falling end.
+    lowest_hz, highest_hz : float
+    range_db : float
+        What lies further below the loudest of late is left out.
+    skip : int
+        Looks just before the present one that it is not compared with.
+    forget_db_per_s : float
+        How fast the level of before is forgotten.
+    knee_db, cap_db : float
+        The least and the most that counts of the rise of one band.
+    """
+
+    window_s: float
+    fall_s: float
+    lowest_hz: float
+    highest_hz: float
+    range_db: float
+    skip: int
+    forget_db_per_s: float
+    knee_db: float
+    cap_db: float
+
+
+NOTE = RiseSettings(
+    window_s=2048 / 48_000,
+    fall_s=384 / 48_000,
+    lowest_hz=70.0,
+    highest_hz=16_000.0,
+    range_db=40.0,
+    skip=3,
+    forget_db_per_s=40.0,
+    knee_db=2.5,
+    cap_db=12.0,
+)
+"""New partials, each hop against 16 ms before: a soft note is found within some 10 ms."""
+SWELL = RiseSettings(
+    window_s=8192 / 48_000,
+    fall_s=1536 / 48_000,
+    lowest_hz=60.0,
+    highest_hz=5_000.0,
+    range_db=35.0,
+    skip=4,
+    forget_db_per_s=20.0,
+    knee_db=5.0,
+    cap_db=12.0,
+)
+"""Partials that swell, every fourth hop against 85 ms before, with a window that parts the notes of a chord."""
+
+
+class RiseFunction:
+    """Logarithmic spectral flux over quarter tones, after Böck and Widmer (DAFx 2013).
+
+    Parameters
+    ----------
+    sample_rate : int
+    hop : int
+        Samples handed to each `process`.
+    settings : RiseSettings
+    """
+
+    def __init__(self, sample_rate: int, hop: int, settings: RiseSettings) -> None:
+        window = sloped_window(round(settings.window_s * sample_rate), round(settings.fall_s * sample_rate))
+        self._spectrum = SlidingSpectrum(window, hop)
+        n_fft = self._spectrum.n_fft
+        self._edges = _bands(settings.lowest_hz, settings.highest_hz, window, n_fft, sample_rate)
+        self._levels = np.zeros(len(self._edges) - 1, np.float32)
+        step_s = hop / sample_rate
+        self._floor = MovingFloor(_FLOOR_DB, settings.range_db, step_s)
+        self._rise = _Rise(len(self._levels), step_s, settings)
+
+    def process(self, samples: np.ndarray, learn: bool = False) -> float:
+        """Take one hop, shape (hop,), and return the rise in dB summed over bands; what is learnt is not new."""
+        spectrum, levels = self._spectrum.process(samples), self._levels
+        np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
+        self._floor.decibels(levels)
+        return self._rise.process(levels, self._floor.floor_db, learn)

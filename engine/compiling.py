@@ -1,0 +1,51 @@
+"""`torch.compile` for the blocks of a model, in a way that bends do not disturb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+__all__ = ["compile_blocks"]
+
+_BLOCKS = frozenset({"ResnetBlock2D", "Transformer2DModel", "AutoencoderTinyBlock", "Attention"})
+_SHAPES = 128
+"""Most versions of one kind of block: a UNet has some twenty different shapes, and sizes of pictures come on top."""
+
+
+def compile_blocks(*networks: Any, backend: str | Callable[..., Any] = "inductor") -> int:
+    """Compile the residual and attention blocks of networks; each the first time that it is run at a size.
+
+    Every bend at a site is a hook on such a block or on what holds it, so the hooks stay outside of what is compiled:
+    another plan compiles nothing anew. Bent weights are read where they lie. Compiled code leaves the capturing of CUDA
+    graphs to `engine.runtimes.graph`, which captures the whole picture.
+
+    Parameters
+    ----------
+    networks : nn.Module
+    backend : str or callable
+        See `torch.compile`.
+
+    Returns
+    -------
+    int
+        How many blocks there are.
+    """
+    config: Any = torch._dynamo.config
+    for limit in ("recompile_limit", "accumulated_recompile_limit"):
+        if hasattr(config, limit):
+            setattr(config, limit, max(getattr(config, limit), _SHAPES))
+    found: list[Any] = []
+    for network in networks:
+        found += _outermost(network)
+    for block in found:
+        block.forward = torch.compile(block.forward, dynamic=False, backend=backend)
+    return len(found)
+
+
+def _outermost(module: Any) -> list[Any]:
+    """Blocks that lie in no other block."""
+    if type(module).__name__ in _BLOCKS:
+        return [module]
+    return [block for child in module.children() for block in _outermost(child)]

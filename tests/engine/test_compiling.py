@@ -1,0 +1,57 @@
+"""Compiled blocks: the same pictures, and another plan compiles nothing anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine import Bend, BendPlan, FrameSpec
+from engine.compiling import compile_blocks
+from engine.generator import Generator
+
+PROMPT = (("blue galaxy", 1.0),)
+SITES = ("unet.in", "unet.down.1.attention.0", "unet.mid", "unet.up.0.resnet.1", "unet.skip.1", "decoder.0", "picture")
+
+
+@pytest.fixture
+def compiled(tiny_folder):
+    """A model whose blocks are compiled by what only counts."""
+    torch._dynamo.reset()
+    found = Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager")
+    count: list[int] = []
+
+    def backend(module, examples):
+        count.append(1)
+        return module.forward
+
+    assert compile_blocks(*found.networks, backend=backend) >= 8
+    yield found, count
+    torch._dynamo.reset()
+
+
+def test_bends_act_and_new_plans_compile_nothing(compiled, generator) -> None:
+    ours, count = compiled
+    plain = FrameSpec(prompts=PROMPT, seed=3)
+    assert np.array_equal(ours.render(plain).pixels, generator.render(plain).pixels)
+    versions = len(count)
+    assert versions > 0
+    for number, site in enumerate(SITES):
+        plan = BendPlan((Bend("b", "invert", site, seed=number),))
+        for amount in (0.4, 1.0):
+            spec = FrameSpec(prompts=PROMPT, seed=3, plan=plan, values=(amount,))
+            pixels = ours.render(spec).pixels
+            assert np.array_equal(pixels, generator.render(spec).pixels)
+            assert not np.array_equal(pixels, generator.render(plain).pixels)
+    assert len(count) == versions
+
+
+def test_bent_weights_are_seen(compiled, generator) -> None:
+    ours, count = compiled
+    ours.render(FrameSpec(prompts=PROMPT))
+    versions = len(count)
+    plan = BendPlan((Bend("w", "multiply", "weights.unet.up.1.resnet.0.conv1", "even"),))
+    for factor in (3.0, 0.5, 1.0):
+        spec = FrameSpec(prompts=PROMPT, plan=plan, values=(factor, 1.0))
+        assert np.array_equal(ours.render(spec).pixels, generator.render(spec).pixels)
+    assert len(count) == versions
