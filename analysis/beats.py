@@ -76,6 +76,7 @@ class BeatTracker:
         self._mass = 0.0
         self._supported_s = -math.inf
         self._sure_s = 0.0
+        self._level_known = False
         self._rival_s = self._astray_s = 0.0
         self._quiet_s = math.inf
         self._first_s = math.nan
@@ -177,13 +178,16 @@ class BeatTracker:
             return
         step = self._look_s / self._period_s
         expected = Peak((self._followed.phase + step) % 1.0, self._period_s, 0.0)
-        here = self._space.around(expected.phase, expected.period_s)
+        here = best if best.near(expected) else self._space.around(expected.phase, expected.period_s)
         self._mass = here.mass
         supported = self._evidence > _KEEP and here.mass > _KEEP_MASS
         if supported:
             self._supported_s = self._now_s
             if self._evidence > _SURE:
                 self._sure_s = min(self._sure_s + self._look_s, _HOLD_S)
+                if not self._level_known and self._now_s - self._known_s > _SETTLED_S:
+                    self._level_known = True
+                    self._space.expect(self._period_s)
             if not self._fixed_s:
                 # An average of everything since the beat was found, and later of the last seconds.
                 weight = self._look_s / min(max(self._now_s - self._known_s, self._look_s), _PERIOD_S)
@@ -226,7 +230,7 @@ class BeatTracker:
         self._known_s = self._supported_s = self._now_s
         self._rival_s = self._astray_s = 0.0
         self._shift, self._anchored = 0.0, False
-        self._space.expect(self._period_s)
+        self._level_known = False
 
     def _forget(self) -> None:
         # What was heard for a moment is forgotten within one; what was sure for long is held through a break.

@@ -63,8 +63,11 @@ class Pulse:
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, count + 1)
         top = 0.48 * sample_rate
         pairs = [(lo, hi) for lo, hi in itertools.pairwise(edges.tolist()) if lo < top]
-        # Power of a sine of amplitude 1 comes out as 1.
-        self._weights = band_weights(pairs, n_fft, sample_rate) * np.float32(4.0 / float(self._window.sum()) ** 2)
+        # Power of a sine of amplitude 1 comes out as 1. Nearly all weights are 0: only the others are kept, band by band.
+        weights = band_weights(pairs, n_fft, sample_rate) * np.float32(4.0 / float(self._window.sum()) ** 2)
+        rows, self._bins = np.nonzero(weights)
+        self._weights = weights[rows, self._bins]
+        self._edges = np.searchsorted(rows, np.arange(len(pairs)))
         centres = np.sqrt([lo * hi for lo, hi in pairs])
         self._starts = np.searchsorted(centres, (0.0, *_SPLITS_HZ))
         self._counts = np.diff([*self._starts, len(pairs)]).astype(np.float64)
@@ -89,7 +92,8 @@ class Pulse:
         history[: -self._hop] = history[self._hop :]
         history[-self._hop :] = samples
         np.multiply(history, self._window, out=self._padded[: self._length])
-        power = self._weights @ np.square(self._fft(self._padded).norm)
+        magnitude = self._fft(self._padded).norm[self._bins]
+        power = np.add.reduceat(magnitude * magnitude * self._weights, self._edges)
         self._loudest = max(float(power.max()), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
         floor = self._loudest * 10 ** (-_RANGE_DB / 10)
         levels = 10.0 * np.log10(power + floor)
