@@ -28,10 +28,10 @@ class _Rise:
     def __init__(self, bands: int, step_s: float, settings: RiseSettings) -> None:
         self._forget = np.float32(settings.forget_db_per_s * step_s)
         self._knee, self._cap = settings.knee_db, settings.cap_db
-        self._waiting = np.full((settings.skip, bands), -200.0, np.float32)
+        self._waiting = np.full((settings.skip, bands), _FLOOR_DB, np.float32)
         self._at = 0
         # One band more at either end, for the neighbours.
-        self._most = np.full(bands + 2, -200.0, np.float32)
+        self._most = np.full(bands + 2, _FLOOR_DB, np.float32)
         self._work = np.zeros(bands, np.float32)
         self._bounded = np.zeros(bands, np.float32)
 
