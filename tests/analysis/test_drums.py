@@ -18,7 +18,7 @@ def test_each_drum_is_heard_in_its_own_stream_only(drum: str) -> None:
     frames = LiveAnalyzer(RATE).process(place(TIMES, HITS[drum], RATE, 5.6))
     found = frames["time_s"][frames[drum] > 0]
     assert len(found) == len(TIMES)
-    assert np.median(found - TIMES) <= 0.02
+    assert np.median(found - TIMES) <= 0.025
     assert (found - TIMES).max() <= 0.04
     # The wires of a snare reach as high as a hat: that one the two may share.
     for other in {"kick": ("snare", "hat"), "snare": ("kick",), "hat": ("kick", "snare")}[drum]:
