@@ -154,6 +154,11 @@ class OnsetDetector:
         self._peak = max(most, 2.0, self._peak * self._peak_keep)
         return Onset(hit, min(1.0, most / self._peak), age_s, self._kick.process(samples, learn), snare, hat)
 
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is no onset."""
+        for function in (self._attacks, self._notes, self._swells):
+            function.amplified(gain_db)
+
 
 class OnsetFields:
     """Writes the drums and the age of an onset into a frame, and counts the drums.

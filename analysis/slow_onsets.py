@@ -52,6 +52,10 @@ class _Rise:
         self._at = (self._at + 1) % len(self._waiting)
         return float(work.sum())
 
+    def amplified(self, gain_db: float) -> None:
+        self._most += np.float32(gain_db)
+        self._waiting += np.float32(gain_db)
+
     def _common(self, levels: np.ndarray, floor_db: float) -> float:
         """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
         bounded = np.clip(self._work, -_COMMON_DB, _COMMON_DB, out=self._bounded)
@@ -153,3 +157,8 @@ class RiseFunction:
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is not new."""
+        self._rise.amplified(gain_db)
+        self._floor.amplified(gain_db)
