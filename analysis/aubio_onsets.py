@@ -45,6 +45,10 @@ class AubioOnsets:
                 hit, age_s = True, self._delay_s + (1 - part) * self._look_s
         return replace(self._own.process(samples), hit=hit, age_s=min(age_s, 0.25))
 
+    def amplified(self, gain_db: float) -> None:
+        """As `OnsetDetector.amplified`; aubio is not told."""
+        self._own.amplified(gain_db)
+
 
 def make_detector(method: str, sample_rate: int, look: int) -> OnsetDetector | AubioOnsets:
     """Return the detector of a name: ``"auto"`` or one of `METHODS`.

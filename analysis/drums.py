@@ -24,20 +24,20 @@ class _Gate:
     def __init__(self, step_s: float, least_share: float, apart_s: float) -> None:
         self._step_s, self._least_share, self._apart_s = step_s, least_share, apart_s
         self._keep = math.exp(-2.0 * step_s / _PEAK_S)
-        self.largest = 0.0
+        self._largest = 0.0
         self._since_s = math.inf
 
     def step(self) -> None:
         self._since_s += self._step_s
-        self.largest *= self._keep
+        self._largest *= self._keep
 
     def passes(self, attack: float) -> float:
         """Return the strength of an attack given by its rise in mean square; 0 if it does not pass."""
-        if self._since_s < self._apart_s or attack < max(_LEAST_POWER, self._least_share * self.largest):
+        if self._since_s < self._apart_s or attack < max(_LEAST_POWER, self._least_share * self._largest):
             return 0.0
         self._since_s = 0.0
-        self.largest = max(self.largest, attack)
-        return math.sqrt(attack / self.largest)
+        self._largest = max(self._largest, attack)
+        return math.sqrt(attack / self._largest)
 
 
 def _biquad(kind: str, frequency_hz: float, q: float, sample_rate: int) -> aubio.digital_filter:
@@ -64,9 +64,9 @@ class KickStream:
     """
 
     CORNER_HZ, BODY_HZ = 100.0, 210.0
-    HISTORY_S, SKIP = 0.15, 2
-    RISE, OVER_BODY, LEAST_SHARE, APART_S = 3.0, 0.25, 0.12, 0.09
-    KNOWN_SHARE = 0.25
+    HISTORY_S, SKIP = 0.11, 8
+    RISE, OVER_BODY, LEAST_SHARE, APART_S = 3.0, 0.6, 0.12, 0.09
+    KNOWN_SHARE, KNOWN_S = 0.25, 30.0
 
     def __init__(self, sample_rate: int, hop: int) -> None:
         # The two sections of a fourth-order Butterworth low-pass.
@@ -76,6 +76,8 @@ class KickStream:
         self._gate = _Gate(hop_s, self.LEAST_SHARE, self.APART_S)
         self._history = [0.0] * (round(self.HISTORY_S / hop_s) + self.SKIP)
         self._before = (0.0, 0.0)
+        self._risen = False
+        self._known, self._known_keep = 0.0, math.exp(-2.0 * hop_s / self.KNOWN_S)
 
     def process(self, samples: np.ndarray, learn: bool = False) -> float:
         """Take one hop, shape (hop,), float32, and return the strength of a kick in it, or 0."""
@@ -91,13 +93,20 @@ class KickStream:
         history.append(level)
         del history[0]
         self._gate.step()
-        if level < self.RISE * before:
+        self._known *= self._known_keep
+        risen, self._risen = self._risen, level > self.RISE * before
+        # One hop more, for the skin's filter rings up more slowly than a kick comes.
+        if not (risen and self._risen):
             return 0.0
         # Beside a kick of late, what a snare's skin leaves below 100 Hz is small: then there is no need to wait until
         # the falling pitch of a kick has come down.
-        if level < self.OVER_BODY * skin and level - before < self.KNOWN_SHARE * self._gate.largest:
+        known = self._known > 0.0 and level - before >= self.KNOWN_SHARE * self._known
+        if level < self.OVER_BODY * skin and not known:
             return 0.0
-        return self._gate.passes(level - before)
+        strength = self._gate.passes(level - before)
+        if strength:
+            self._known = max(self._known, level - before)
+        return strength
 
 
 _MID = slice(EDGES_HZ.index(800.0), EDGES_HZ.index(3_600.0))
@@ -120,7 +129,7 @@ class WireStreams:
     SNARE_RISE_DB, SNARE_SHARE, SNARE_APART_S = 6.0, 0.05, 0.07
     STAYS, STAYS_S, MID_OVER_HIGH = 0.15, 0.0107, 0.12
     HAT_RISE_DB, HAT_SHARE, HAT_APART_S = 3.0, 0.01, 0.045
-    HIGH_OVER_MID = 6.0
+    HIGH_OVER_MID = 8.0
 
     def __init__(self, look_s: float) -> None:
         self._snare = _Gate(look_s, self.SNARE_SHARE, self.SNARE_APART_S)

@@ -92,3 +92,8 @@ class AttackFunction:
         np.subtract(function, _KNEE, out=function)
         np.clip(function, 0.0, _CAP, out=function)
         return float(function.sum())
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is not new."""
+        self._history += np.float32(gain_db)
+        self._floor.amplified(gain_db)

@@ -47,3 +47,7 @@ class MovingFloor:
         np.add(power, floor, out=power)
         np.log10(power, out=power)
         np.multiply(power, 10.0, out=power)
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much."""
+        self._loudest *= 10 ** (gain_db / 10)

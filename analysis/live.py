@@ -284,5 +284,8 @@ class LiveAnalyzer:
         if self._auto is not None:
             self._wanted_db = self._auto.advance(float(np.dot(mid, mid)) / len(mid))
         step = self._wanted_db - self._gain_db
-        self._gain_db += min(max(step, -_GAIN_SLEW_DB), _GAIN_SLEW_DB)
+        step = min(max(step, -_GAIN_SLEW_DB), _GAIN_SLEW_DB)
+        self._gain_db += step
+        if step:
+            self._onsets.amplified(step)
         return np.clip(mid * np.float32(10 ** (self._gain_db / 20)), -1.0, 1.0)

@@ -76,8 +76,10 @@ class _Picker:
 ATTACK = {"threshold": 4.0, "over_mean": 1.0, "mean_s": 0.5, "rearm": 0.4, "most": 4.0}
 NOTE = {"threshold": 20.0, "over_mean": 2.0, "mean_s": 1.0, "rearm": 0.5, "most": 1.0}
 SWELL = {"threshold": 12.0, "over_mean": 2.0, "mean_s": 2.0, "rearm": 0.5, "most": 1.0}
-ATTACK_AFTER_S, NOTE_AFTER_S, SWELL_AFTER_S = 0.04, 0.07, 0.15
+ATTACK_AFTER_S, NOTE_AFTER_S, SWELL_AFTER_S = 0.045, 0.08, 0.18
 """Least time since the onset before, of whichever kind."""
+WEAK, WEAK_AFTER_S = 3.0, 0.1
+"""An attack so few times over its threshold, so soon after a note that swelled in, is that note still."""
 ATTACK_AGE_S, NOTE_AGE_S = 0.0035, 0.014
 SWELL_EVERY = 4
 SWELL_OLDEST_S = 0.12
@@ -108,7 +110,7 @@ class OnsetDetector:
         self._note = _Picker(2 * self._look_s, **NOTE)
         self._swell = _Picker(2 * self._look_s * SWELL_EVERY, **SWELL)
         self._heard_s: float | None = None
-        self._since_s = math.inf
+        self._since_s, self._soft = math.inf, False
         self._peak, self._peak_keep = 2.0, math.exp(-2 * self._look_s / PEAK_S)
 
     def process(self, samples: np.ndarray) -> Onset:
@@ -125,26 +127,37 @@ class OnsetDetector:
             self._since_s += self._look_s
             over, factor = self._attack.look(value)
             most = max(most, factor)
-            if over and self._since_s >= ATTACK_AFTER_S and not learn:
+            after_s = WEAK_AFTER_S if self._soft and factor < WEAK else ATTACK_AFTER_S
+            if over and self._since_s >= after_s and not learn:
+                self._soft = False
                 hit, age_s, self._since_s = True, ATTACK_AGE_S + (1 - part) * self._look_s, 0.0
                 self._attack.armed = False
         over, factor = self._note.look(self._notes.process(samples, learn))
         most = max(most, factor)
-        if hit:
+        if self._since_s < NOTE_AFTER_S:
+            # What an onset stirs in the longer windows has to sink before it counts again.
             self._note.armed = False
-        elif over and self._since_s >= NOTE_AFTER_S and not learn:
-            hit, age_s, self._since_s = True, NOTE_AGE_S, 0.0
+        elif over and not learn:
+            hit, age_s, self._since_s, self._soft = True, NOTE_AGE_S, 0.0, True
             self._note.armed = self._attack.armed = False
         self._pending[self._number] = samples
         self._number = (self._number + 1) % SWELL_EVERY
         if self._number == 0:
             over, factor = self._swell.look(self._swells.process(self._pending.ravel(), self._heard_s <= SWELL_JOIN_S))
-            if over and not hit and self._since_s >= SWELL_AFTER_S and not learn:
+            if self._since_s < SWELL_AFTER_S:
+                self._swell.armed = False
+            elif over and not learn:
+                self._soft = True
                 hit, age_s, self._since_s = True, min(0.85 * self._swell.rising_s, SWELL_OLDEST_S), 0.0
         if hit:
             self._swell.armed = False
         self._peak = max(most, 2.0, self._peak * self._peak_keep)
         return Onset(hit, min(1.0, most / self._peak), age_s, self._kick.process(samples, learn), snare, hat)
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is no onset."""
+        for function in (self._attacks, self._notes, self._swells):
+            function.amplified(gain_db)
 
 
 class OnsetFields:

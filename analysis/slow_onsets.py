@@ -28,10 +28,10 @@ class _Rise:
     def __init__(self, bands: int, step_s: float, settings: RiseSettings) -> None:
         self._forget = np.float32(settings.forget_db_per_s * step_s)
         self._knee, self._cap = settings.knee_db, settings.cap_db
-        self._waiting = np.full((settings.skip, bands), -200.0, np.float32)
+        self._waiting = np.full((settings.skip, bands), _FLOOR_DB, np.float32)
         self._at = 0
         # One band more at either end, for the neighbours.
-        self._most = np.full(bands + 2, -200.0, np.float32)
+        self._most = np.full(bands + 2, _FLOOR_DB, np.float32)
         self._work = np.zeros(bands, np.float32)
         self._bounded = np.zeros(bands, np.float32)
 
@@ -51,6 +51,10 @@ class _Rise:
         due[:] = levels
         self._at = (self._at + 1) % len(self._waiting)
         return float(work.sum())
+
+    def amplified(self, gain_db: float) -> None:
+        self._most += np.float32(gain_db)
+        self._waiting += np.float32(gain_db)
 
     def _common(self, levels: np.ndarray, floor_db: float) -> float:
         """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
@@ -153,3 +157,8 @@ class RiseFunction:
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is not new."""
+        self._rise.amplified(gain_db)
+        self._floor.amplified(gain_db)
