@@ -95,7 +95,7 @@ class Generator(ABC):
         threads : int or None
             Threads the model may use on the CPU; None leaves the runtime its own choice.
         lora : str or None
-            A latent-consistency LoRA (file, folder or hub id); needs the package peft.
+            A latent-consistency LoRA (file, folder or hub id).
         tiny_autoencoder : str or None
             A tiny autoencoder (folder or hub id such as ``madebyollin/taesd``) to decode with.
         runtime : str

@@ -144,7 +144,7 @@ def _watched_onnx(
 ) -> tuple[dict[str, float], float]:
     from engine.runtimes.session import Session
 
-    task = generator._picture(generator.size, plan, 1, 1.0)
+    task = generator._picture(generator.size, plan, 1, 1.0, late=False)
     graph, ready = generator._store.read(task), generator._ready
     if graph is None or ready is None:
         raise RuntimeError("the graph was just prepared and cannot be read")

@@ -1,0 +1,36 @@
+"""`python -m bench.reference`: writes the tables of docs/hearing.md and docs/scenes.md anew from the declarations."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from analysis.reference import field_table
+from scenes.reference import block_table, source_table, target_table
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+TABLES = {
+    "hearing.md": {"fields": field_table},
+    "scenes.md": {"sources": source_table, "targets": target_table, "blocks": block_table},
+}
+
+
+def main() -> int:
+    """Write every table into its place, between its two marks."""
+    for name, tables in TABLES.items():
+        path = DOCS / name
+        page = path.read_text(encoding="utf-8")
+        for mark, table in tables.items():
+            pattern = re.compile(rf"(<!-- {mark}:[^\n]*-->\n).*?(?=\n<!-- end -->)", re.DOTALL)
+            page, count = pattern.subn(lambda found, table=table: found[1] + table(), page)
+            if count != 1:
+                print(f"{path} has {count} places for the table {mark}; it needs one.", file=sys.stderr)
+                return 1
+        path.write_text(page, encoding="utf-8")
+        print(f"Wrote {path}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
