@@ -33,7 +33,8 @@ _KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
 _KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
 _NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
 _HOLD_S, _HOLD_LEAST_S, _HOLD_TIMES, _SILENT_S = 12.0, 1.0, 3.0, 5.0
-_PERIOD_S = 1.5
+_PERIOD_S, _STEADY_PERIOD_S, _STEADY = 1.5, 4.0, 0.012
+_HIT, _STRUCK_BEATS = 0.4, 2.2
 _TAP_PAUSE_S, _TAP_LEAST_S = 2.5, 0.2
 _TAPS_FOR_TEMPO = 3
 _TAP_TEMPO = 1.08
@@ -80,6 +81,7 @@ class BeatTracker:
         self._rival_s = self._astray_s = 0.0
         self._quiet_s = math.inf
         self._first_s = math.nan
+        self._hit_s = -math.inf
         self._shift = 0.0
         self._anchored = False
         self._taps: list[float] = []
@@ -167,8 +169,10 @@ class BeatTracker:
             self._space.insist(self._followed.phase, self._period_s)
 
     def _look(self, strength: np.ndarray) -> None:
-        if math.isnan(self._first_s) and strength.sum() > 0.5:
-            self._first_s = self._now_s
+        if strength.sum() > _HIT:
+            self._hit_s = self._now_s
+            if math.isnan(self._first_s):
+                self._first_s = self._now_s
         evidence = self._space.advance(strength)
         self._evidence = min(max(0.0, self._evidence * self._evidence_keep + evidence), _MOST)
         best = self._space.best()
@@ -180,7 +184,9 @@ class BeatTracker:
         expected = Peak((self._followed.phase + step) % 1.0, self._period_s, 0.0)
         here = best if best.near(expected) else self._space.around(expected.phase, expected.period_s)
         self._mass = here.mass
-        supported = self._evidence > _KEEP and here.mass > _KEEP_MASS
+        # Where nothing is struck, what is believed only blurs: the beat goes on as it went.
+        struck = self._now_s - self._hit_s < _STRUCK_BEATS * self._period_s
+        supported = struck and self._evidence > _KEEP and here.mass > _KEEP_MASS
         if supported:
             self._supported_s = self._now_s
             if self._evidence > _SURE:
@@ -189,8 +195,10 @@ class BeatTracker:
                     self._level_known = True
                     self._space.expect(self._period_s)
             if not self._fixed_s:
-                # An average of everything since the beat was found, and later of the last seconds.
-                weight = self._look_s / min(max(self._now_s - self._known_s, self._look_s), _PERIOD_S)
+                # An average of everything since the beat was found, and later of the last seconds, fewer in a change.
+                steady = abs(here.period_s / self._period_s - 1.0) < _STEADY
+                most_s = _STEADY_PERIOD_S if steady else _PERIOD_S
+                weight = self._look_s / min(max(self._now_s - self._known_s, self._look_s), most_s)
                 self._period_s += weight * (here.period_s - self._period_s)
         self._followed = here if supported else expected
         self._compare(best, expected, here)

@@ -63,7 +63,7 @@ class Pulse:
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, count + 1)
         top = 0.48 * sample_rate
         pairs = [(lo, hi) for lo, hi in itertools.pairwise(edges.tolist()) if lo < top]
-        # Power of a sine of amplitude 1 comes out as 1. Nearly all weights are 0: only the others are kept, band by band.
+        # Power of a sine of amplitude 1 comes out as 1. Most weights are 0: the others are kept, band by band.
         weights = band_weights(pairs, n_fft, sample_rate) * np.float32(4.0 / float(self._window.sum()) ** 2)
         rows, self._bins = np.nonzero(weights)
         self._weights = weights[rows, self._bins]
