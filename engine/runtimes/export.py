@@ -21,7 +21,10 @@ NICE = 10
 
 def main() -> None:
     """Answer every line until the input ends."""
-    answers, sys.stdout = sys.stdout, sys.stderr
+    # What a library prints, from Python or from C, is no answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
     asked = json.loads(sys.stdin.readline())
     # Line by line as they come: iterating over the file itself would read ahead.
     for answer in _answers(asked, iter(sys.stdin.readline, "")):

@@ -80,7 +80,12 @@ class Exporter:
                     self._thread = None
                     self._changed.notify_all()
                     return
-            self._one_process()
+            try:
+                self._one_process()
+            except Exception as error:
+                # Whatever goes wrong, somebody may be waiting for this thread to end.
+                log.exception("exporting failed")
+                self._give_up(f"exporting failed ({type(error).__name__})")
 
     def _one_process(self) -> None:
         """Start a process and hand it tasks until none is left, or it fails."""
@@ -110,7 +115,7 @@ class Exporter:
                         self._tell(task, f"the exporting process ended ({_last_line(said)})")
                         self._give_up("the exporting process ended before")
                         return
-                    self._tell(task, json.loads(answer)["error"])
+                    self._tell(task, _error_in(answer))
                 process.stdin.close()
                 process.wait()
             except (OSError, ValueError) as error:
@@ -138,6 +143,15 @@ class Exporter:
         """Settle everything that waits; a process that fails for one fails for the next."""
         while (following := self._next()) is not None:
             self._tell(following[0], why)
+
+
+def _error_in(answer: str) -> str | None:
+    """Return what an answer says went wrong, or None; raises ValueError if it is no answer."""
+    content = json.loads(answer)
+    if not isinstance(content, dict) or not isinstance(content.get("error", 0), str | None):
+        raise ValueError("what it says is no answer")
+    error: str | None = content["error"]
+    return error
 
 
 def _search_path() -> str:

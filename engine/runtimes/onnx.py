@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bentlight.errors import BadInput
 from engine.bends.bank import Bank
 from engine.bends.plan import BendPlan
 from engine.bends.selection import check_bend
-from engine.errors import NotFinite
+from engine.errors import NotFinite, OutOfMemory
 from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.measures import SiteInfo, listed
@@ -26,12 +26,10 @@ from engine.runtimes.facts import Facts, TextEncoder
 from engine.runtimes.providers import providers_for
 from engine.runtimes.session import Session
 from engine.runtimes.source import Source
+from engine.runtimes.stand_in import StandIn
 from engine.runtimes.store import Store, graphs_folder
-from engine.runtimes.task import MODEL, Task
+from engine.runtimes.task import MODEL, Task, near
 from engine.spec import FrameSpec, Picture
-
-if TYPE_CHECKING:
-    from engine.eager import EagerGenerator
 
 __all__ = ["OnnxGenerator"]
 
@@ -49,11 +47,29 @@ class _Model:
     prompts: PromptSpace
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The graphs that make a picture: the second mixes the picture before into the starting noise."""
+
+    picture: Task
+    session: Session
+    feedback: Task | None = None
+    mixer: Session | None = None
+
+
+class _CannotRun(Exception):
+    """ONNX Runtime failed at a graph; it is not asked again."""
+
+
 class OnnxGenerator(Generator):
     """A model in ONNX Runtime.
 
     What has been exported once, by a process of its own, is played without torch. What has not is played in torch at
     once, and changes over when its graph is ready; so is, for good, what ONNX Runtime cannot play.
+
+    While torch is being loaded, a picture that has no graph is made by the nearest graph of its plan: without strength,
+    without feedback, with or without guidance, with another number of steps. Not when `prepare` was told to wait: then
+    every picture is what was asked for, however long it takes.
 
     Parameters
     ----------
@@ -65,30 +81,39 @@ class OnnxGenerator(Generator):
         Threads of one picture on the CPU.
     exporter : Exporter or None
         Instead of the usual one.
+    stand_in : StandIn or None
+        Instead of the usual one.
     """
 
     runtime: ClassVar[str] = "onnx"
 
     def __init__(
-        self, source: Source, store: Store, providers: list[Any], threads: int | None, exporter: Exporter | None = None
+        self,
+        source: Source,
+        store: Store,
+        providers: list[Any],
+        threads: int | None,
+        exporter: Exporter | None = None,
+        stand_in: StandIn | None = None,
     ) -> None:
         self.model = source.model
-        self._source, self._store, self._providers, self._threads = source, store, providers, threads
+        self._store, self._providers, self._threads = store, providers, threads
         self._tuned = providers == providers_for("cpu")
         self._exporter = exporter or Exporter(source, store.folder, self._settled)
         self._noises = NoiseBank()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._banks: dict[BendPlan, Bank] = {}
         self._refused: dict[str, str] = {}
-        self._broken: dict[BendPlan, str | None] = {}
-        self._eager: EagerGenerator | None = None
+        self._later: list[Wanted] = []
+        self._stand_in = stand_in or StandIn(source, threads)
+        self._exact = False
         self._playing = "onnx"
         # Sessions are made on whichever thread wants them; `_lock` is never held while one is made.
         self._lock = threading.RLock()
-        self._eager_lock = threading.RLock()
+        store.opened(source.name())
         self._ready = self._read_model()
         if self._ready is None:
-            self.size = self._stand_in().size
+            self.size = self._stand_in.model().size
             self._exporter.ask(MODEL, hurried=True)
         else:
             self.size = self._ready.facts.native
@@ -124,21 +149,29 @@ class OnnxGenerator(Generator):
         model = self._ready
         step = max(8, model.facts.factor) if model is not None else 8
         size = checked_size(width, height, step)
-        with self._eager_lock:
-            if self._eager is not None:
-                self._eager.resize(*size)
-        with self._lock:
-            self.size = size
+        self._stand_in.resize(*size)
+        self.size = size
 
     def sites(self) -> tuple[SiteInfo, ...]:
         model = self._ready
-        return self._stand_in().sites() if model is None else model.facts.sites(self.size)
+        return self._stand_in.model().sites() if model is None else model.facts.sites(self.size)
 
     def _prepare(self, wanted: Wanted) -> None:
+        self._exact |= wanted.wait
         for plan in wanted.plans:
             self._check(plan)
         if self._ready is None and wanted.wait:
             self._exporter.wait()
+        with self._lock:
+            model = self._ready
+            if model is None and not wanted.wait and MODEL.key not in self._refused:
+                self._later.append(wanted)
+        missing = wanted.plans if model is None else self._graphs(wanted, model)
+        if missing or model is None:
+            self._stand_in.model().prepare(wanted.prompts, missing)
+
+    def _graphs(self, wanted: Wanted, model: _Model) -> tuple[BendPlan, ...]:
+        """Have everything made ready that is wanted; returns the plans that lack a graph."""
         size = self.size
         # The first picture has none before it, so the schedule from noise is needed all the same.
         ways = (False, True) if wanted.late else (False,)
@@ -150,44 +183,78 @@ class OnnxGenerator(Generator):
             self._obtain(self._feedback(size), hurried=wanted.wait)
         if wanted.wait:
             self._exporter.wait()
-        eager = [task.plan for task in missing if task.key not in self._sessions]
-        model = self._ready
-        if model is not None:
-            for text in wanted.prompts:
-                model.prompts.encode(text)
-        if eager or model is None:
-            self._stand_in().prepare(wanted.prompts, eager)
+        for text in wanted.prompts:
+            model.prompts.encode(text)
+        return tuple(task.plan for task in missing if task.key not in self._sessions)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         check_numbers(spec)
         size, model = self.size, self._ready
+        while model is not None:
+            way = self._way(spec, previous, size, model)
+            if way is None:
+                break
+            try:
+                pixels, check = self._made(spec, previous, size, model, way)
+            except _CannotRun:
+                continue  # that graph is gone now
+            self._playing = "onnx"
+            if not np.isfinite(check):
+                raise NotFinite(self._stand_in.culprit(spec, previous))
+            self._stand_in.forget_culprit(spec.plan)
+            pixels.setflags(write=False)
+            return Picture(pixels, spec.time_s, spec)
+        self._playing = "eager"
+        return self._stand_in.model().render(spec, previous)
+
+    def _way(self, spec: FrameSpec, previous: Picture | None, size: tuple[int, int], model: _Model) -> _Way | None:
+        """Return the graphs that make a picture, or the nearest to it while torch is loading; None: torch is to."""
+        steps = model.facts.checked_steps(spec.steps)
         fed = previous is not None and spec.wants_previous
-        late = previous is not None and spec.strength < 1
-        session = feedback = None
-        if model is not None:
-            steps = model.facts.checked_steps(spec.steps)
-            session = self._obtain(self._picture(size, spec.plan, steps, spec.guidance, late))
-            feedback = self._obtain(self._feedback(size)) if fed else None
-        if model is None or session is None or (fed and feedback is None):
-            self._playing = "eager"
-            return self._stand_in().render(spec, previous)
-        self._playing = "onnx"
-        values = self._values(spec, size, model, session)
-        if feedback is not None and previous is not None:
-            levels = model.facts.levels
-            of_picture, of_noise = levels.entry(spec.steps, spec.strength) if late else (0.0, 1.0)
+        picture = self._picture(size, spec.plan, steps, spec.guidance, late=fed and spec.strength < 1)
+        feedback = self._feedback(size) if fed else None
+        session = self._obtain(picture)
+        mixer = None if feedback is None else self._obtain(feedback)
+        if session is not None and (mixer is not None or not fed):
+            return _Way(picture, session, feedback, mixer)
+        if self._exact or self._stand_in.loaded:
+            return None
+        for nearest, mixing in near(picture, feedback, model.facts.most_steps):
+            session = self._sessions.get(nearest.key)
+            mixer = None if mixing is None else self._sessions.get(mixing.key)
+            if session is not None and (mixer is not None or mixing is None):
+                if self._stand_in.load_behind():
+                    log.info("%s has no graph yet for what is asked; the nearest plays while torch loads", spec.plan)
+                return _Way(nearest, session, mixing, mixer)
+        return None
+
+    def _made(
+        self, spec: FrameSpec, previous: Picture | None, size: tuple[int, int], model: _Model, way: _Way
+    ) -> list[np.ndarray]:
+        """Return a picture's pixels, and a number that is finite if all of it is."""
+        values = self._values(spec, size, model, way.session)
+        if way.feedback is not None and way.mixer is not None and previous is not None:
+            levels, steps, late = model.facts.levels, way.picture.steps, way.picture.late
+            of_picture, of_noise = levels.entry(steps, spec.strength) if late else (0.0, 1.0)
             numbers = {"share": min(max(spec.feedback, 0.0), 1.0), "of_picture": of_picture, "of_noise": of_noise}
             seen = {"noise": values["start"], "pixels": fitted(previous.pixels, size)}
             seen |= {name: np.array(number, np.float32) for name, number in numbers.items()}
-            values["start"] = feedback.run(seen)[0]
+            values["start"] = self._run(way.feedback, way.mixer, seen)[0]
             if late:
-                table = [astuple(step) for step in levels.late(spec.steps, spec.strength)]
+                table = [astuple(step) for step in levels.late(steps, spec.strength)]
                 values["schedule"] = np.array(table, np.float32)
-        pixels, check = session.run(values)
-        if not np.isfinite(check):
-            raise NotFinite(self._culprit(spec, previous))
-        pixels.setflags(write=False)
-        return Picture(pixels, spec.time_s, spec)
+        return self._run(way.picture, way.session, values)
+
+    def _run(self, task: Task, session: Session, values: dict[str, np.ndarray]) -> list[np.ndarray]:
+        try:
+            return session.run(values)
+        except OutOfMemory:
+            raise
+        except Exception as error:
+            self._refuse(task, f"ONNX Runtime cannot run it: {_first_line(error)}")
+            with self._lock:
+                self._sessions.pop(task.key, None)
+            raise _CannotRun from error
 
     def _values(self, spec: FrameSpec, size: tuple[int, int], model: _Model, session: Session) -> dict[str, np.ndarray]:
         """Everything a picture's graph takes."""
@@ -204,7 +271,8 @@ class OnnxGenerator(Generator):
             if name.startswith("fresh."):
                 values[name] = self._noises.step(spec, shape, int(name.removeprefix("fresh.")))
         if "empty" in session.inputs:
-            values |= {"empty": model.prompts.empty(), "guidance": np.array(spec.guidance, np.float32)}
+            # At 1 it is the picture without guidance.
+            values |= {"empty": model.prompts.empty(), "guidance": np.array(max(spec.guidance, 1.0), np.float32)}
         if "condition" in session.inputs:
             values["condition"] = guidance_embedding(spec.guidance, model.facts.condition or 0)
         return values
@@ -213,7 +281,7 @@ class OnnxGenerator(Generator):
         """Refuse a plan that names sites or channels that the model lacks, whichever runtime would play it."""
         model = self._ready
         if model is None:
-            self._stand_in().prepare(plans=(plan,))
+            self._stand_in.model().prepare(plans=(plan,))
             return
         measures = model.facts.measures
         for bend in plan.bends:
@@ -221,12 +289,14 @@ class OnnxGenerator(Generator):
             if measure is not None:
                 check_bend(bend, measure)
             elif bend.site.startswith("weights."):
-                self._stand_in().prepare(plans=(plan,))
+                self._stand_in.model().prepare(plans=(plan,))
             else:
                 raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {listed(measures)}.")
 
     def _picture(self, size: tuple[int, int], plan: BendPlan, steps: int, guidance: float, late: bool) -> Task:
-        guided = guidance > 1 and (self._ready is None or self._ready.facts.condition is None)
+        # Only a model that is ready says how it is guided.
+        assert self._ready is not None
+        guided = guidance > 1 and self._ready.facts.condition is None
         return Task("picture", size, plan, steps, guided, late, self._tuned)
 
     def _feedback(self, size: tuple[int, int]) -> Task:
@@ -234,11 +304,12 @@ class OnnxGenerator(Generator):
 
     def _obtain(self, task: Task, *, hurried: bool = False) -> Session | None:
         """Return a graph ready to run; None, and it is being exported or never will be."""
+        key = task.key
         with self._lock:
-            session = self._sessions.get(task.key)
+            session = self._sessions.get(key)
             if session is not None:
-                self._sessions.move_to_end(task.key)
-        if session is not None or task.key in self._refused:
+                self._sessions.move_to_end(key)
+        if session is not None or key in self._refused:
             return session
         if "onnx" not in task.plan.runtimes:
             with_torch = [bend.name for bend in task.plan.bends if "onnx" not in bend.runtimes]
@@ -247,16 +318,23 @@ class OnnxGenerator(Generator):
         if self._exporter.pending(task):
             return None
         session = self._make_ready(task)
-        if session is None:
+        if session is None and key not in self._refused:
             self._exporter.ask(task, hurried=hurried)
-            session = self._sessions.get(task.key)
+            session = self._sessions.get(key)
         return session
 
     def _make_ready(self, task: Task) -> Session | None:
+        """Open the graph of a task; None if there is none, or ONNX Runtime refuses it, and then so is the task."""
         graph = self._store.read(task)
         if graph is None:
             return None
-        session = Session(graph, self._providers, self._threads)
+        try:
+            session = Session(graph, self._providers, self._threads)
+        except OutOfMemory:
+            raise
+        except Exception as error:
+            self._refuse(task, f"ONNX Runtime cannot open it: {_first_line(error)}")
+            return None
         with self._lock:
             self._sessions[task.key] = session
             while len(self._sessions) > MOST_SESSIONS:
@@ -268,15 +346,27 @@ class OnnxGenerator(Generator):
         if error is not None:
             self._refuse(task, f"exporting failed: {error}")
         elif task.kind == "model":
-            self._ready = self._read_model()
-            if self._ready is None:
-                self._refuse(task, "what was exported cannot be read")
+            self._begin()
         elif self._make_ready(task) is None:
             self._refuse(task, "what was exported cannot be read")
         elif task.kind == "picture":
             log.info("%s plays in ONNX Runtime from now on", task.plan)
 
+    def _begin(self) -> None:
+        """Read the model, and have made what was wanted before it was there."""
+        model = self._read_model()
+        with self._lock:
+            self._ready = model
+            later, self._later = self._later, []
+        if model is None:
+            self._refuse(MODEL, "what was exported cannot be read")
+            return
+        for wanted in later:
+            self._graphs(wanted, model)
+
     def _refuse(self, task: Task, why: str) -> None:
+        if task.key in self._refused:
+            return
         self._refused[task.key] = why
         what = {"model": "the model", "feedback": "feedback", "picture": task.plan}[task.kind]
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
@@ -285,33 +375,17 @@ class OnnxGenerator(Generator):
         content, graph = self._store.read_facts(), self._store.read(MODEL)
         if content is None or graph is None:
             return None
-        # A text is encoded once and kept; the CPU is fast enough for it, and always there.
-        encode = TextEncoder(content["tokenizers"], Session(graph, providers_for("cpu"), self._threads))
-        facts = Facts.of(content)
+        try:
+            # A text is encoded once and kept; the CPU is fast enough for it, and always there.
+            encode = TextEncoder(content["tokenizers"], Session(graph, providers_for("cpu"), self._threads))
+            facts = Facts.of(content)
+        except OutOfMemory:
+            raise
+        except Exception as error:
+            log.warning("what was exported of the model cannot be used: %s", _first_line(error))
+            return None
         return _Model(facts, PromptSpace(encode, zero_empty=facts.zero_empty))
 
-    def _stand_in(self) -> EagerGenerator:
-        """The model in torch; loaded when it is first needed."""
-        with self._eager_lock:
-            if self._eager is None:
-                from engine.eager import EagerGenerator
 
-                source = self._source
-                self._eager = EagerGenerator.open(
-                    source.model, "cpu", None, self._threads, source.lora, source.tiny_autoencoder
-                )
-                if self._ready is not None:
-                    self._eager.resize(*self.size)
-            return self._eager
-
-    def _culprit(self, spec: FrameSpec, previous: Picture | None) -> str | None:
-        """Name the bend that broke a picture, once a thread that asks the model in torch has found it."""
-        if spec.plan in self._broken:
-            return self._broken[spec.plan]
-        self._broken[spec.plan] = None
-
-        def find() -> None:
-            self._broken[spec.plan] = self._stand_in().broken_bend(spec, previous)
-
-        threading.Thread(target=find, name="search for a broken bend", daemon=True).start()
-        return None
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,7 @@ _CODE = (
     "ingredients.py",
     "loading.py",
     "lora.py",
+    "measures.py",
     "measuring.py",
     "noise.py",
     "pictures.py",
@@ -62,6 +64,16 @@ class Source:
                 _add_content(digest, path)
         return digest.hexdigest()[:32]
 
+    def name(self) -> str:
+        """Return a name for this model that stays when its weights or this code change."""
+        asked = (self.model, self.tiny_autoencoder, self.lora)
+        return json.dumps([name if name is None else _full_name(name) for name in asked])
+
+
+def _full_name(name: str) -> str:
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name != "builtin" and path.exists() else name
+
 
 def _place(name: str) -> Path | None:
     if name == "builtin":
@@ -79,9 +91,16 @@ def _files(place: Path) -> Iterator[Path]:
         if beside.is_dir():
             yield from _files(beside)
         return
+    # It says of an XL model what it is guided away from.
+    if (place / "model_index.json").is_file():
+        yield place / "model_index.json"
     folders = [place / part for part in _PARTS if (place / part).is_dir()] or [place]
     for folder in folders:
-        yield from sorted(p for p in folder.iterdir() if p.suffix in (".json", ".txt", ".safetensors"))
+        yield from sorted(
+            p
+            for p in folder.iterdir()
+            if p.suffix in (".json", ".txt", ".safetensors") and p.name != "model_index.json"
+        )
 
 
 def _add_content(digest: hashlib._Hash, path: Path) -> None:

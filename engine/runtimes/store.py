@@ -8,6 +8,7 @@ is tuned, and which tensor each of its weights is) and the ONNX model without it
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -30,7 +31,11 @@ __all__ = ["Graph", "Store", "Tensors", "graphs_folder", "tensor_place"]
 _FORMAT = b"bentlight graph 2\n"
 _DIGEST = 32
 _LENGTH = 8
-_UNUSED_S = 30 * 86400.0
+_SOURCE = "source.txt"
+_UNUSED_S, _IN_USE_S = 30 * 86400.0, 86400.0
+
+MOST_VERSIONS = 2
+"""Versions of a model's graphs that are kept: of these weights and this program, and of those before."""
 
 
 def graphs_folder() -> Path:
@@ -96,7 +101,7 @@ class Store:
             index = json.loads(rest[_LENGTH:end])
             weights = {name: self._tensor(*entry) for name, entry in index["tensors"].items()}
         except (OSError, ValueError):
-            path.unlink(missing_ok=True)
+            _discard(path)
             return None
         return Graph(rest[end:], weights, self.folder, bool(index["tuned"]))
 
@@ -107,7 +112,7 @@ class Store:
             digest = hashlib.sha256(content).hexdigest()
             index[name] = (digest, dtype, shape)
             path = self.folder / tensor_place(digest)
-            if not path.is_file():
+            if not _has_size(path, len(content)):
                 write_whole(path, content)
         listed = json.dumps({"tuned": tuned, "tensors": index}).encode()
         rest = len(listed).to_bytes(_LENGTH, "little") + listed + model
@@ -126,16 +131,28 @@ class Store:
         content = json.dumps({**facts, "complete": True}, indent=1)
         write_whole(self.folder / "model.json", content.encode("utf-8"))
 
-    def tidy(self) -> None:
-        """Remove the graphs of other models, or of other versions of this program, that were not used for a month."""
-        with_time = time.time() - _UNUSED_S
-        try:
+    def opened(self, source: str) -> None:
+        """Note that the graphs are in use now, and which model, whatever its version, they are of."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if _source_of(self.folder) != source:
+                write_whole(self.folder / _SOURCE, source.encode("utf-8"))
             os.utime(self.folder)
-            for other in self.folder.parent.iterdir():
-                if other != self.folder and other.stat().st_mtime < with_time:
-                    shutil.rmtree(other, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Remove the graphs of models that were not used for a month, and of all but two versions of this one.
+
+        A version that was opened in the last day stays: somebody may be playing it.
+        """
+        now, own = time.time(), _source_of(self.folder)
+        try:
+            used = {other: other.stat().st_mtime for other in self.folder.parent.iterdir() if other != self.folder}
         except OSError:
             return
+        versions = sorted((o for o in used if own and _source_of(o) == own), key=used.__getitem__, reverse=True)
+        for other, used_s in used.items():
+            if used_s < now - (_IN_USE_S if other in versions[MOST_VERSIONS - 1 :] else _UNUSED_S):
+                shutil.rmtree(other, ignore_errors=True)
 
     def _path(self, task: Task) -> Path:
         return self.folder / f"{task.key}.graph"
@@ -145,11 +162,14 @@ class Store:
         if known is not None:
             return known
         path = self.folder / tensor_place(digest)
-        # Mapped: processes that play the same model share the memory.
-        content = np.memmap(path, np.uint8, "r")
-        if hashlib.sha256(content.data).hexdigest() != digest:
-            del content
-            path.unlink(missing_ok=True)
+        try:
+            # Mapped: processes that play the same model share the memory. An empty file cannot be mapped.
+            content = np.memmap(path, np.uint8, "r")
+            sound = hashlib.sha256(content.data).hexdigest() == digest
+        except (OSError, ValueError):
+            sound = False
+        if not sound:
+            _discard(path)
             raise ValueError("a tensor is not what was written")
         tensor = np.asarray(content).view(dtype).reshape(shape)
         self._read[digest] = tensor
@@ -168,7 +188,31 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            file.flush()
+            # Else a power cut can leave the name on an empty file.
+            os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _discard(path: Path) -> None:
+    """Remove a damaged file, if that is possible: on some systems not while another process has it open."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _source_of(folder: Path) -> str:
+    """What `Store.opened` noted in a model's folder; empty where it noted nothing."""
+    try:
+        return (folder / _SOURCE).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""

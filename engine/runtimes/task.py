@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from engine.bends.plan import Bend, BendPlan, Painted
 
-__all__ = ["MODEL", "Task"]
+__all__ = ["MODEL", "Task", "near"]
 
 _UNBENT = BendPlan()
 Kind = Literal["model", "picture", "feedback"]
@@ -48,12 +50,7 @@ class Task:
     @property
     def key(self) -> str:
         """Name of the graph. Plans that differ only in the names of their bends share one."""
-        if self.kind == "model":
-            return "text"
-        content = self.to_json()
-        for bend in content["plan"]:
-            del bend["name"]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+        return _key(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the task as what JSON can hold."""
@@ -79,8 +76,32 @@ class Task:
 MODEL = Task("model")
 
 
+def near(picture: Task, feedback: Task | None, most_steps: int) -> Iterator[tuple[Task, Task | None]]:
+    """Yield (picture, feedback) tasks like the wanted ones, the likest first.
+
+    What goes first is that the steps begin at a picture, then feedback, then guidance, then the number of steps.
+    """
+    for steps in sorted(range(1, most_steps + 1), key=lambda steps: abs(steps - picture.steps)):
+        for guided in (picture.guided, not picture.guided):
+            for mixing in dict.fromkeys((feedback, None)):
+                for late in dict.fromkeys((picture.late and mixing is not None, False)):
+                    yield replace(picture, steps=steps, guided=guided, late=late), mixing
+
+
+@functools.lru_cache(512)
+def _key(task: Task) -> str:
+    # Kept: painted masks take milliseconds to write out, and every picture asks.
+    if task.kind == "model":
+        return "text"
+    content = task.to_json()
+    for bend in content["plan"]:
+        del bend["name"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
 def _bend_to_json(bend: Bend) -> dict[str, Any]:
     content = asdict(bend)
+    content["sparse"] = float(bend.sparse)  # equal tasks have equal keys: 1 is 1.0
     if bend.painted is not None:
         content["painted"]["levels"] = base64.b64encode(bend.painted.levels).decode()
     return content

@@ -157,3 +157,17 @@ def kl_generator(kl_folder):
     from engine.generator import Generator
 
     return Generator.load(str(kl_folder), device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def graphs(tmp_path_factory) -> Path:
+    """Where graphs of the tiny model are kept; tests that harm them copy it first."""
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture
+def onnx(generator, graphs):
+    """The tiny model in ONNX Runtime."""
+    from tests.engine.onnx_players import opened
+
+    return opened(generator, graphs)

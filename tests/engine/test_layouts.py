@@ -16,7 +16,7 @@ from engine.noise import fixed_noise
 from engine.runtimes.graph import GraphGenerator
 from engine.runtimes.tape import TapeCapturer
 from tests.engine.layouts import LAYOUTS, made
-from tests.engine.test_onnx import assert_alike, opened
+from tests.engine.onnx_players import assert_alike, opened
 
 PROMPT = (("blue galaxy", 1.0),)
 SITES = ("text", "latent.0", "unet.in", "unet.down.0", "unet.mid", "unet.skip.0", "unet.up.0", "unet.up.1", "unet.out",

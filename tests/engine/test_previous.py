@@ -16,7 +16,7 @@ from engine.noise import fixed_noise
 from engine.pictures import mixed_with
 from engine.sampling import MOST_STEPS, Sampler, denoise
 from engine.steps import LEVELS
-from tests.engine.test_onnx import assert_alike, opened
+from tests.engine.onnx_players import assert_alike, opened
 from tests.engine.test_sampling import NOISE, SHAPE, fresh, network
 
 PROMPT = (("blue galaxy", 1.0),)

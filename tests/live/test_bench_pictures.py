@@ -14,7 +14,7 @@ from live.bench.stages import BENDS, BETWEEN, DECODER, STAGES, UNET, layer_stage
 from live.bench.stopwatch import Stopwatch
 from live.cli.pictures import _over_unbent, _ratio
 from tests.engine.conftest import _own_cache, generator, tiny_folder  # noqa: F401
-from tests.engine.test_onnx import opened
+from tests.engine.onnx_players import opened
 
 PLAN = BendPlan((Bend("add", "add", "latent.0"), Bend("turn", "rotate", "unet.mid"), Bend("mix", "add", "decoder.0")))
 PROMPT = "blue galaxy"

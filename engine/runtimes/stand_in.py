@@ -1,0 +1,105 @@
+"""`StandIn`: the model in torch beside ONNX Runtime, for what has no graph (yet). Imports torch when it is needed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from engine.bends.plan import BendPlan
+from engine.runtimes.source import Source
+from engine.spec import FrameSpec, Picture
+
+if TYPE_CHECKING:
+    from engine.eager import EagerGenerator
+
+__all__ = ["StandIn"]
+
+log = logging.getLogger(__name__)
+
+
+class StandIn:
+    """A model in torch, loaded when it is first needed.
+
+    Parameters
+    ----------
+    source : Source
+    threads : int or None
+        Threads of one picture.
+    model : EagerGenerator or None
+        One that is loaded already.
+    """
+
+    def __init__(self, source: Source, threads: int | None, model: EagerGenerator | None = None) -> None:
+        self._source, self._threads = source, threads
+        self._model = model
+        self._size: tuple[int, int] | None = None
+        self._loader: threading.Thread | None = None
+        # `_sizing` is never held while the model is loaded, which takes seconds.
+        self._loading, self._sizing = threading.Lock(), threading.Lock()
+        self._broken: dict[BendPlan, str | None] = {}
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it plays at once."""
+        return self._model is not None
+
+    def model(self) -> EagerGenerator:
+        """Return the model; the first time it is loaded, which takes seconds."""
+        with self._loading:
+            if self._model is None:
+                from engine.eager import EagerGenerator
+
+                source = self._source
+                model = EagerGenerator.open(
+                    source.model, "cpu", None, self._threads, source.lora, source.tiny_autoencoder
+                )
+                with self._sizing:
+                    if self._size is not None:
+                        model.resize(*self._size)
+                    self._model = model
+            return self._model
+
+    def load_behind(self) -> bool:
+        """Have the model loaded on a thread of its own; False if that has been begun already."""
+        if self._loader is not None:
+            return False
+
+        def load() -> None:
+            try:
+                self.model()
+            except Exception as error:
+                log.warning("torch cannot play what has no graph: %s", error)
+
+        self._loader = threading.Thread(target=load, name="loading in torch", daemon=True)
+        self._loader.start()
+        return True
+
+    def resize(self, width: int, height: int) -> None:
+        """Make pictures of another size from now on."""
+        with self._sizing:
+            if self._model is not None:
+                self._model.resize(width, height)
+            self._size = (width, height)
+
+    def culprit(self, spec: FrameSpec, previous: Picture | None) -> str | None:
+        """Name the bend that broke a picture; None until a thread that asks the model has found it."""
+        plan = spec.plan
+        if plan in self._broken:
+            return self._broken[plan]
+        self._broken[plan] = None
+
+        def find() -> None:
+            try:
+                found = self.model().broken_bend(spec, previous)
+                if plan in self._broken:
+                    self._broken[plan] = found
+            except Exception as error:
+                log.warning("which of %s breaks the picture cannot be found: %s", plan, error)
+
+        threading.Thread(target=find, name="search for a broken bend", daemon=True).start()
+        return None
+
+    def forget_culprit(self, plan: BendPlan) -> None:
+        """Pictures under a plan are sound again: what breaks the next may be another bend."""
+        self._broken.pop(plan, None)
