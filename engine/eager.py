@@ -61,7 +61,6 @@ class EagerGenerator(Generator):
         self._decoder_dtype = dtype
         self._zero_empty = parts.zero_empty
         self._time_ids: dict[tuple[int, int], Tensor] = {}
-        self._key = fingerprint(self._unet, self._vae)
         self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
@@ -79,6 +78,10 @@ class EagerGenerator(Generator):
         self._survey = Survey(
             self._modules, self._sampler, self._paint_unbent, self._native, self._key, self._folder, device
         )
+
+    def _key(self) -> str:
+        """Name of the networks as they paint, in the types that they are in by then."""
+        return fingerprint(self._unet, self._vae, *self.text.encoders)
 
     @classmethod
     def open(

@@ -19,6 +19,8 @@ __all__ = ["Survey"]
 
 _MEASURING = (("", 1), ("a photograph", 2), ("blue and orange", 3), ("", 4))
 """Prompts and seeds over which the sites of a model are measured."""
+_MEASURES_VERSION = 2
+"""Goes up whenever sites are measured otherwise, so that what was kept before is measured anew."""
 
 Size = tuple[int, int]
 
@@ -38,8 +40,8 @@ class Survey:
     native : tuple of int
         (width, height) that the model was trained for. Sites are measured at it, so that a value means the same at
         every other size.
-    key : str
-        `fingerprint` of the model.
+    key : callable
+        Gives the `fingerprint` of the model; asked before any bend is in use, once the model is as it will be played.
     folder : Path or None
         The model's own, which may hold measures that were shipped with it.
     device : torch.device
@@ -51,7 +53,7 @@ class Survey:
         sampler: Sampler,
         paint: Callable[[FrameSpec, Size, CompiledPlan], object],
         native: Size,
-        key: str,
+        key: Callable[[], str],
         folder: Path | None,
         device: torch.device,
     ) -> None:
@@ -63,7 +65,7 @@ class Survey:
     def measures(self) -> dict[str, Measure]:
         """Return what is known of every site, in the order in which a picture passes them."""
         if self._measures is None:
-            key = self._key
+            key = f"{_MEASURES_VERSION}-{self._key()}"
             shipped = None if self._folder is None else load_measures(self._folder / "sites.json", key)
             found = shipped or load_measures(measures_path(key), key)
             if found is None or not set(found) >= set(self._modules):
