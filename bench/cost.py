@@ -34,7 +34,7 @@ def main() -> None:
     from live.performance import render_threads
 
     threads = chosen.threads or render_threads()
-    generators = {name: Generator.load(chosen.model, runtime=name, threads=threads) for name in NAMES}
+    generators = {name: Generator.load(chosen.model, device="cpu", runtime=name, threads=threads) for name in NAMES}
     rows = picture_cost(generators, "neon blue galaxy", chosen.sizes or SIZES, chosen.steps or STEPS, chosen.pictures)
     for row in rows:
         print(json.dumps(row))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bentlight.clock import now_s
+from bentlight.errors import BadInput
 from engine.bends import BendPlan
 from engine.spec import FrameSpec
 from live.bench.pictures import moving
@@ -57,6 +58,11 @@ def stages(generator: Generator, plan: BendPlan, prompt: str, pictures: int = 30
     dict
         ``rows``: list of (stage, ms); ``whole_ms``: the mean wall time of a picture that is watched, timed from
         outside, which the rows add up to; ``unwatched_ms``: the same without watching.
+
+    Raises
+    ------
+    BadInput
+        If ONNX Runtime does not play the plan, so that torch plays for it.
     """
     generator.prepare(prompts=(prompt,), plans=(plan,), wait=True)
 
@@ -145,13 +151,12 @@ def _watched_onnx(
     from engine.runtimes.session import Session
 
     task = generator._picture(generator.size, plan, 1, 1.0, late=False)
-    graph, ready = generator._store.read(task), generator._ready
-    if graph is None or ready is None:
-        raise RuntimeError("the graph was just prepared and cannot be read")
+    graph, ready, played = generator._store.read(task), generator._ready, generator._sessions.get(task.key)
+    if graph is None or ready is None or played is None:
+        raise BadInput(f"ONNX Runtime does not play {plan} (its log says why): there are no layers to time.")
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         session = Session(graph, generator._providers, generator._threads, Path(folder) / "layers")
-        played = generator._sessions[task.key]
         generator._sessions[task.key] = session
         stack.callback(generator._sessions.__setitem__, task.key, played)
         for owner, name, stage in (

@@ -125,7 +125,7 @@ def memory(
     from live.bench.memory import memory as measure
     from live.machine import machine_name
 
-    generator = Generator.load(model, runtime=runtime, threads=threads or _usual_threads())
+    generator = Generator.load(model, device="cpu", runtime=runtime, threads=threads or _usual_threads())
     made = measure(generator, library_plans(), PROMPT, count)
     if as_json:
         print(json.dumps({"machine": machine_name(), **made}, indent=2))
@@ -154,7 +154,8 @@ def _usual_threads() -> int:
 def _generators(model: str, threads: int) -> dict[str, Generator]:
     from engine.generator import Generator
 
-    return {runtime: Generator.load(model, runtime=runtime, threads=threads) for runtime in RUNTIMES}
+    # ONNX Runtime plays on the CPU unless told otherwise: torch beside it must too.
+    return {runtime: Generator.load(model, device="cpu", runtime=runtime, threads=threads) for runtime in RUNTIMES}
 
 
 def _stages(generators: Mapping[str, Generator]) -> dict[str, Any]:
