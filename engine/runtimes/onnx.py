@@ -220,8 +220,7 @@ class OnnxGenerator(Generator):
         if self._exact or self._stand_in.loaded:
             return None
         for nearest, mixing in near(picture, feedback, model.facts.most_steps):
-            session = self._sessions.get(nearest.key)
-            mixer = None if mixing is None else self._sessions.get(mixing.key)
+            session, mixer = self._at_hand(nearest), None if mixing is None else self._at_hand(mixing)
             if session is not None and (mixer is not None or mixing is None):
                 if self._stand_in.load_behind():
                     log.info("%s has no graph yet for what is asked; the nearest plays while torch loads", spec.plan)
@@ -321,6 +320,13 @@ class OnnxGenerator(Generator):
         if session is None and key not in self._refused:
             self._exporter.ask(task, hurried=hurried)
             session = self._sessions.get(key)
+        return session
+
+    def _at_hand(self, task: Task) -> Session | None:
+        """Return a graph that is open already, or made already; nothing is exported."""
+        session = self._sessions.get(task.key)
+        if session is None and task.key not in self._refused and self._store.has(task):
+            session = self._make_ready(task)
         return session
 
     def _make_ready(self, task: Task) -> Session | None:

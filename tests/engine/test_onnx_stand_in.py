@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +14,19 @@ import torch
 
 from engine import Bend, BendPlan, FrameSpec
 from engine.bends.catalog import OPERATORS
-from engine.errors import NotFinite
+from engine.eager import EagerGenerator
+from engine.errors import NotFinite, OutOfMemory
 from engine.generator import Generator
 from engine.runtimes.exporter import Exporter
+from engine.runtimes.onnx import OnnxGenerator, _Way
+from engine.runtimes.providers import providers_for
 from engine.runtimes.source import Source
-from engine.runtimes.task import Task
-from tests.engine.onnx_players import GRAIN, MOVED, PROMPT, moved, opened
+from engine.runtimes.stand_in import StandIn
+from engine.runtimes.store import Store
+from engine.runtimes.task import MODEL, Task, near
+from engine.runtimes.trace import export
+from tests.engine.layouts import made
+from tests.engine.onnx_players import GRAIN, MOVED, PROMPT, assert_alike, moved, opened
 from tests.waiting import wait_until
 
 
@@ -72,3 +82,250 @@ def test_what_is_not_finite_is_no_picture_and_the_bend_is_named(generator, tmp_p
             player.render(FrameSpec(prompts=PROMPT, plan=plan, values=(0.3, 1.0, 1.0, 1.0)))
     assert caught.value.bend == "wild"
     assert "wild" in str(caught.value)
+
+
+class Broken:
+    """What stands where ONNX Runtime has no use for a graph."""
+
+    def __init__(self, *_: object) -> None:
+        raise RuntimeError("INVALID_PROTOBUF\nand more")
+
+
+def test_a_graph_that_cannot_be_opened_plays_in_torch_and_says_so_once(
+    generator, tmp_path, monkeypatch, caplog
+) -> None:
+    onnx = opened(generator, tmp_path)
+    monkeypatch.setattr("engine.runtimes.onnx.Session", Broken)
+    spec = FrameSpec(prompts=PROMPT, seed=1, plan=GRAIN, values=MOVED)
+    with caplog.at_level(logging.WARNING, "engine"):
+        onnx.prepare(plans=(GRAIN,))
+        for _ in range(2):
+            assert np.array_equal(onnx.render(spec).pixels, generator.render(spec).pixels)
+    assert onnx.playing == "eager"
+    assert len(onnx._exporter.asked) == 1
+    assert len(caplog.messages) == 1
+    assert "cannot open it: INVALID_PROTOBUF" in caplog.text
+
+
+def test_a_model_that_cannot_be_opened_plays_in_torch(generator, tmp_path, monkeypatch, caplog) -> None:
+    export(generator, MODEL, Store(tmp_path))
+    monkeypatch.setattr("engine.runtimes.onnx.Session", Broken)
+    exporter = Asked()
+    onnx = opened(generator, tmp_path, exporter)
+    assert exporter.asked == [MODEL]
+    with caplog.at_level(logging.WARNING, "engine"):
+        onnx._settled(MODEL, None)
+    assert "the model plays in torch" in caplog.text
+    onnx.prepare(plans=(GRAIN,), wait=True)
+    assert np.array_equal(
+        onnx.render(FrameSpec(prompts=PROMPT)).pixels, generator.render(FrameSpec(prompts=PROMPT)).pixels
+    )
+
+
+@pytest.mark.parametrize("kind", ["picture", "feedback"])
+def test_a_graph_that_fails_while_it_plays_is_dropped_and_torch_plays(
+    generator, graphs, monkeypatch, caplog, kind: str
+) -> None:
+    onnx = opened(generator, graphs)
+    spec = FrameSpec(prompts=PROMPT, seed=1, feedback=0.4)
+    last = onnx.render(FrameSpec(prompts=PROMPT, seed=8))
+    onnx.render(spec, last)
+    task = onnx._feedback((32, 32)) if kind == "feedback" else onnx._picture((32, 32), BendPlan(), 1, 1.0, late=False)
+
+    def fail(values: object) -> None:
+        raise RuntimeError("the device was removed")
+
+    monkeypatch.setattr(onnx._sessions[task.key], "run", fail)
+    with caplog.at_level(logging.WARNING, "engine"):
+        for _ in range(2):
+            assert np.array_equal(onnx.render(spec, last).pixels, generator.render(spec, last).pixels)
+            assert onnx.playing == "eager"
+    assert task.key not in onnx._sessions
+    assert len(caplog.messages) == 1
+    assert "cannot run it: the device was removed" in caplog.text
+
+
+def test_too_little_memory_for_a_graph_is_no_reason_to_play_in_torch(generator, graphs, monkeypatch) -> None:
+    onnx = opened(generator, graphs)
+    onnx.prepare(plans=(BendPlan(),))
+    for session in onnx._sessions.values():
+        monkeypatch.setattr(session._session, "run", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(OutOfMemory):
+            session.run(dict.fromkeys(session.inputs))
+    with pytest.raises(OutOfMemory):
+        onnx.render(FrameSpec(prompts=PROMPT))
+    assert not onnx._refused
+
+
+class Slow(StandIn):
+    """Takes as long to load as a test wants."""
+
+    def __init__(self, model: EagerGenerator) -> None:
+        super().__init__(Source("tiny"), 1)
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self._slow = model
+
+    def model(self) -> EagerGenerator:
+        with self._loading:
+            if self._model is None:
+                assert threading.current_thread() is not threading.main_thread()
+                self.begun.set()
+                assert self.may_end.wait(60)
+                self._model = self._slow
+        return self._model
+
+
+class Asked(Exporter):
+    """Remembers what it is asked for, and makes none of it."""
+
+    def __init__(self) -> None:
+        super().__init__(Source("tiny"), Path(), lambda *_: None)
+        self.asked: list[Task] = []
+
+    def ask(self, task: Task, *, hurried: bool = False) -> None:
+        if task not in self.asked:
+            self.asked.append(task)
+
+    def pending(self, task: Task) -> bool:
+        return task in self.asked
+
+    def wait(self) -> None:
+        pass
+
+
+FEW = BendPlan((Bend("few", "rotate", "unet.mid", seed=11),))
+"""Only the graphs that `slow` says are there."""
+
+
+@pytest.fixture
+def slow(generator, graphs):
+    """Some graphs of one plan are there; torch is not, and the test says when."""
+    opened(generator, graphs).prepare(plans=(FEW,), feedback=True)
+    stand_in = Slow(generator)
+    onnx = opened(generator, graphs, Asked(), stand_in)
+    yield onnx, stand_in
+    stand_in.may_end.set()
+    if stand_in._loader is not None:
+        stand_in._loader.join(60)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "played"),
+    [
+        ({"strength": 0.5}, {}),
+        ({"strength": 0.5, "feedback": 0.3}, {"feedback": 0.3}),
+        ({"guidance": 4.0}, {}),
+        ({"steps": 3}, {}),
+        ({"steps": 2, "guidance": 4.0, "feedback": 0.3, "strength": 0.5}, {"feedback": 0.3}),
+    ],
+    ids=lambda numbers: "+".join(numbers) or "plain",
+)
+def test_while_torch_loads_the_nearest_graph_plays_and_then_what_was_asked(
+    generator, slow, caplog, wanted: dict, played: dict
+) -> None:
+    onnx, stand_in = slow
+    spec = FrameSpec(prompts=PROMPT, seed=1, plan=FEW, values=(0.6, 0.8))
+    last = generator.render(FrameSpec(prompts=PROMPT, seed=8))
+    with caplog.at_level(logging.INFO, "engine"):
+        for _ in range(3):
+            made = onnx.render(replace(spec, **wanted), last)
+            assert_alike(made.pixels, generator.render(replace(spec, **played), last).pixels)
+            assert onnx.playing == "onnx"
+    assert len(caplog.messages) == 1
+    assert stand_in.begun.wait(60)
+    assert onnx._exporter.asked
+    stand_in.may_end.set()
+    wait_until(lambda: stand_in.loaded, 60, "torch to be loaded")
+    exact = generator.render(replace(spec, **wanted), last).pixels
+    assert np.array_equal(onnx.render(replace(spec, **wanted), last).pixels, exact)
+    assert onnx.playing == "eager"
+
+
+def test_whoever_waits_gets_no_picture_that_was_not_asked_for(generator, slow) -> None:
+    onnx, stand_in = slow
+    stand_in._model = None
+    onnx.prepare(plans=(FEW,), wait=True)
+    spec = FrameSpec(prompts=PROMPT, seed=1, plan=FEW, values=(0.6, 0.8), steps=3)
+    stand_in.may_end.set()
+    found = []
+    thread = threading.Thread(target=lambda: found.append(onnx.render(spec)))
+    thread.start()
+    thread.join(60)
+    assert np.array_equal(found[0].pixels, generator.render(spec).pixels)
+
+
+def test_the_nearest_is_the_wanted_one_and_strength_goes_first() -> None:
+    picture, feedback = Task("picture", (32, 32), GRAIN, 2, guided=True, late=True), Task("feedback", (32, 32))
+    ways = list(near(picture, feedback, 4))
+    assert ways[:4] == [
+        (picture, feedback),
+        (replace(picture, late=False), feedback),
+        (replace(picture, late=False), None),
+        (replace(picture, guided=False), feedback),
+    ]
+    assert len(set(ways)) == len(ways) == 4 * 2 * 3
+    assert [way[0].steps for way in ways[::6]] == [2, 1, 3, 4]
+
+
+def test_without_guidance_a_guided_graph_paints_the_same(generator, graphs) -> None:
+    opened(generator, graphs).prepare(plans=(GRAIN,), guidance=4.0)
+    onnx = opened(generator, graphs)
+    for guidance in (1.0, 0.0):
+        spec = FrameSpec(prompts=PROMPT, seed=1, plan=GRAIN, values=MOVED, guidance=guidance)
+        task = onnx._picture((32, 32), GRAIN, 1, 4.0, late=False)
+        way = _Way(task, onnx._obtain(task))
+        pixels, _ = onnx._made(spec, None, (32, 32), onnx._ready, way)
+        assert_alike(pixels, generator.render(spec).pixels)
+
+
+def test_how_a_picture_is_guided_is_not_guessed_before_the_model_is_ready(tmp_path) -> None:
+    made("lcm", tmp_path)
+    model = Generator.load(str(tmp_path / "model"), device="cpu", dtype="float32", runtime="eager")
+    exporter, store = Asked(), Store(tmp_path / "graphs")
+    source = Source(str(tmp_path / "model"))
+    onnx = OnnxGenerator(source, store, providers_for("cpu"), 1, exporter, StandIn(source, 1, model))
+    plan = BendPlan((Bend("turn", "rotate", "unet.mid"),))
+    onnx.prepare(plans=(plan,), guidance=8.0, late=True)
+    assert exporter.asked == [MODEL]
+    export(model, MODEL, store)
+    onnx._settled(MODEL, None)
+    pictures = [task for task in exporter.asked if task.kind == "picture"]
+    assert [(task.plan, task.guided, task.late) for task in pictures] == [(plan, False, False), (plan, False, True)]
+
+
+def test_a_culprit_is_forgotten_after_a_sound_picture_and_a_failed_search_is_survived(generator, monkeypatch) -> None:
+    class Model:
+        said: object = "first"
+
+        def broken_bend(self, *_: object) -> str:
+            if isinstance(self.said, Exception):
+                raise self.said
+            return str(self.said)
+
+    model = Model()
+    stand_in, spec = StandIn(Source("tiny"), 1, model), FrameSpec(prompts=PROMPT, plan=GRAIN)
+    stand_in.culprit(spec, None)
+    wait_until(lambda: stand_in.culprit(spec, None) == "first", 60, "the first bend to be found")
+    stand_in.forget_culprit(GRAIN)
+    model.said = "second"
+    assert stand_in.culprit(spec, None) is None
+    wait_until(lambda: stand_in.culprit(spec, None) == "second", 60, "the second bend to be found")
+    stand_in.forget_culprit(GRAIN)
+    model.said = RuntimeError("no")
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    assert stand_in.culprit(spec, None) is None
+    wait_until(
+        lambda: not any(thread.name == "search for a broken bend" for thread in threading.enumerate()),
+        60,
+        "the search to end",
+    )
+    assert not died
+    assert stand_in.culprit(spec, None) is None
+
+
+def test_a_sound_picture_forgets_the_culprit(generator, graphs) -> None:
+    onnx = opened(generator, graphs)
+    onnx._stand_in._broken[GRAIN] = "turn"
+    onnx.render(FrameSpec(prompts=PROMPT, seed=1, plan=GRAIN, values=MOVED))
+    assert GRAIN not in onnx._stand_in._broken
