@@ -195,13 +195,21 @@ class Director:
 
     def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
         for name in self.bank.names:
-            if stop.is_set() or self._closed.is_set():
-                return
-            try:
-                patch = self._patch(self.bank.scene(name), generator, tell=False)
-                prepare_for(generator, patch)
-            except BentlightError as error:
-                log.warning("scene %s cannot be prepared: %s", name, error)
+            self._prepare_scene(name, stop, generator)
+        # Last: a hand on feedback or strength is for later, and the nearest picture plays until then.
+        self._prepare_scene(self.bank.current, stop, generator, by_hand=True)
+
+    def _prepare_scene(self, name: str, stop: threading.Event, generator: Generator, *, by_hand: bool = False) -> None:
+        if stop.is_set() or self._closed.is_set():
+            return
+        try:
+            patch = self._patch(self.bank.scene(name), generator, tell=False)
+            prepare_for(generator, patch, by_hand=by_hand)
+        except BentlightError as error:
+            log.warning("scene %s cannot be prepared: %s", name, error)
+        except Exception:
+            # The scenes after it are still to be prepared.
+            log.exception("scene %s could not be prepared", name)
 
     def _set_prompt(self, value: Value) -> None:
         text = str(value).strip()

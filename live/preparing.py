@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 __all__ = ["prepare_for"]
 
 
-def prepare_for(generator: Generator, patch: Patch, *, wait: bool = False) -> None:
+def prepare_for(generator: Generator, patch: Patch, *, by_hand: bool = False, wait: bool = False) -> None:
     """Make a generator ready to play a scene, so that its first picture comes as fast as the others.
 
     Parameters
     ----------
     generator : Generator
     patch : Patch
+    by_hand : bool
+        Whether feedback and strength may be moved by hand, though the scene moves neither.
     wait : bool
         Return only when it is as ready as it will be; else a runtime that is not lets another play for it.
 
@@ -36,7 +38,7 @@ def prepare_for(generator: Generator, patch: Patch, *, wait: bool = False) -> No
             plans=(patch.plan,),
             steps=scene.steps,
             guidance=guidance,
-            feedback=scene.feedback > 0 or "feedback/amount" in routed,
-            late=scene.strength < 1 or "strength/amount" in routed,
+            feedback=by_hand or scene.feedback > 0 or "feedback/amount" in routed,
+            late=by_hand or scene.strength < 1 or "strength/amount" in routed,
             wait=wait,
         )

@@ -46,3 +46,19 @@ export.main()
     exporter.ask(Task("picture", (32, 32), GRAIN))
     exporter.wait()
     assert settled == [None]
+
+
+def test_without_room_for_what_the_process_says_the_wait_ends_too(tmp_path, monkeypatch) -> None:
+    def full() -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("engine.runtimes.exporter.tempfile.TemporaryFile", full)
+    settled: list[str | None] = []
+    exporter = Exporter(Source("tiny"), tmp_path, lambda task, error: settled.append(error))
+    exporter.ask(Task("picture", (32, 32), GRAIN))
+    waiting = threading.Thread(target=exporter.wait, daemon=True)
+    waiting.start()
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert all(settled)
+    assert len(settled) == 1

@@ -125,6 +125,29 @@ def test_measures_are_taken_once_and_kept(tiny_folder, monkeypatch) -> None:
     assert Generator.load(str(tiny_folder), device="cpu", dtype="float32")._known_measures() == measured
 
 
+def test_measures_belong_to_the_types_and_the_text_encoders_that_they_were_taken_with(tiny_folder, generator) -> None:
+    first = generator._key()
+    other = Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager")
+    assert other._key() == first
+    other._decode_in_bfloat16()
+    assert (second := other._key()) != first
+    with torch.no_grad():
+        next(other.text.encoders[0].parameters()).add_(1)
+    assert other._key() not in (first, second)
+    assert other._survey._key() == other._key()
+
+
+def test_measures_of_another_version_are_taken_anew(tiny_folder, monkeypatch) -> None:
+    load = {"device": "cpu", "dtype": "float32", "runtime": "eager"}
+    Generator.load(str(tiny_folder), **load)._known_measures()
+    monkeypatch.setattr("engine.measuring._MEASURES_VERSION", -1)
+    watched = []
+    watch = Survey._watch
+    monkeypatch.setattr(Survey, "_watch", lambda *a: watched.append(1) or watch(*a))
+    Generator.load(str(tiny_folder), **load)._known_measures()
+    assert watched
+
+
 def test_the_measured_deviation_is_that_of_the_activation(generator) -> None:
     seen = []
     handle = generator._unet.mid_block.register_forward_hook(lambda m, a, out: seen.append(out.std().item()))

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from bentlight.errors import BadInput
 from engine.bends import Bend, BendPlan
 from live.bench.cost import picture_cost
 from live.bench.memory import memory
@@ -196,3 +197,26 @@ def test_the_report_is_whole_as_tables_and_as_json(monkeypatch, capsys, generato
     said = capsys.readouterr().out
     for word in ("over no bends", *STAGES, "whole", "a text never seen", "distinct pictures"):
         assert word in said
+
+
+def test_a_plan_that_onnx_runtime_does_not_play_has_no_stages_and_that_is_said(generator, folder, monkeypatch):  # noqa: F811
+    player = opened(generator, folder)
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.runtimes.onnx.Session", refuse)
+        with pytest.raises(BadInput, match="does not play the bends add, turn, mix"):
+            stages(player, PLAN, PROMPT, 2)
+
+
+def test_runtimes_are_compared_on_one_device(monkeypatch) -> None:
+    from engine.generator import Generator
+    from live.cli import pictures
+
+    asked = []
+    monkeypatch.setattr(Generator, "load", lambda model, **how: asked.append(how))
+    pictures._generators("tiny", 1)
+    assert {how["runtime"] for how in asked} == {"onnx", "eager"}
+    assert {how["device"] for how in asked} == {"cpu"}

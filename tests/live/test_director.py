@@ -64,10 +64,12 @@ class Generator:
     def __init__(self):
         self.prepared = set()
         self.plans = []
+        self.ways = []
 
     def prepare(self, prompts=(), plans=(), **how):
         self.prepared |= set(prompts)
         self.plans += plans
+        self.ways.append(how)
 
 
 class Reader:
@@ -117,6 +119,37 @@ def test_opening_plays_the_first_scene_and_prepares_all_of_them(directed):
     assert renderer.patch.scene.name == "mine"
     assert {"one", "two"} <= generator.prepared
     wait_until(lambda: len(generator.plans) > len(director.bank.names), 30, "every scene to be prepared")
+
+
+def test_feedback_and_strength_of_the_scene_that_plays_are_ready_for_a_hand_last_of_all(directed):
+    director, _, renderer, _, generator = directed
+    wait_until(lambda: len(generator.plans) > len(director.bank.names) + 1, 30, "the hands to be prepared for")
+    assert not generator.ways[0]["late"]
+    assert generator.plans[-1] == renderer.patch.plan
+    assert generator.ways[-1]["feedback"]
+    assert generator.ways[-1]["late"]
+    assert not generator.ways[-1]["wait"]
+
+
+def test_a_scene_that_cannot_be_prepared_costs_the_others_nothing(scene_file, caplog):
+    class Choosy(Generator):
+        def prepare(self, prompts=(), plans=(), **how):
+            super().prepare(prompts, plans, **how)
+            if len(self.plans) == 2:
+                raise RuntimeError("no graph")
+
+    board = ControlBoard()
+    declare_performance(board)
+    generator = Choosy()
+    director = Director(board, Renderer(Reader(), dict, Mailbox()), Ears(), SceneBank(str(scene_file)))
+    director.open(generator)
+    count = len(director.bank.names)
+    try:
+        wait_until(lambda: len(generator.plans) >= count + 2, 30, "every scene to be prepared")
+    finally:
+        director.close()
+    assert director._preparing.restarts == 0
+    assert "could not be prepared" in caplog.text
 
 
 def test_scene_controls_change_the_patch_and_the_bends_that_can_be_played(directed):
