@@ -200,14 +200,13 @@ def test_bad_choices_are_refused(tiny_folder) -> None:
 
 def test_auto_is_onnx_for_the_builtin_model_without_a_graphics_device(monkeypatch) -> None:
     from engine import generator
-    from engine.runtimes import providers
 
-    monkeypatch.setattr(providers, "graphics_device", lambda: False)
+    monkeypatch.setattr(generator, "graphics_device", lambda: False)
     assert generator._suits_onnx("builtin", "auto", None)
     assert generator._suits_onnx("builtin", "cpu", None)
     assert not generator._suits_onnx("builtin", "auto", "bfloat16")
     assert not generator._suits_onnx("builtin", "cuda", None)
     assert not generator._suits_onnx("some/model", "auto", None)
-    monkeypatch.setattr(providers, "graphics_device", lambda: True)
+    monkeypatch.setattr(generator, "graphics_device", lambda: True)
     assert not generator._suits_onnx("builtin", "auto", None)
     assert generator._suits_onnx("some/model", "coreml", None)
