@@ -232,7 +232,7 @@ class LiveAnalyzer:
         onset = self._onsets.process(samples)
         hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
-        peak = float(np.max(np.abs(samples)))
+        peak = max(float(samples.max()), -float(samples.min()))
         beat = self._beats.process(samples, audible=heard.rms > _AUDIBLE)
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
 
@@ -288,4 +288,6 @@ class LiveAnalyzer:
         self._gain_db += step
         if step:
             self._onsets.amplified(step)
-        return np.clip(mid * np.float32(10 ** (self._gain_db / 20)), -1.0, 1.0)
+        samples = mid * np.float32(10 ** (self._gain_db / 20))
+        np.maximum(samples, -1.0, out=samples)
+        return np.minimum(samples, 1.0, out=samples)

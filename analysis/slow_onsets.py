@@ -34,6 +34,7 @@ class _Rise:
         self._most = np.full(bands + 2, _FLOOR_DB, np.float32)
         self._work = np.zeros(bands, np.float32)
         self._bounded = np.zeros(bands, np.float32)
+        self._sounding = np.zeros(bands, np.float32)
 
     def process(self, levels: np.ndarray, floor_db: float, learn: bool) -> float:
         work, most = self._work, self._most
@@ -43,7 +44,8 @@ class _Rise:
         np.maximum(work, most[1:-1], out=work)
         np.subtract(levels, work, out=work)
         np.subtract(work, self._knee + self._common(levels, floor_db), out=work)
-        np.clip(work, 0.0, self._cap, out=work)
+        np.maximum(work, 0.0, out=work)
+        np.minimum(work, self._cap, out=work)
         due = self._waiting[self._at]
         inner = most[1:-1]
         np.subtract(inner, self._forget, out=inner)
@@ -58,9 +60,10 @@ class _Rise:
 
     def _common(self, levels: np.ndarray, floor_db: float) -> float:
         """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
-        bounded = np.clip(self._work, -_COMMON_DB, _COMMON_DB, out=self._bounded)
-        sounding = levels > floor_db + _SOUNDING_DB
-        count = np.count_nonzero(sounding)
+        bounded = np.maximum(self._work, -_COMMON_DB, out=self._bounded)
+        np.minimum(bounded, _COMMON_DB, out=bounded)
+        sounding = np.greater(levels, floor_db + _SOUNDING_DB, out=self._sounding)
+        count = float(np.dot(sounding, sounding))
         return max(0.0, float(np.dot(bounded, sounding)) / count) if count else 0.0
 
 
