@@ -31,10 +31,14 @@ class AubioOnsets:
 
     def __init__(self, method: str, sample_rate: int, look: int) -> None:
         self._look, self._look_s = look, look / sample_rate
-        window = max(power_of_two(_WINDOW_AT_48K * sample_rate / 48_000), power_of_two(2 * look))
-        self._detector = aubio.onset(method, window, look, sample_rate)
+        self._method, self._sample_rate = method, sample_rate
+        self._detector = self._make()
         self._delay_s = self._detector.get_delay_s()
         self._own = OnsetDetector(sample_rate, look)
+
+    def _make(self) -> aubio.onset:
+        window = max(power_of_two(_WINDOW_AT_48K * self._sample_rate / 48_000), power_of_two(2 * self._look))
+        return aubio.onset(self._method, window, self._look, self._sample_rate)
 
     def process(self, samples: np.ndarray) -> Onset:
         """Take one hop of two looks, shape (2 * look,), float32 within ±1."""
@@ -48,6 +52,11 @@ class AubioOnsets:
     def amplified(self, gain_db: float) -> None:
         """As `OnsetDetector.amplified`; aubio is not told."""
         self._own.amplified(gain_db)
+
+    def skip(self) -> None:
+        """As `OnsetDetector.skip`; aubio begins anew."""
+        self._detector = self._make()
+        self._own.skip()
 
 
 def make_detector(method: str, sample_rate: int, look: int) -> OnsetDetector | AubioOnsets:

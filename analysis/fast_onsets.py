@@ -94,6 +94,10 @@ class AttackFunction:
         np.minimum(function, _CAP, out=function)
         return float(function.sum())
 
+    def clear(self) -> None:
+        """Forget the samples, not what their levels were."""
+        self._spectrum.clear()
+
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is not new."""
         self._history += np.float32(gain_db)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from analysis.frame import LOWEST_LEVEL_DB
+from bentlight.errors import BadInput
 
 __all__ = ["GATE_DB", "Loudness"]
 
@@ -44,13 +45,26 @@ class Loudness:
     """
 
     def __init__(self, hop_s: float, gate_db: float = GATE_DB) -> None:
-        self._hop_s, self._gate_db = hop_s, gate_db
+        self._hop_s = hop_s
+        self.set_gate(gate_db)
         self.open, self.opening = False, 0.0
         self._below_s = math.inf
         self._db = LOWEST_LEVEL_DB
         self._floor_db = self._ceiling_db = math.nan
         self._relative = 0.0
         self._forget = 1.0 - math.exp(-hop_s / _FORGET_S)
+
+    def set_gate(self, gate_db: float) -> None:
+        """Set the threshold.
+
+        Raises
+        ------
+        BadInput
+            If it is not from -90 to 0 dB.
+        """
+        if not LOWEST_LEVEL_DB <= gate_db <= 0.0:
+            raise BadInput(f"A gate at {gate_db:g} dB cannot be used; give one from {LOWEST_LEVEL_DB:g} to 0 dB.")
+        self._gate_db = gate_db
 
     def process(self, rms: float, gain_db: float) -> None:
         """Take the RMS of a hop's window after gain, and the gain."""

@@ -86,6 +86,11 @@ class Pulse:
         """Take one hop, shape (hop,), and return the strengths, shape (GROUPS,), each 0 to 1."""
         return self._scaled(self._flux(samples))
 
+    def skip(self) -> None:
+        """Forget the sound before a hole: where it joins what comes after, nothing begins."""
+        self._history[:] = 0.0
+        self._fresh = -math.ceil(self._length / self._hop)
+
     def _flux(self, samples: np.ndarray) -> np.ndarray:
         """Return the mean rise in each range in dB, shape (GROUPS,)."""
         history = self._history

@@ -15,7 +15,9 @@ _WINDOW_S, _FALL_S = 2048 / 48_000, 384 / 48_000
 _LOWEST_HZ, _HIGHEST_HZ = 70.0, 16_000.0
 _BANDS_PER_OCTAVE = 24
 _FLOOR_DB = -80.0
-_COMMON_DB, _SOUNDING_DB = 6.0, 6.0
+_COMMON_DB, _SOUNDING_DB = 6.0, 18.0
+"""Most that a band counts for in the rise of all, and how far above the floor it has to be: what lies between the
+partials of a tremolo does not rise with them."""
 
 
 class _Rise:
@@ -160,6 +162,10 @@ class RiseFunction:
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
+
+    def clear(self) -> None:
+        """Forget the samples, not what their levels were."""
+        self._spectrum.clear()
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is not new."""
