@@ -11,7 +11,7 @@ from analysis.onsets import Onset, OnsetDetector
 from analysis.timing import power_of_two
 from bentlight.errors import BadInput
 
-__all__ = ["METHODS", "AubioOnsets", "make_detector"]
+__all__ = ["METHODS", "AubioOnsets", "check_method", "make_detector"]
 
 METHODS = ("energy", "hfc", "complex", "phase", "wphase", "specdiff", "kl", "mkl", "specflux")
 _WINDOW_AT_48K = 512
@@ -59,6 +59,17 @@ class AubioOnsets:
         self._own.skip()
 
 
+def check_method(method: str) -> None:
+    """Refuse what is neither ``"auto"`` nor one of `METHODS`.
+
+    Raises
+    ------
+    BadInput
+    """
+    if method != "auto" and method not in METHODS:
+        raise BadInput(f"There is no onset method {method!r}; use auto, {', '.join(METHODS)}.")
+
+
 def make_detector(method: str, sample_rate: int, look: int) -> OnsetDetector | AubioOnsets:
     """Return the detector of a name: ``"auto"`` or one of `METHODS`.
 
@@ -67,8 +78,7 @@ def make_detector(method: str, sample_rate: int, look: int) -> OnsetDetector | A
     BadInput
         If there is no such method.
     """
+    check_method(method)
     if method == "auto":
         return OnsetDetector(sample_rate, look)
-    if method not in METHODS:
-        raise BadInput(f"There is no onset method {method!r}; use auto, {', '.join(METHODS)}.")
     return AubioOnsets(method, sample_rate, look)

@@ -28,6 +28,7 @@ __all__ = ["Director"]
 
 log = logging.getLogger(__name__)
 
+LEAST_BPM = 30.0
 NOTICE_S = 6.0
 WATCH_S = 0.5
 
@@ -86,9 +87,11 @@ class Director:
             "/tap": lambda _: ears.tap(),
             "/nudge": lambda _: ears.nudge(),
             "/downbeat": lambda _: ears.downbeat(),
-            "/tempo": lambda value: ears.set_tempo(float(value)),
+            "/tempo": lambda value: ears.set_tempo(self._tempo(value)),
+            "/clock": lambda value: ears.set_clock(self._tempo(value), 0.0),
             "/gain": lambda value: ears.set_gain(float(value)),
             "/gain/auto": lambda value: ears.set_gain("auto" if value else float(board.values()["/gain"])),
+            "/gate": lambda value: ears.set_gate(float(value)),
             "/input/next": lambda _: self.notice(f"input: {ears.next_input()}"),
             "/input/demo": lambda _: ears.set_source("demo"),
         }
@@ -202,6 +205,11 @@ class Director:
                 prepare_for(generator, patch)
             except BentlightError as error:
                 log.warning("scene %s cannot be prepared: %s", name, error)
+
+    @staticmethod
+    def _tempo(value: Value) -> float:
+        """Return a tempo in BPM, 0 where none is meant."""
+        return float(value) if float(value) >= LEAST_BPM else 0.0
 
     def _set_prompt(self, value: Value) -> None:
         text = str(value).strip()
