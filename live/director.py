@@ -89,8 +89,8 @@ class Director:
             "/downbeat": lambda _: ears.downbeat(),
             "/tempo": lambda value: ears.set_tempo(self._tempo(value)),
             "/clock": lambda value: ears.set_clock(self._tempo(value), 0.0),
-            "/gain": lambda value: ears.set_gain(float(value)),
-            "/gain/auto": lambda value: ears.set_gain("auto" if value else float(board.values()["/gain"])),
+            "/gain": self._set_gain,
+            "/gain/auto": self._set_automatic,
             "/gate": lambda value: ears.set_gate(float(value)),
             "/input/next": lambda _: self.notice(f"input: {ears.next_input()}"),
             "/input/demo": lambda _: ears.set_source("demo"),
@@ -136,6 +136,9 @@ class Director:
         now = now_s()
         if now >= self._next_watch_s:
             self._next_watch_s = now + WATCH_S
+            if self._board.get("/gain/auto"):
+                # So that a hand on the gain goes on from where it is.
+                self._board.reflect("/gain", round(self._ears.status().gain_db))
             self._watch_scene()
 
     def _act(self, address: str, value: Value) -> None:
@@ -205,6 +208,15 @@ class Director:
                 prepare_for(generator, patch)
             except BentlightError as error:
                 log.warning("scene %s cannot be prepared: %s", name, error)
+
+    def _set_gain(self, value: Value) -> None:
+        self._board.reflect("/gain/auto", False)
+        self._ears.set_gain(float(value))
+
+    def _set_automatic(self, value: Value) -> None:
+        # Once more on the board: a gain set just before has put it out there.
+        self._board.reflect("/gain/auto", value)
+        self._ears.set_gain("auto" if value else float(self._board.get("/gain")))
 
     @staticmethod
     def _tempo(value: Value) -> float:

@@ -142,7 +142,10 @@ class Performance:
             onset_method=settings.onsets,
             mute=settings.mute,
         )
-        self.board.set("/gate", settings.gate)
+        self.board.reflect("/gate", settings.gate)
+        self.board.reflect("/gain/auto", settings.gain == "auto")
+        if settings.gain != "auto":
+            self.board.reflect("/gain", settings.gain)
         self.renderer = Renderer(self.ears.features.reader(), self._controls, self.pictures)
         self.renderer.on_out_of_memory = self._smaller
         self.renderer.on_broken_picture = self._tell

@@ -47,6 +47,9 @@ class Ears:
     def set_clock(self, bpm, phase):
         self.done.append(("clock", bpm, phase))
 
+    def status(self):
+        return SimpleNamespace(gain_db=17.6)
+
     def set_gate(self, gate):
         self.done.append(("gate", gate))
 
@@ -172,7 +175,21 @@ def test_the_ears_are_told(directed):
     director.step()
     assert ("gain", 6.0) in ears.done
     assert ("gain", "auto") in ears.done
+    assert board.get("/gain/auto") is True
     assert {"tap", "nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
+
+
+def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):
+    director, board, _, ears, _ = directed
+    board.set("/gain/auto", True)
+    director._next_watch_s = 0.0
+    director.step()
+    assert board.get("/gain") == 18.0
+    assert ears.done[-1] == ("gain", "auto")
+    board.nudge("/gain", -1.0)
+    director.step()
+    assert ears.done[-1] == ("gain", 17.0)
+    assert board.get("/gain/auto") is False
 
 
 def test_an_outside_clock_and_the_gate_reach_the_ears(directed):
