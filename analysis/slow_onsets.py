@@ -11,8 +11,6 @@ from analysis.spectrum import SlidingSpectrum, sloped_window
 
 __all__ = ["NOTE", "SWELL", "RiseFunction", "RiseSettings"]
 
-_WINDOW_S, _FALL_S = 2048 / 48_000, 384 / 48_000
-_LOWEST_HZ, _HIGHEST_HZ = 70.0, 16_000.0
 _BANDS_PER_OCTAVE = 24
 _FLOOR_DB = -80.0
 _COMMON_DB, _SOUNDING_DB = 6.0, 18.0
@@ -112,7 +110,7 @@ class RiseSettings:
 NOTE = RiseSettings(
     window_s=2048 / 48_000,
     fall_s=384 / 48_000,
-    lowest_hz=70.0,
+    lowest_hz=150.0,
     highest_hz=16_000.0,
     range_db=40.0,
     skip=3,
@@ -120,7 +118,8 @@ NOTE = RiseSettings(
     knee_db=2.5,
     cap_db=12.0,
 )
-"""New partials, each hop against 16 ms before: a soft note is found within some 10 ms."""
+"""New partials, each hop against 16 ms before: a soft note is found within some 10 ms. Of a low note its overtones are
+heard; nearer to its fundamental the window's steep fall spreads whatever a rumble does."""
 SWELL = RiseSettings(
     window_s=8192 / 48_000,
     fall_s=1536 / 48_000,

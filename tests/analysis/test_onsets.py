@@ -151,6 +151,16 @@ def test_no_hit_in_half_a_minute_of_noise(colour: str) -> None:
     assert len(fired(sound)) == 0
 
 
+@pytest.mark.parametrize("band_hz", [(15, 60), (20, 40)])
+@pytest.mark.parametrize("level_db", [-30, -18])
+def test_a_low_rumble_is_hardly_ever_a_hit(band_hz: tuple[int, int], level_db: float) -> None:
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(12 * RATE))
+    frequencies = np.fft.rfftfreq(12 * RATE, 1 / RATE)
+    sound = np.fft.irfft(spectrum * ((frequencies > band_hz[0]) & (frequencies < band_hz[1])))
+    found = fired((sound * 10 ** (level_db / 20) / sound.std()).astype(np.float32))
+    assert np.count_nonzero(found > 1.0) <= 1
+
+
 def test_vibrato_is_one_note() -> None:
     t = np.arange(6 * RATE) / RATE
     phase = np.cumsum(330.0 * 2 ** (0.4 / 12 * np.sin(2 * np.pi * 5.5 * t))) / RATE
