@@ -100,6 +100,7 @@ class BeatSpace:
         ends = np.cumsum(lengths)
         self._lengths, self._starts, self._ends = lengths, ends - lengths, ends - 1
         self._which = np.repeat(np.arange(len(lengths)), lengths)
+        self._length_of = lengths[self._which].astype(np.float32)
         self._phases = ((np.arange(ends[-1]) - self._starts[self._which]) / lengths[self._which]).astype(np.float32)
         self._turns = np.exp(2j * np.pi * self._phases).astype(np.complex64)
         change = np.exp(-_CHANGE * np.abs(lengths[:, None] / lengths[None, :] - 1.0))
@@ -189,13 +190,14 @@ class BeatSpace:
         if last < first:
             return Peak(phase, period_s, 0.0)
         part = slice(int(self._starts[first]), int(self._ends[last]) + 1)
-        apart = np.abs((self._phases[part] - np.float32(phase) + 0.5) % 1.0 - 0.5)
+        apart = self._phases[part] - np.float32(phase)
+        apart = np.abs(apart - np.rint(apart))
         near = self._belief[part] * (apart < _NEAR_BEATS)
         mass = float(near.sum())
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)
         turn = complex(np.dot(near, self._turns[part]))
-        mean = float(np.dot(near, self._lengths[self._which[part]])) / mass
+        mean = float(np.dot(near, self._length_of[part])) / mass
         return Peak((math.atan2(turn.imag, turn.real) / math.tau) % 1.0, mean * self._hop_s, mass)
 
 

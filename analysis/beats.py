@@ -162,6 +162,7 @@ class BeatTracker:
     def skip(self, seconds: float) -> None:
         """Move on over a time that was not heard: a known beat goes on in it."""
         self._now_s += seconds
+        self._pulse.skip()
         self._clock.skip(seconds)
         if self._followed is not None:
             phase, period_s, mass = self._followed

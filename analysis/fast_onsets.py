@@ -90,8 +90,13 @@ class AttackFunction:
         np.subtract(levels, before, out=rise_db)
         np.multiply(rise_db, self._per_spread, out=function)
         np.subtract(function, _KNEE, out=function)
-        np.clip(function, 0.0, _CAP, out=function)
+        np.maximum(function, 0.0, out=function)
+        np.minimum(function, _CAP, out=function)
         return float(function.sum())
+
+    def clear(self) -> None:
+        """Forget the samples, not what their levels were."""
+        self._spectrum.clear()
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is not new."""

@@ -6,10 +6,10 @@ import itertools
 import math
 from dataclasses import dataclass
 
-import aubio
 import numpy as np
 
 from analysis.frame import BANDS
+from analysis.spectrum import PowerSpectrum
 
 __all__ = ["Levels", "Spectral", "band_weights", "scaled_level"]
 
@@ -87,15 +87,16 @@ class Levels:
         self._history = np.zeros(length, np.float32)
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
         self._padded = np.zeros(n_fft, np.float32)
-        self._fft = aubio.fft(n_fft)
+        self._spectrum = PowerSpectrum(n_fft)
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, BANDS + 1)
         pairs = [*itertools.pairwise(edges), *_WIDE_HZ]
         window_energy = float(np.sum(self._window.astype(float) ** 2))
-        self._to_mean_square = 2.0 / (n_fft * window_energy)
-        self._bands = band_weights(pairs, n_fft, sample_rate)
         self.frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
         in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0]
         self._in_range = in_range
+        to_mean_square = 2.0 / (n_fft * window_energy)
+        self._bands = band_weights(pairs, n_fft, sample_rate) * np.square(in_range) * np.float32(to_mean_square)
+        self._rise = np.zeros(len(in_range), np.float32)
         self._magnitude = np.zeros(len(in_range), np.float32)
         self._rest_sum = float(in_range.sum()) * 10 ** (_REST_DB / 20) * math.sqrt(window_energy)
 
@@ -106,17 +107,20 @@ class Levels:
         history[-hop:] = samples
         mean_square = float(np.dot(history, history)) / self._length
         np.multiply(history, self._window, out=self._padded[: self._length])
-        magnitude = self._fft(self._padded).norm * self._in_range
-        levels = self._bands @ np.square(magnitude)
-        levels *= self._to_mean_square
-        scaled = np.clip(1.0 - 10.0 * np.log10(np.maximum(levels, 1e-12)) / FLOOR_DB, 0.0, 1.0)
+        power = self._spectrum.of(self._padded)
+        scaled = np.log10(np.maximum(self._bands @ power, np.float32(1e-12)))
+        scaled *= np.float32(-10.0 / FLOOR_DB)
+        scaled += np.float32(1.0)
+        scaled = np.minimum(np.maximum(scaled, 0.0, out=scaled), 1.0, out=scaled)
+        magnitude = np.sqrt(power)
+        magnitude *= self._in_range
 
         magnitude_sum = float(magnitude.sum())
         total = magnitude_sum + self._rest_sum
         centroid = float(np.dot(magnitude, self.frequencies)) / total
         low_hz, high_hz = _BRIGHT_HZ
         bright = math.log(max(centroid, low_hz) / low_hz) / math.log(high_hz / low_hz)
-        rise = magnitude - self._magnitude
+        rise = np.subtract(magnitude, self._magnitude, out=self._rise)
         flux = float(np.maximum(rise, 0.0, out=rise).sum()) / total
         self._magnitude = magnitude
         return Spectral(

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from analysis.frame import LOWEST_LEVEL_DB
+from bentlight.errors import BadInput
 
-__all__ = ["GATE_DB", "Loudness"]
+__all__ = ["GATE_DB", "Loudness", "check_gate"]
 
 GATE_DB = -60.0
 _HYSTERESIS_DB = 6.0
@@ -17,6 +18,19 @@ _INPUT_DB = -68.0
 _HOLD_S, _CLOSE_S = 0.15, 0.1
 _FORGET_S = 15.0
 _WIDEST_DB, _NARROWEST_DB = 40.0, 6.0
+
+
+def check_gate(gate_db: float) -> float:
+    """Return a threshold of the gate in dB.
+
+    Raises
+    ------
+    BadInput
+        If it is not from -90 to 0.
+    """
+    if not LOWEST_LEVEL_DB <= gate_db <= 0.0:
+        raise BadInput(f"A gate at {gate_db:g} dB cannot be used; give one from {LOWEST_LEVEL_DB:g} to 0 dB.")
+    return gate_db
 
 
 class Loudness:
@@ -44,13 +58,18 @@ class Loudness:
     """
 
     def __init__(self, hop_s: float, gate_db: float = GATE_DB) -> None:
-        self._hop_s, self._gate_db = hop_s, gate_db
+        self._hop_s = hop_s
+        self.set_gate(gate_db)
         self.open, self.opening = False, 0.0
         self._below_s = math.inf
         self._db = LOWEST_LEVEL_DB
         self._floor_db = self._ceiling_db = math.nan
         self._relative = 0.0
         self._forget = 1.0 - math.exp(-hop_s / _FORGET_S)
+
+    def set_gate(self, gate_db: float) -> None:
+        """Set the threshold; see `check_gate`."""
+        self._gate_db = check_gate(gate_db)
 
     def process(self, rms: float, gain_db: float) -> None:
         """Take the RMS of a hop's window after gain, and the gain."""

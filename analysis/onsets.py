@@ -26,6 +26,8 @@ __all__ = ["Onset", "OnsetDetector", "OnsetFields"]
 
 JOIN_S, SWELL_JOIN_S = 0.12, 0.3
 """Sound that is there in the very first look is learnt for so long before anything counts as new."""
+ATTACK_REJOIN_S, NOTE_REJOIN_S = 0.016, 0.05
+"""The same after a hole: until the window of each function is full again."""
 PEAK_S = 6.0
 
 
@@ -110,6 +112,7 @@ class OnsetDetector:
         self._note = _Picker(2 * self._look_s, **NOTE)
         self._swell = _Picker(2 * self._look_s * SWELL_EVERY, **SWELL)
         self._heard_s: float | None = None
+        self._join_s = JOIN_S, JOIN_S
         self._since_s, self._soft = math.inf, False
         self._peak, self._peak_keep = 2.0, math.exp(-2 * self._look_s / PEAK_S)
 
@@ -118,7 +121,8 @@ class OnsetDetector:
         if self._heard_s is None:
             self._heard_s = 0.0 if samples.any() else math.inf
         self._heard_s += 2 * self._look_s
-        learn = self._heard_s <= JOIN_S
+        learn = self._heard_s <= self._join_s[0]
+        learn_note, learn_swell = self._heard_s <= self._join_s[1], self._heard_s <= SWELL_JOIN_S
         hit, age_s, most, snare, hat = False, 0.0, 0.0, 0.0, 0.0
         for part in (0, 1):
             value = self._attacks.process(samples[part * self._look : (part + 1) * self._look], learn)
@@ -132,21 +136,21 @@ class OnsetDetector:
                 self._soft = False
                 hit, age_s, self._since_s = True, ATTACK_AGE_S + (1 - part) * self._look_s, 0.0
                 self._attack.armed = False
-        over, factor = self._note.look(self._notes.process(samples, learn))
+        over, factor = self._note.look(self._notes.process(samples, learn_note))
         most = max(most, factor)
         if self._since_s < NOTE_AFTER_S:
             # What an onset stirs in the longer windows has to sink before it counts again.
             self._note.armed = False
-        elif over and not learn:
+        elif over and not learn_note:
             hit, age_s, self._since_s, self._soft = True, NOTE_AGE_S, 0.0, True
             self._note.armed = self._attack.armed = False
         self._pending[self._number] = samples
         self._number = (self._number + 1) % SWELL_EVERY
         if self._number == 0:
-            over, factor = self._swell.look(self._swells.process(self._pending.ravel(), self._heard_s <= SWELL_JOIN_S))
+            over, factor = self._swell.look(self._swells.process(self._pending.ravel(), learn_swell))
             if self._since_s < SWELL_AFTER_S:
                 self._swell.armed = False
-            elif over and not learn:
+            elif over and not learn_swell:
                 self._soft = True
                 hit, age_s, self._since_s = True, min(0.85 * self._swell.rising_s, SWELL_OLDEST_S), 0.0
         if hit:
@@ -158,6 +162,15 @@ class OnsetDetector:
         """Say that all that comes from now on is louder by so much: that is no onset."""
         for function in (self._attacks, self._notes, self._swells):
             function.amplified(gain_db)
+
+    def skip(self) -> None:
+        """Forget the samples before a hole: where they join those after it, nothing begins."""
+        if self._heard_s is None:
+            return
+        for function in (self._attacks, self._notes, self._swells):
+            function.clear()
+        self._pending[:] = 0.0
+        self._heard_s, self._join_s = 0.0, (ATTACK_REJOIN_S, NOTE_REJOIN_S)
 
 
 class OnsetFields:

@@ -36,10 +36,15 @@ class Pitch:
         window = max(power_of_two(_WINDOW_AT_48K * sample_rate / 48_000), power_of_two(2 * PITCH_EVERY * hop))
         self._block = np.zeros(PITCH_EVERY * hop, np.float32)
         self._hop, self._hops = hop, 0
-        self._finder = aubio.pitch("yinfast", window, len(self._block), sample_rate)
-        self._finder.set_unit("Hz")
-        self._finder.set_silence(-90.0)
+        self._window, self._sample_rate = window, sample_rate
+        self._finder = self._make()
         self._pitch_hz = self._confidence = 0.0
+
+    def _make(self) -> aubio.pitch:
+        finder = aubio.pitch("yinfast", self._window, len(self._block), self._sample_rate)
+        finder.set_unit("Hz")
+        finder.set_silence(-90.0)
+        return finder
 
     def process(self, samples: np.ndarray, opening: float) -> None:
         """Take one hop, shape (hop,), and how far the gate is open."""
@@ -52,6 +57,11 @@ class Pitch:
             found = opening > 0.0 and 0.0 < pitch_hz <= MOST_PITCH_HZ
             self._pitch_hz = pitch_hz if found else 0.0
             self._confidence = min(1.0, max(0.0, confidence)) if found and math.isfinite(confidence) else 0.0
+
+    def skip(self) -> None:
+        """Forget the sound before a hole."""
+        self._block[:] = 0.0
+        self._finder = self._make()
 
     def write(self, frame: np.ndarray) -> None:
         """Fill in this group's fields."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 
-import aubio
 import numpy as np
 
 from analysis.levels import band_weights
+from analysis.spectrum import PowerSpectrum
 
 __all__ = ["GROUPS", "Pulse"]
 
@@ -58,7 +58,7 @@ class Pulse:
         self._history = np.zeros(length, np.float32)
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
         self._padded = np.zeros(n_fft, np.float32)
-        self._fft = aubio.fft(n_fft)
+        self._spectrum = PowerSpectrum(n_fft)
         count = round(_PER_OCTAVE * math.log2(_HIGHEST_HZ / _LOWEST_HZ))
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, count + 1)
         top = 0.48 * sample_rate
@@ -86,14 +86,18 @@ class Pulse:
         """Take one hop, shape (hop,), and return the strengths, shape (GROUPS,), each 0 to 1."""
         return self._scaled(self._flux(samples))
 
+    def skip(self) -> None:
+        """Forget the sound before a hole: where it joins what comes after, nothing begins."""
+        self._history[:] = 0.0
+        self._fresh = -math.ceil(self._length / self._hop)
+
     def _flux(self, samples: np.ndarray) -> np.ndarray:
         """Return the mean rise in each range in dB, shape (GROUPS,)."""
         history = self._history
         history[: -self._hop] = history[self._hop :]
         history[-self._hop :] = samples
         np.multiply(history, self._window, out=self._padded[: self._length])
-        magnitude = self._fft(self._padded).norm[self._bins]
-        power = np.add.reduceat(magnitude * magnitude * self._weights, self._edges)
+        power = np.add.reduceat(self._spectrum.of(self._padded)[self._bins] * self._weights, self._edges)
         self._loudest = max(float(power.max()), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
         floor = self._loudest * 10 ** (-_RANGE_DB / 10)
         levels = 10.0 * np.log10(power + floor)
@@ -102,7 +106,7 @@ class Pulse:
         if self._fresh < _LAG:
             self._fresh += 1
             widest = np.maximum(widest, levels)
-        rise = np.clip(levels - widest - _KNEE_DB, 0.0, _CAP_DB)
+        rise = np.minimum(np.maximum(levels - widest - _KNEE_DB, 0.0), _CAP_DB)
         self.harmony = levels[self._harmonic]
         self._past[:-1] = self._past[1:]
         self._past[-1, 1:-1] = levels
@@ -111,6 +115,7 @@ class Pulse:
 
     def _scaled(self, flux: np.ndarray) -> np.ndarray:
         self._peak = np.maximum(np.maximum(flux, self._peak * self._peak_keep), _LEAST_PEAK_DB)
-        strength = np.clip((flux - self._mean) / (self._peak - np.minimum(self._mean, 0.8 * self._peak)), 0.0, 1.0)
+        strength = (flux - self._mean) / (self._peak - np.minimum(self._mean, 0.8 * self._peak))
+        strength = np.minimum(np.maximum(strength, 0.0), 1.0)
         self._mean += self._mean_step * (flux - self._mean)
         return strength

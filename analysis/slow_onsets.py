@@ -11,11 +11,11 @@ from analysis.spectrum import SlidingSpectrum, sloped_window
 
 __all__ = ["NOTE", "SWELL", "RiseFunction", "RiseSettings"]
 
-_WINDOW_S, _FALL_S = 2048 / 48_000, 384 / 48_000
-_LOWEST_HZ, _HIGHEST_HZ = 70.0, 16_000.0
 _BANDS_PER_OCTAVE = 24
 _FLOOR_DB = -80.0
-_COMMON_DB, _SOUNDING_DB = 6.0, 6.0
+_COMMON_DB, _SOUNDING_DB = 6.0, 18.0
+"""Most that a band counts for in the rise of all, and how far above the floor it has to be: what lies between the
+partials of a tremolo does not rise with them."""
 
 
 class _Rise:
@@ -34,6 +34,7 @@ class _Rise:
         self._most = np.full(bands + 2, _FLOOR_DB, np.float32)
         self._work = np.zeros(bands, np.float32)
         self._bounded = np.zeros(bands, np.float32)
+        self._sounding = np.zeros(bands, np.float32)
 
     def process(self, levels: np.ndarray, floor_db: float, learn: bool) -> float:
         work, most = self._work, self._most
@@ -43,7 +44,8 @@ class _Rise:
         np.maximum(work, most[1:-1], out=work)
         np.subtract(levels, work, out=work)
         np.subtract(work, self._knee + self._common(levels, floor_db), out=work)
-        np.clip(work, 0.0, self._cap, out=work)
+        np.maximum(work, 0.0, out=work)
+        np.minimum(work, self._cap, out=work)
         due = self._waiting[self._at]
         inner = most[1:-1]
         np.subtract(inner, self._forget, out=inner)
@@ -58,9 +60,10 @@ class _Rise:
 
     def _common(self, levels: np.ndarray, floor_db: float) -> float:
         """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
-        bounded = np.clip(self._work, -_COMMON_DB, _COMMON_DB, out=self._bounded)
-        sounding = levels > floor_db + _SOUNDING_DB
-        count = np.count_nonzero(sounding)
+        bounded = np.maximum(self._work, -_COMMON_DB, out=self._bounded)
+        np.minimum(bounded, _COMMON_DB, out=bounded)
+        sounding = np.greater(levels, floor_db + _SOUNDING_DB, out=self._sounding)
+        count = float(np.dot(sounding, sounding))
         return max(0.0, float(np.dot(bounded, sounding)) / count) if count else 0.0
 
 
@@ -107,7 +110,7 @@ class RiseSettings:
 NOTE = RiseSettings(
     window_s=2048 / 48_000,
     fall_s=384 / 48_000,
-    lowest_hz=70.0,
+    lowest_hz=150.0,
     highest_hz=16_000.0,
     range_db=40.0,
     skip=3,
@@ -115,7 +118,8 @@ NOTE = RiseSettings(
     knee_db=2.5,
     cap_db=12.0,
 )
-"""New partials, each hop against 16 ms before: a soft note is found within some 10 ms."""
+"""New partials, each hop against 16 ms before: a soft note is found within some 10 ms. Of a low note its overtones are
+heard; nearer to its fundamental the window's steep fall spreads whatever a rumble does."""
 SWELL = RiseSettings(
     window_s=8192 / 48_000,
     fall_s=1536 / 48_000,
@@ -157,6 +161,10 @@ class RiseFunction:
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
+
+    def clear(self) -> None:
+        """Forget the samples, not what their levels were."""
+        self._spectrum.clear()
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is not new."""

@@ -7,7 +7,10 @@ import math
 import aubio
 import numpy as np
 
-__all__ = ["SlidingSpectrum", "sloped_window"]
+__all__ = ["PowerSpectrum", "SlidingSpectrum", "sloped_window"]
+
+_SHORT = 1024
+"""Up to this length aubio's FFT is the quicker one, though it works out the phases too; above, numpy's."""
 
 
 def sloped_window(length: int, fall: int) -> np.ndarray:
@@ -19,6 +22,34 @@ def sloped_window(length: int, fall: int) -> np.ndarray:
     up = 0.5 - 0.5 * np.cos(np.pi * (np.arange(rise) + 0.5) / rise)
     down = 0.5 + 0.5 * np.cos(np.pi * (np.arange(fall) + 0.5) / fall)
     return np.concatenate([up, down]).astype(np.float32)
+
+
+class PowerSpectrum:
+    """Squared magnitudes of the FFT of real samples.
+
+    Parameters
+    ----------
+    n_fft : int
+        A power of two.
+    """
+
+    def __init__(self, n_fft: int) -> None:
+        self._fft = aubio.fft(n_fft) if n_fft <= _SHORT else None
+        self._power = np.zeros(n_fft // 2 + 1, np.float32)
+        self._imaginary = np.zeros(n_fft // 2 + 1, np.float32)
+
+    def of(self, samples: np.ndarray) -> np.ndarray:
+        """Return the power of samples, shape (n_fft,), float32, as shape (n_fft // 2 + 1,); valid until the next."""
+        power = self._power
+        if self._fft is not None:
+            magnitude = self._fft(samples).norm
+            return np.multiply(magnitude, magnitude, out=power)
+        spectrum = np.fft.rfft(samples)
+        real, imaginary = spectrum.real, spectrum.imag
+        # Before numpy 2 the spectrum is in double precision.
+        np.multiply(real, real, out=power, casting="same_kind")
+        np.multiply(imaginary, imaginary, out=self._imaginary, casting="same_kind")
+        return np.add(power, self._imaginary, out=power)
 
 
 class SlidingSpectrum:
@@ -40,21 +71,22 @@ class SlidingSpectrum:
     def __init__(self, window: np.ndarray, hop: int) -> None:
         length = len(window)
         self.n_fft = 1 << math.ceil(math.log2(length))
-        self._hop, self._window = hop, window
+        self._hop = hop
         self._history = np.zeros(length, np.float32)
         self._padded = np.zeros(self.n_fft, np.float32)
-        self._fft = aubio.fft(self.n_fft)
+        self._spectrum = PowerSpectrum(self.n_fft)
         # Two sides of the spectrum: a sine of RMS 1 then adds up to 1 over its bins.
-        self._scale = np.float32(2.0 / (self.n_fft * float(np.sum(window.astype(float) ** 2))))
-        self._power = np.zeros(self.n_fft // 2 + 1, np.float32)
+        scale = math.sqrt(2.0 / (self.n_fft * float(np.sum(window.astype(float) ** 2))))
+        self._window = (window * scale).astype(np.float32)
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Take samples, shape (hop,), and return mean square per bin, shape (n_fft // 2 + 1,); valid until the next."""
-        history, hop, power = self._history, self._hop, self._power
+        history, hop = self._history, self._hop
         history[:-hop] = history[hop:]
         history[-hop:] = samples
         np.multiply(history, self._window, out=self._padded[: len(history)])
-        magnitude = self._fft(self._padded).norm
-        np.multiply(magnitude, magnitude, out=power)
-        np.multiply(power, self._scale, out=power)
-        return power
+        return self._spectrum.of(self._padded)
+
+    def clear(self) -> None:
+        """Forget the samples."""
+        self._history[:] = 0.0

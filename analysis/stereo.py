@@ -66,6 +66,13 @@ class Stereo:
             self._width = presence * side_rms / (mid_rms + side_rms)
             self._balance = 0.0 - presence * min(1.0, max(-1.0, 2.0 * both / whole))
 
+    def skip(self, gap_s: float) -> None:
+        """Fall as through silence of that length."""
+        self._side_square *= math.exp(-gap_s / _LEVEL_S)
+        keep = math.exp(-gap_s / _SHARE_S)
+        mid_square, side_square, both = self._means
+        self._means = keep * mid_square, keep * side_square, keep * both
+
     def write(self, frame: np.ndarray) -> None:
         """Fill in this group's fields."""
         frame["side"], frame["width"], frame["balance"] = self._side, self._width, self._balance

@@ -28,6 +28,7 @@ __all__ = ["Director"]
 
 log = logging.getLogger(__name__)
 
+LEAST_BPM = 30.0
 NOTICE_S = 6.0
 WATCH_S = 0.5
 
@@ -86,9 +87,11 @@ class Director:
             "/tap": lambda _: ears.tap(),
             "/nudge": lambda _: ears.nudge(),
             "/downbeat": lambda _: ears.downbeat(),
-            "/tempo": lambda value: ears.set_tempo(float(value)),
-            "/gain": lambda value: ears.set_gain(float(value)),
-            "/gain/auto": lambda value: ears.set_gain("auto" if value else float(board.values()["/gain"])),
+            "/tempo": lambda value: ears.set_tempo(self._tempo(value)),
+            "/clock": lambda value: ears.set_clock(self._tempo(value), 0.0),
+            "/gain": self._set_gain,
+            "/gain/auto": self._set_automatic,
+            "/gate": lambda value: ears.set_gate(float(value)),
             "/input/next": lambda _: self.notice(f"input: {ears.next_input()}"),
             "/input/demo": lambda _: ears.set_source("demo"),
         }
@@ -133,6 +136,9 @@ class Director:
         now = now_s()
         if now >= self._next_watch_s:
             self._next_watch_s = now + WATCH_S
+            if self._board.get("/gain/auto"):
+                # So that a hand on the gain goes on from where it is.
+                self._board.reflect("/gain", round(self._ears.status().gain_db))
             self._watch_scene()
 
     def _act(self, address: str, value: Value) -> None:
@@ -210,6 +216,20 @@ class Director:
         except Exception:
             # The scenes after it are still to be prepared.
             log.exception("scene %s could not be prepared", name)
+
+    def _set_gain(self, value: Value) -> None:
+        self._board.reflect("/gain/auto", False)
+        self._ears.set_gain(float(value))
+
+    def _set_automatic(self, value: Value) -> None:
+        # Once more on the board: a gain set just before has put it out there.
+        self._board.reflect("/gain/auto", value)
+        self._ears.set_gain("auto" if value else float(self._board.get("/gain")))
+
+    @staticmethod
+    def _tempo(value: Value) -> float:
+        """Return a tempo in BPM, 0 where none is meant."""
+        return float(value) if float(value) >= LEAST_BPM else 0.0
 
     def _set_prompt(self, value: Value) -> None:
         text = str(value).strip()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis.frame import rest_frame
+from analysis.loudness import GATE_DB
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, BentlightError
 from bentlight.parameter import Value
@@ -58,6 +59,10 @@ class PlaySettings:
         Input channels to listen to, counted from 1; None for the first two.
     gain : float or "auto"
         Gain in dB.
+    gate : float
+        Level after gain in dB below which there is no sound.
+    onsets : str
+        How onsets are found: ``auto``, or one of aubio's methods.
     scene : str
         Name or path; empty for the first built-in scene.
     model : str or None
@@ -86,6 +91,8 @@ class PlaySettings:
     input: str = "default"
     channels: tuple[int, ...] | None = None
     gain: float | Literal["auto"] = "auto"
+    gate: float = GATE_DB
+    onsets: str = "auto"
     scene: str = ""
     model: str | None = None
     lora: str | None = None
@@ -127,7 +134,18 @@ class Performance:
         self.board = ControlBoard()
         declare_performance(self.board)
         self.pictures: Mailbox[Picture] = Mailbox()
-        self.ears = Ears(settings.input, channels=settings.channels, gain=settings.gain, mute=settings.mute)
+        self.ears = Ears(
+            settings.input,
+            channels=settings.channels,
+            gain=settings.gain,
+            gate=settings.gate,
+            onset_method=settings.onsets,
+            mute=settings.mute,
+        )
+        self.board.reflect("/gate", settings.gate)
+        self.board.reflect("/gain/auto", settings.gain == "auto")
+        if settings.gain != "auto":
+            self.board.reflect("/gain", settings.gain)
         self.renderer = Renderer(self.ears.features.reader(), self._controls, self.pictures)
         self.renderer.on_out_of_memory = self._smaller
         self.renderer.on_broken_picture = self._tell

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from analysis.loudness import GATE_DB
 from live.capture.shared import RecordRing, Segment
 
 __all__ = ["Command", "ControlBlock", "Report"]
@@ -47,6 +48,10 @@ class Command:
         An outside clock's tempo, 0 for none, and its place in the beat.
     clock_s : float
         Host clock when it was there.
+    gate_db : float
+        Level after gain below which there is no sound.
+    onset_method : str
+        As `analysis.live.LiveAnalyzer` takes it; heeded when a source is opened.
     stop : bool
     """
 
@@ -65,6 +70,8 @@ class Command:
     clock_bpm: float = 0.0
     clock_phase: float = 0.0
     clock_s: float = 0.0
+    gate_db: float = GATE_DB
+    onset_method: str = "auto"
     stop: bool = False
 
 
@@ -120,7 +127,7 @@ class Report:
     silent: bool = False
 
 
-_SIZES = {"source": 1024, "message": 512, "device": 256, "inputs": 4096, "state": 16}
+_SIZES = {"source": 1024, "message": 512, "device": 256, "inputs": 4096, "state": 16, "onset_method": 16}
 _TYPES = {"int": "i8", "float": "f8", "bool": "?"}
 
 

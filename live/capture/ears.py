@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.loudness import GATE_DB, check_gate
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, BentlightError
 from live.capture.control_block import Command, ControlBlock, Report
@@ -88,6 +89,10 @@ class Ears:
         Channels to listen to, counted from 1; None for the first two.
     gain : float or "auto", optional
         Gain in dB.
+    gate : float, optional
+        Level after gain below which there is no sound, -90 to 0 dB.
+    onset_method : str, optional
+        ``auto``, or one of `analysis.aubio_onsets.METHODS`.
     mute : bool, optional
         Do not let a file be heard.
     loop : bool, optional
@@ -101,7 +106,8 @@ class Ears:
     Raises
     ------
     BadInput
-        If the source cannot be meant: an empty name, a file that is not there, channels that do not exist.
+        If the source cannot be meant: an empty name, a file that is not there, channels that do not exist; or if there
+        is no such gain, gate or method.
     """
 
     def __init__(
@@ -110,6 +116,8 @@ class Ears:
         *,
         channels: tuple[int, ...] | list[int] | None = None,
         gain: float | str = "auto",
+        gate: float = GATE_DB,
+        onset_method: str = "auto",
         mute: bool = False,
         loop: bool = False,
         clock: Callable[[], float] = now_s,
@@ -117,13 +125,24 @@ class Ears:
         from live.capture.sources import parse_source
 
         parse_source(source)
+        if onset_method != "auto":
+            from analysis.aubio_onsets import check_method
+
+            check_method(onset_method)
         chosen = tuple(channels or ())
         if any(not 1 <= channel <= 255 for channel in chosen) or len(chosen) > 16:
             raise BadInput(f"Channels {chosen} cannot be used; give up to 16 numbers from 1 on.")
         self._clock = clock
         self._lock = threading.Lock()
         self._command = Command(
-            source=source, serial=1, channels=chosen, gain_db=_gain_number(gain), mute=mute, loop=loop
+            source=source,
+            serial=1,
+            channels=chosen,
+            gain_db=_gain_number(gain),
+            gate_db=check_gate(gate),
+            onset_method=onset_method,
+            mute=mute,
+            loop=loop,
         )
         self.features = FeatureRing.create()
         self.samples = SampleRing.create()
@@ -174,6 +193,10 @@ class Ears:
     def set_gain(self, gain: float | str) -> None:
         """Set the gain in dB, or ``"auto"``."""
         self._send(gain_db=_gain_number(gain))
+
+    def set_gate(self, gate: float) -> None:
+        """Set the level after gain below which there is no sound, -90 to 0 dB."""
+        self._send(gate_db=check_gate(gate))
 
     def set_source(self, source: str) -> None:
         """Listen to something else from now on.

@@ -128,6 +128,7 @@ class Hearing:
         if self._analyzer is not None:
             self._conduct(self._analyzer, before)
             self._set_gain(self._analyzer)
+            self._analyzer.set_gate(command.gate_db)
         self._taps, self._nudged, self._downbeats = command.taps, command.nudged, command.downbeats
 
     def _conduct(self, analyzer: LiveAnalyzer, before: Command) -> None:
@@ -249,15 +250,18 @@ class Hearing:
 
     def _new_analyzer(self, block: Block, rate: float) -> LiveAnalyzer:
         newest = self._features.newest()
-        gain_db = self._gain_db if math.isnan(self._command.gain_db) else self._command.gain_db
+        command = self._command
+        gain_db = self._gain_db if math.isnan(command.gain_db) else command.gain_db
         if newest is None:
-            analyzer = LiveAnalyzer(rate, gain_db=gain_db)
+            analyzer = LiveAnalyzer(rate, gain_db=gain_db, gate_db=command.gate_db, onset_method=command.onset_method)
         else:
             began_s = block.captured_s - len(block.samples) / rate
             missed_s = max(0.0, began_s - float(newest["captured_s"]))
             analyzer = LiveAnalyzer(
                 rate,
                 gain_db=gain_db,
+                gate_db=command.gate_db,
+                onset_method=command.onset_method,
                 start_index=int(newest["index"]) + 1,
                 start_s=float(newest["time_s"]),
                 onset_count=int(newest["onset_count"]),
@@ -269,7 +273,7 @@ class Hearing:
             )
             analyzer.skip(round(missed_s * rate))
         self._set_gain(analyzer)
-        analyzer.set_tempo(self._command.tempo_bpm)
+        analyzer.set_tempo(command.tempo_bpm)
         self._analyzer = analyzer
         return analyzer
 

@@ -35,6 +35,8 @@ class Wishes:
     input: str | None = None
     channels: str | None = None
     gain: str = "auto"
+    gate: float = -60.0
+    onsets: str = "auto"
     scene: str = ""
     model: str | None = None
     lora: str | None = None
@@ -63,6 +65,12 @@ def play(  # the options are read from the context: their names are those of `Wi
     ] = None,
     channels: Annotated[str | None, typer.Option(help="Input channels to hear, such as 1,2 or 3.")] = None,
     gain: Annotated[str, typer.Option(help="auto, or a gain in dB such as 6 or -3.")] = "auto",
+    gate: Annotated[
+        float, typer.Option(min=-90, max=0, help="Level after gain, in dB, below which there is no sound.")
+    ] = -60.0,
+    onsets: Annotated[
+        str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
+    ] = "auto",
     scene: Annotated[str, typer.Option(help="A scene's name (see `bentlight scenes`) or a scene file.")] = "",
     model: Annotated[
         str | None, typer.Option(help="builtin, painter, a hub id, a model folder or a .safetensors file.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from analysis.frame import LOWEST_LEVEL_DB
+from analysis.loudness import GATE_DB
 from bentlight.parameter import Parameter
 from live.control.board import ControlBoard
 from scenes.controls import CONTROLS
@@ -27,8 +29,12 @@ ADDRESSES: dict[str, Parameter] = {
     "/nudge": _trigger("nudge", "moves the beat by half a beat"),
     "/downbeat": _trigger("downbeat", "the first beat of a bar, tapped by hand"),
     "/tempo": Parameter("tempo", 0.0, 0.0, 240.0, "BPM", "tempo to hold; below 30, that of the music is followed"),
-    "/gain": Parameter("gain", 0.0, -40.0, 60.0, "dB", "gain of the sound input, while not automatic"),
+    "/clock": Parameter(
+        "clock", 0.0, 0.0, 300.0, "BPM", "an outside clock's beat is now, at this tempo; below 30, it lets go"
+    ),
+    "/gain": Parameter("gain", 0.0, -40.0, 60.0, "dB", "gain of the sound input; moving it ends the automatic gain"),
     "/gain/auto": _switch("auto", False, "the gain of the input follows the level by itself"),
+    "/gate": Parameter("gate", GATE_DB, LOWEST_LEVEL_DB, 0.0, "dB", "level after gain below which there is no sound"),
     "/input/next": _trigger("next", "listens to the next sound input"),
     "/input/demo": _trigger("demo", "listens to the demo track"),
     "/record": _switch("record", False, "records pictures and sound"),

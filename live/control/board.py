@@ -143,6 +143,16 @@ class ControlBoard:
             self._revision += 1
             return checked
 
+    def reflect(self, address: str, value: Value) -> None:
+        """Put at `address` what has become so by itself, held within its range: no event, for nobody asked for it."""
+        with self._lock:
+            parameter = self._parameters[address]
+            numeric = parameter.kind in ("float", "int")
+            held = parameter.parse(parameter.clamp(float(value)) if numeric else value)
+            if self._values[address] != held:
+                self._values[address] = held
+                self._revision += 1
+
     def _note(self, address: str, parameter: Parameter, value: Value) -> None:
         self._sequence += 1
         pending = self._events.setdefault(address, [])

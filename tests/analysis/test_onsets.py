@@ -151,11 +151,83 @@ def test_no_hit_in_half_a_minute_of_noise(colour: str) -> None:
     assert len(fired(sound)) == 0
 
 
+@pytest.mark.parametrize("band_hz", [(15, 60), (20, 40)])
+@pytest.mark.parametrize("level_db", [-30, -18])
+def test_a_low_rumble_is_hardly_ever_a_hit(band_hz: tuple[int, int], level_db: float) -> None:
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(12 * RATE))
+    frequencies = np.fft.rfftfreq(12 * RATE, 1 / RATE)
+    sound = np.fft.irfft(spectrum * ((frequencies > band_hz[0]) & (frequencies < band_hz[1])))
+    found = fired((sound * 10 ** (level_db / 20) / sound.std()).astype(np.float32))
+    assert np.count_nonzero(found > 1.0) <= 1
+
+
 def test_vibrato_is_one_note() -> None:
     t = np.arange(6 * RATE) / RATE
     phase = np.cumsum(330.0 * 2 ** (0.4 / 12 * np.sin(2 * np.pi * 5.5 * t))) / RATE
     sound = 0.1 * sum(np.sin(2 * np.pi * n * phase) / n for n in range(1, 9)) * np.minimum(1, t / 0.01)
     assert len(fired(sound.astype(np.float32))) <= 1
+
+
+def pad(seconds: float) -> np.ndarray:
+    """Return a held, detuned chord of saws."""
+    t, rng = np.arange(int(seconds * RATE)) / RATE, np.random.default_rng(4)
+    sound = np.zeros(len(t))
+    for root in (220.0, 277.18, 329.63):
+        for cents in (-2.0, 2.0):
+            for n in range(1, 7):
+                sound += np.sin(2 * np.pi * (root * 2 ** (cents / 1200) * n * t + rng.random())) / n**1.5
+    return (0.4 * sound / np.abs(sound).max() * np.minimum(1, t / 0.5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("depth", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("rate_hz", [2.0, 3.0, 4.0, 6.0])
+def test_a_pad_with_tremolo_is_held(rate_hz: float, depth: float) -> None:
+    t = np.arange(8 * RATE) / RATE
+    sound = pad(8.0) * (1 - depth * (0.5 + 0.5 * np.sin(2 * np.pi * rate_hz * t))) + noise(RATE, 8.0, -80)
+    found = fired(sound.astype(np.float32))
+    # At 70 %, 10 dB, detuned partials that beat pass for a note now and then.
+    assert len(found[found > 1.0]) <= (0 if depth < 0.7 else 7 * rate_hz / 8)
+
+
+HELD = {
+    "pad": pad(6.0),
+    "noise": noise(RATE, 6.0, -30),
+    "bass": pad(6.0) + np.float32(0.2) * np.sin(2 * np.pi * 90 * np.arange(6 * RATE) / RATE).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("lost", [200, 1000, 5000, RATE])
+@pytest.mark.parametrize("name", HELD)
+def test_where_what_is_held_goes_on_after_a_hole_nothing_begins(name: str, lost: int) -> None:
+    analyzer = LiveAnalyzer(RATE)
+    analyzer.process(HELD[name][: 3 * RATE])
+    analyzer.skip(lost)
+    frames = analyzer.process(HELD[name][3 * RATE + lost :])
+    for field in ("onset", "kick", "snare", "hat"):
+        assert not frames[field].any(), field
+
+
+@pytest.mark.parametrize("method", ["auto", "hfc"])
+def test_hits_are_found_again_soon_after_a_hole(method: str) -> None:
+    times = 0.5 + 0.4 * np.arange(14)
+    sound = place(times, HITS["snare"], RATE, 6.5)
+    analyzer = LiveAnalyzer(RATE, onset_method=method)
+    start, lost = round((times[6] - 0.15) * RATE), round(0.1 * RATE)
+    analyzer.process(sound[:start])
+    analyzer.skip(lost)
+    frames = analyzer.process(sound[start + lost :])
+    assert frames["onset"].sum() == 8
+
+
+def test_a_gain_turned_by_hand_is_no_drum_and_no_beat() -> None:
+    t = np.arange(RATE // 4 * 40) / RATE
+    sound = (0.02 * np.sin(2 * np.pi * 60 * t) + noise(RATE, 10.0, -50)).astype(np.float32)
+    analyzer = LiveAnalyzer(RATE)
+    for turn, block in enumerate(np.split(sound, 40)):
+        frames = analyzer.process(block)
+        assert not frames["kick"].any()
+        assert not frames["tempo"].any()
+        analyzer.set_gain(0.0 if turn % 2 else 12.0)
 
 
 def test_a_step_of_a_constant_is_at_most_one_hit() -> None:

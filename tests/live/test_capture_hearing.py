@@ -209,6 +209,23 @@ def test_gain_follows_the_command_while_running(bench: Bench) -> None:
     assert len(bench.asked) == 1, "the source was opened again"
 
 
+def test_the_gate_and_the_onset_method_reach_what_hears(bench: Bench) -> None:
+    source, reader, hearing = FakeSource("Mic", channels=1), bench.features.reader(), bench.hearing()
+    bench.offered = [source, source]
+    sound = np.random.default_rng(1).standard_normal((RATE // 4, 1)).astype(np.float32) * np.float32(0.01)
+    command = Command("default", 1, gain_db=0.0, gate_db=-50.0, onset_method="hfc")
+    bench.control.send(command)
+    bench.listen(hearing, source, sound)
+    assert reader.read()[0]["gate"][-1] == 1
+    bench.control.send(replace(command, gate_db=-20.0))
+    bench.listen(hearing, source, sound)
+    assert reader.read()[0]["gate"][-1] == 0
+    # The second source opens with both; a method that does not exist is not taken for another.
+    bench.control.send(replace(command, serial=2, gate_db=-20.0, onset_method="loudest"))
+    with pytest.raises(BadInput, match="loudest"):
+        bench.listen(hearing, source, sound)
+
+
 def test_hands_and_clocks_reach_the_beat(bench: Bench) -> None:
     source, reader = FakeSource("Mic", channels=1), bench.features.reader()
     bench.offered = [source, source]

@@ -101,9 +101,29 @@ def test_every_option_reaches_the_performance_under_its_own_name(performance):
     perform(Wishes(headless=True, input="silence"))
     assert performance.asked == PlaySettings(headless=True, input="silence")
     assert {field.name for field in fields(Wishes)} == {field.name for field in fields(PlaySettings)}
-    perform(Wishes(headless=True, input="1", channels="3", gain="-3", size="64x128", osc="[::1]:9001", display=2))
+    perform(
+        Wishes(
+            headless=True,
+            input="1",
+            channels="3",
+            gain="-3",
+            size="64x128",
+            osc="[::1]:9001",
+            display=2,
+            gate=-40.0,
+            onsets="hfc",
+        )
+    )
     assert performance.asked == PlaySettings(
-        headless=True, input="1", channels=(3,), gain=-3.0, size=(64, 128), osc=("::1", 9001), display=2
+        headless=True,
+        input="1",
+        channels=(3,),
+        gain=-3.0,
+        size=(64, 128),
+        osc=("::1", 9001),
+        display=2,
+        gate=-40.0,
+        onsets="hfc",
     )
     perform(Wishes(headless=True, input="silence", osc="off"))
     assert performance.asked.osc is None
@@ -133,6 +153,8 @@ def test_a_recording_that_failed_is_said_instead_of_recorded(performance, monkey
         ["play", "--steps", "9"],
         ["play", "--no-such-option"],
         ["play", "--headless", "--input", "silence", "--size", "10x10"],
+        ["play", "--headless", "--input", "silence", "--gate", "3"],
+        ["play", "--headless", "--input", "silence", "--onsets", "loudest"],
         ["play", "--headless", "--input", "silence", "--record", "takes/here"],
         ["play", "--headless", "--input", "silence", "--scene", "no such scene"],
         ["play", "--headless", "--input", "file:/no/such/file.wav"],

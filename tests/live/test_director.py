@@ -44,6 +44,15 @@ class Ears:
     def set_tempo(self, bpm):
         self.done.append(("tempo", bpm))
 
+    def set_clock(self, bpm, phase):
+        self.done.append(("clock", bpm, phase))
+
+    def status(self):
+        return SimpleNamespace(gain_db=17.6)
+
+    def set_gate(self, gate):
+        self.done.append(("gate", gate))
+
     def set_gain(self, gain):
         self.done.append(("gain", gain))
 
@@ -199,7 +208,34 @@ def test_the_ears_are_told(directed):
     director.step()
     assert ("gain", 6.0) in ears.done
     assert ("gain", "auto") in ears.done
+    assert board.get("/gain/auto") is True
     assert {"tap", "nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
+
+
+def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):
+    director, board, _, ears, _ = directed
+    board.set("/gain/auto", True)
+    director._next_watch_s = 0.0
+    director.step()
+    assert board.get("/gain") == 18.0
+    assert ears.done[-1] == ("gain", "auto")
+    board.nudge("/gain", -1.0)
+    director.step()
+    assert ears.done[-1] == ("gain", 17.0)
+    assert board.get("/gain/auto") is False
+
+
+def test_an_outside_clock_and_the_gate_reach_the_ears(directed):
+    director, board, _, ears, _ = directed
+    for address, value, told in (
+        ("/clock", 126.5, ("clock", 126.5, 0.0)),
+        ("/clock", 3.0, ("clock", 0.0, 0.0)),
+        ("/tempo", 3.0, ("tempo", 0.0)),
+        ("/gate", -45.0, ("gate", -45.0)),
+    ):
+        board.set(address, value)
+        director.step()
+        assert ears.done[-1] == told
 
 
 def test_an_edited_scene_is_read_again_and_a_bad_edit_is_refused_while_the_show_goes_on(directed, scene_file):
