@@ -178,6 +178,8 @@ class EagerGenerator(Generator):
     def resize(self, width: int, height: int) -> None:
         size = checked_size(width, height, max(8, self._factor))
         with self._lock:
+            if size == self.size:
+                return
             self.size = size
             if self._stream is not None:
                 self._stream.forget()

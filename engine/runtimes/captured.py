@@ -64,6 +64,8 @@ class CapturedPicture:
     ) -> None:
         self.plan = plan
         self._capturer = capturer
+        # The graph reads and writes this memory for as long as it is played.
+        self._waiting = given.waiting
         self._stepping = tuple(i for i, step in enumerate(model.schedule(steps).steps) if step.fresh)
         self._size = model.size
         width, height = self._size
