@@ -19,7 +19,8 @@ def compile_blocks(*networks: Any, backend: str | Callable[..., Any] = "inductor
 
     Every bend at a site is a hook on such a block or on what holds it, so the hooks stay outside of what is compiled:
     another plan compiles nothing anew. Bent weights are read where they lie. Compiled code leaves the capturing of CUDA
-    graphs to `engine.runtimes.graph`, which captures the whole picture.
+    graphs to `engine.runtimes.graph`, which captures the whole picture. A block that cannot be compiled, where there is
+    no compiler for instance, is run as it is; torch logs why.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ def compile_blocks(*networks: Any, backend: str | Callable[..., Any] = "inductor
         How many blocks there are.
     """
     config: Any = torch._dynamo.config
+    config.suppress_errors = True
     for limit in ("recompile_limit", "accumulated_recompile_limit"):
         if hasattr(config, limit):
             setattr(config, limit, max(getattr(config, limit), _SHAPES))
