@@ -162,14 +162,12 @@ class EagerGenerator(Generator):
         """Return what a runtime without torch has to know of the model, as what JSON can hold."""
         with self._lock:
             infos, measures = self._survey.infos(self._native), self._survey.measures()
-        tokens, width = self.embedding_shape
         return {
             "zero_empty": self._zero_empty,
             "native": list(self._native),
             "factor": self._factor,
             "channels": self._channels,
             "condition": self.condition_width,
-            "embedding": [tokens, width],
             "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
             "most_steps": MOST_STEPS,
             "levels": asdict(self._sampler.levels),

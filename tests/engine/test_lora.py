@@ -182,6 +182,6 @@ def test_changes_are_written_out_one_at_a_time(parts, tmp_path) -> None:
 
     with Products():
         merge_lora(path, parts)
-    assert len(made) == 2 * len(CHANGED)
+    assert len(made) >= 2 * len(CHANGED)
     # The product, the product scaled, and the last one.
     assert most <= 3
