@@ -22,6 +22,7 @@ _CODE = (
     "loading.py",
     "lora.py",
     "measuring.py",
+    "networks.py",
     "noise.py",
     "pictures.py",
     "resize.py",
