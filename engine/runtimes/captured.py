@@ -30,7 +30,7 @@ class CapturedPicture:
     """What plays the pictures of one plan at one size, number of steps and kind of guidance.
 
     All that a picture brings is copied to the device in one block beside the bank, and its pixels and whether they are
-    finite come back in another, so that a picture waits for the device once. Nothing is allocated there.
+    finite come back in another, so that a picture waits for the device once. Playing allocates nothing there.
 
     Parameters
     ----------
