@@ -1,4 +1,4 @@
-"""`python -m bench.reference`: writes the tables of docs/hearing.md and docs/scenes.md anew from the declarations."""
+"""`python -m bench.reference`: writes the tables of docs/engine.md, hearing.md and scenes.md from the declarations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from analysis.reference import field_table
+from engine.layers import layer_table
 from scenes.reference import block_table, source_table, target_table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TABLES = {
+    "engine.md": {"layers": layer_table},
     "hearing.md": {"fields": field_table},
     "scenes.md": {"sources": source_table, "targets": target_table, "blocks": block_table},
 }

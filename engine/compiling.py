@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 __all__ = ["compile_blocks"]
+
+log = logging.getLogger(__name__)
+_TORCH_LOG = logging.getLogger("torch._dynamo.convert_frame")
+_told: set[str] = set()
 
 _BLOCKS = frozenset({"ResnetBlock2D", "Transformer2DModel", "AutoencoderTinyBlock", "Attention"})
 _SHAPES = 128
@@ -19,7 +24,8 @@ def compile_blocks(*networks: Any, backend: str | Callable[..., Any] = "inductor
 
     Every bend at a site is a hook on such a block or on what holds it, so the hooks stay outside of what is compiled:
     another plan compiles nothing anew. Bent weights are read where they lie. Compiled code leaves the capturing of CUDA
-    graphs to `engine.runtimes.graph`, which captures the whole picture.
+    graphs to `engine.runtimes.graph`, which captures the whole picture. A block that cannot be compiled, where there is
+    no compiler for instance, is run as it is; why is logged once.
 
     Parameters
     ----------
@@ -33,6 +39,8 @@ def compile_blocks(*networks: Any, backend: str | Callable[..., Any] = "inductor
         How many blocks there are.
     """
     config: Any = torch._dynamo.config
+    config.suppress_errors = True
+    _TORCH_LOG.addFilter(_once)
     for limit in ("recompile_limit", "accumulated_recompile_limit"):
         if hasattr(config, limit):
             setattr(config, limit, max(getattr(config, limit), _SHAPES))
@@ -49,3 +57,17 @@ def _outermost(module: Any) -> list[Any]:
     if type(module).__name__ in _BLOCKS:
         return [module]
     return [block for child in module.children() for block in _outermost(child)]
+
+
+def _once(record: logging.LogRecord) -> bool:
+    """Say in one line, once, what torch logs at length for each block that it could not compile."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None or record.levelno < logging.WARNING:
+        return True
+    # What the compiler raised, where torch wraps it.
+    error = getattr(error, "inner_exception", error)
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    if reason not in _told:
+        _told.add(reason)
+        log.warning("a block is not compiled but run as it is: %s", reason)
+    return False

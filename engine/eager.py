@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
@@ -24,6 +22,7 @@ from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo
 from engine.measuring import Survey
+from engine.networks import SizeIds, decoded, encoded, enlargement, predictor
 from engine.noise import NoiseBank
 from engine.pictures import finite, mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
@@ -32,7 +31,6 @@ from engine.sites import fingerprint, module_sites
 from engine.spec import FrameSpec, Picture
 from engine.steps import Step
 from engine.stream import Stream, denoise_batch
-from engine.text import apart
 from engine.witness import Witness
 
 __all__ = ["EagerGenerator"]
@@ -60,7 +58,7 @@ class EagerGenerator(Generator):
         self._vae = parts.vae.to(device=device, memory_format=torch.channels_last)
         self._decoder_dtype = dtype
         self._zero_empty = parts.zero_empty
-        self._time_ids: dict[tuple[int, int], Tensor] = {}
+        self._size_ids = SizeIds(dtype, device)
         self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
@@ -69,7 +67,7 @@ class EagerGenerator(Generator):
         # Reentrant: compiling a plan while rendering may have to measure the model first.
         self._lock = threading.RLock()
         config = self._unet.config
-        self._factor = _enlargement(self._vae)
+        self._factor = enlargement(self._vae)
         self._channels = int(config.in_channels)
         side = config.sample_size or 64
         height, width = (side, side) if isinstance(side, int) else side
@@ -165,14 +163,12 @@ class EagerGenerator(Generator):
         """Return what a runtime without torch has to know of the model, as what JSON can hold."""
         with self._lock:
             infos, measures = self._survey.infos(self._native), self._survey.measures()
-        tokens, width = self.embedding_shape
         return {
             "zero_empty": self._zero_empty,
             "native": list(self._native),
             "factor": self._factor,
             "channels": self._channels,
             "condition": self.condition_width,
-            "embedding": [tokens, width],
             "sites": [{**asdict(info), **asdict(measures[info.address])} for info in infos],
             "most_steps": MOST_STEPS,
             "levels": asdict(self._sampler.levels),
@@ -181,6 +177,8 @@ class EagerGenerator(Generator):
     def resize(self, width: int, height: int) -> None:
         size = checked_size(width, height, max(8, self._factor))
         with self._lock:
+            if size == self.size:
+                return
             self.size = size
             if self._stream is not None:
                 self._stream.forget()
@@ -238,14 +236,14 @@ class EagerGenerator(Generator):
         (Tensor, Tensor)
             The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
         """
-        predict = self._predictor(ingredients, plan)
+        predict = predictor(self._unet, ingredients, plan.touch, self.text.pooled, lambda: self._size_ids(self.size))
         schedule = ingredients.schedule or self._sampler.schedule(steps)
         start, fresh, waiting = ingredients.start, ingredients.fresh, ingredients.waiting
         if waiting is None:
             latent = denoise(start, schedule, predict, fresh, plan.touch)
         else:
             latent = denoise_batch(start, waiting, schedule, predict, fresh, plan.touch)
-        return plan.touch("picture", self._decode(latent)), latent
+        return plan.touch("picture", decoded(self._vae, latent, self._decoder_dtype)), latent
 
     def fed_back(
         self,
@@ -268,10 +266,7 @@ class EagerGenerator(Generator):
         of_picture, of_noise : float or 0-d Tensor
             Amplitudes of the picture's latent and of that noise in the result; see `NoiseLevels.entry`.
         """
-        config = self._vae.config
-        encoded = self._vae.encode(pixels.to(self.device, next(self._vae.encoder.parameters()).dtype))
-        latent = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        latent = (latent.float() - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+        latent = encoded(self._vae, pixels, self.device)
         return of_picture * latent + of_noise * mixed_with(start, latent, share)
 
     def broken_bend(self, spec: FrameSpec, previous: Picture | None = None) -> str | None:
@@ -348,52 +343,6 @@ class EagerGenerator(Generator):
     def _embedding(self, embedding: np.ndarray) -> Tensor:
         return torch.from_numpy(embedding).to(self.dtype)
 
-    def _predictor(self, ingredients: Ingredients, plan: CompiledPlan) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return the network as a function of (scaled latent, timestep), guided if there is an empty prompt."""
-        tokens, pooled = apart(ingredients.text, self.text.pooled)
-        # (batch, tokens, width) is bent as (batch, width, tokens, 1), so that channels mean the same as elsewhere.
-        text = plan.touch("text", tokens.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
-        condition = ingredients.condition
-        if condition is not None:
-            condition = condition.to(self.device, self.dtype)
-        if ingredients.empty is not None:
-            empty, empty_pooled = apart(ingredients.empty, self.text.pooled)
-            text = torch.cat((empty.expand_as(text), text))
-            if pooled is not None and empty_pooled is not None:
-                pooled = torch.cat((empty_pooled.expand_as(pooled), pooled))
-        added = None
-        if pooled is not None:
-            added = {"text_embeds": pooled, "time_ids": self._size_ids().expand(len(pooled), -1)}
-
-        def predict(x: Tensor, timestep: Tensor) -> Tensor:
-            x = x.to(self.dtype)
-            if ingredients.empty is not None:
-                x = torch.cat((x, x))
-                # A stream batch has a timestep for each row.
-                timestep = torch.cat((timestep, timestep)) if timestep.ndim else timestep
-            out: Tensor = self._unet(
-                x, timestep, text, timestep_cond=condition, added_cond_kwargs=added, return_dict=False
-            )[0]
-            if ingredients.empty is None:
-                return out
-            without, with_text = out.chunk(2)
-            return without + ingredients.guidance * (with_text - without)
-
-        return predict
-
-    def _size_ids(self) -> Tensor:
-        """What an XL network is told of the picture: original size, corner of the crop, wanted size, (1, 6)."""
-        width, height = self.size
-        if self.size not in self._time_ids:
-            ids = [[height, width, 0, 0, height, width]]
-            self._time_ids[self.size] = torch.tensor(ids, dtype=self.dtype, device=self.device)
-        return self._time_ids[self.size]
-
-    def _decode(self, latent: Tensor) -> Tensor:
-        config = self._vae.config
-        scaled = latent / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
-        return self._vae.decode(scaled.to(self._decoder_dtype), return_dict=False)[0].float()
-
     def _decode_in_bfloat16(self) -> None:
         """Let a tiny autoencoder decode in bfloat16; its encoder and the UNet stay as they are."""
         self._vae.decoder.to(torch.bfloat16)
@@ -420,11 +369,3 @@ class EagerGenerator(Generator):
                 self._run(spec, None, plan)
         finally:
             self.size = present
-
-
-def _enlargement(vae: Any) -> int:
-    """How many pixels wide the decoder makes one latent pixel."""
-    if hasattr(vae.decoder, "up_blocks"):
-        return 2 ** (len(vae.config.block_out_channels) - 1)
-    factors: list[Any] = [m.scale_factor for m in vae.decoder.layers if isinstance(m, torch.nn.Upsample)]
-    return math.prod(int(factor) for factor in factors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,10 @@ __all__ = ["fetch", "is_hub_id", "local_copy"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FOLDERS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
+_NETWORKS = ("text_encoder", "unet", "vae")
 _PLAIN = ("*.json", "*.txt")
+_INDEX = "*.safetensors.index*.json"
+"""Which tensor is in which file, of a network that is cut into several."""
 
 
 def is_hub_id(name: str) -> bool:
@@ -27,10 +31,35 @@ def local_copy(model_id: str) -> Path | None:
         folder = Path(snapshot_download(model_id, local_files_only=True))
     except (OSError, ValueError):
         return None
-    pipeline = (folder / "model_index.json").is_file() or (folder / "unet").is_dir()
-    needed = [folder / part for part in ("unet", "vae", "text_encoder")] if pipeline else [folder]
-    needed += [part for part in (folder / "text_encoder_2",) if part.is_dir()]
-    return folder if all(any(part.glob("*.safetensors")) for part in needed) else None
+    parts = _parts(folder)
+    if not parts:
+        return folder if _has_weights(folder) else None
+    weights = [folder / part for part in parts if part.startswith(_NETWORKS)]
+    others = [folder / part for part in parts if not part.startswith(_NETWORKS)]
+    whole = all(map(_has_weights, weights)) and all(any(part.glob("*.json")) for part in others)
+    return folder if whole else None
+
+
+def _parts(folder: Path) -> tuple[str, ...]:
+    """The folders that a pipeline needs, as it says itself; none where the folder is of one network."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        index = None
+    if isinstance(index, dict):
+        # What is not part of a model stands there as [null, null].
+        return tuple(part for part in _FOLDERS if isinstance(index.get(part), list) and all(index[part]))
+    return tuple(part for part in _FOLDERS if not part.endswith("_2")) if (folder / "unet").is_dir() else ()
+
+
+def _has_weights(folder: Path) -> bool:
+    """Whether a network's safetensors are there: one file, or every one that an index names."""
+    try:
+        named = [json.loads(index.read_text(encoding="utf-8"))["weight_map"] for index in folder.glob(_INDEX)]
+        files = {folder / str(file) for weights in named for file in weights.values()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return any(folder.glob("*.safetensors")) and all(file.is_file() for file in files)
 
 
 def fetch(model_id: str) -> Path:

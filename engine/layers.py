@@ -95,7 +95,7 @@ def layer_table(most_steps: int = 4) -> str:
         when = "after the last" if timestep is None else str(timestep)
         sites = " | ".join(f"`{site_of_layer(layer, n)}`" for n in _counts(most_steps))
         lines.append(f"| {layer} | {when} | {signal:.2f} | {noise:.2f} | {sites} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _counts(most: int) -> range:

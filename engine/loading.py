@@ -44,6 +44,8 @@ _PIPELINES = {
     )
 }
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+_LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
+"""Where a model_index.json may say that parts are from; the last is a module of diffusers."""
 
 
 @dataclass(slots=True)
@@ -228,6 +230,8 @@ def _from_single_file(path: Path, name: str, dtype: torch.dtype) -> Components:
         raise BadInput(f"{name} is no .safetensors file; only those, model folders and hub ids are loaded.")
     beside = path.with_suffix("")
     config = str(beside) if (beside / "model_index.json").is_file() else None
+    if config is not None:
+        _check_configuration(beside, name)
     with _reading(name, hint=f"; put its configuration (a model folder without weights) at {beside}"):
         two = _has_two_encoders(path)
         kind: Any = diffusers.StableDiffusionXLPipeline if two else diffusers.StableDiffusionPipeline
@@ -241,6 +245,20 @@ def _from_single_file(path: Path, name: str, dtype: torch.dtype) -> Components:
         )
     empty = two and bool(pipe.config.get("force_zeros_for_empty_prompt", True))
     return _checked(Components(name, pipe.unet, pipe.vae, text, pipe.scheduler, zero_empty=empty))
+
+
+def _check_configuration(folder: Path, name: str) -> None:
+    """Refuse a configuration through which the libraries would run code: any package that it names is imported."""
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in (*_UNSAFE, ".py"):
+            raise BadInput(f"{name} is not loaded: {path} beside it can run code when opened; take it away.")
+    for part, value in _pipeline(folder).items():
+        library = value[0] if isinstance(value, list) and value else None
+        if library is not None and library not in _LIBRARIES:
+            raise BadInput(
+                f"{name} is not loaded: {folder / 'model_index.json'} names {str(library)[:60]!r} for its {part}; only "
+                f"{', '.join(_LIBRARIES)} are used."
+            )
 
 
 def _has_two_encoders(path: Path) -> bool:

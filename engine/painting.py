@@ -26,7 +26,7 @@ class PaintedGenerator(EagerGenerator):
     """Paints pictures from noise and a caption, without any network.
 
     It can be bent only before and after: at ``latent.0`` and ``picture``. Captions cannot be blended, so the one of the
-    greatest weight is painted. Steps, guidance and feedback have no effect.
+    greatest weight is painted. Steps, guidance, feedback and strength have no effect.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.measures import Measure, SiteInfo, clusters_of, load_measures, measures_path, save_measures
+from engine.measures import Measure, SiteInfo, clusters_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = [
-    "Measure",
-    "Meter",
-    "ModuleSite",
-    "SiteInfo",
-    "fingerprint",
-    "load_measures",
-    "measures_path",
-    "module_sites",
-    "save_measures",
-]
+__all__ = ["Measure", "Meter", "ModuleSite", "SiteInfo", "fingerprint", "module_sites"]
 
 _SAMPLED = 8
 """Rows and columns of each activation over which channels are compared."""

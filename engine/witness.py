@@ -10,47 +10,56 @@ from typing import Any
 from torch import Tensor
 
 from engine.bends.hooks import CompiledPlan
+from engine.bends.weights import growth
 
 __all__ = ["Witness"]
 
 
 class Witness:
-    """Finds out which bend makes values that are not finite: the first that does, else the one that made the largest.
+    """Finds out which bend makes values that are not finite.
 
-    A bend can break a picture with finite values too, so large that the network after it overflows.
+    The first that makes them of finite ones. Where none does, values are finite but so large that the network after
+    them overflows: then the bend that enlarges most what it is given, activations or weights, of those that are moved.
     """
 
     def __init__(self) -> None:
         self._first: str | None = None
-        self._largest: tuple[float, str | None] = (0.0, None)
+        self._most: tuple[float, str | None] = (0.0, None)
 
     @property
     def culprit(self) -> str | None:
-        """Name of the bend; None if none was watched."""
-        return self._first or self._largest[1]
+        """Name of the bend; None if none was watched, or none that is moved."""
+        return self._first or self._most[1]
 
     @contextmanager
     def watching(self, plan: CompiledPlan) -> Iterator[None]:
-        """Look at what every bend of a plan returns, inside the block."""
+        """Look at what every bend of a plan returns, inside the block; its values are written, its weights bent."""
         names: dict[str, list[str]] = {}
         for bend in plan.plan.bends:
             names.setdefault(bend.site, []).append(bend.name)
+        moved = plan.moved
+        for site, weights in plan.weights.items():
+            for name, times in zip(names[site], weights.growths(), strict=True):
+                self._note(name, times, name in moved)
         seats: dict[str, Any] = dict(plan.seats)
         try:
             for site, row in seats.items():
-                plan.seats[site] = [self._watched(*pair) for pair in zip(names[site], row, strict=True)]  # type: ignore[misc]
+                pairs = zip(names[site], row, strict=True)
+                plan.seats[site] = [self._watched(name, name in moved, seat) for name, seat in pairs]  # type: ignore[misc]
             yield
         finally:
             plan.seats.update(seats)
 
-    def _watched(self, name: str, seat: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def _watched(self, name: str, moved: bool, seat: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def look(x: Tensor, sd: float | None = None) -> Tensor:
             y = seat(x, sd)
-            peak = float(y.abs().max())
-            if not math.isfinite(peak):
-                self._first = self._first or name
-            elif peak > self._largest[0]:
-                self._largest = (peak, name)
+            self._note(name, growth(x, y), moved)
             return y
 
         return look
+
+    def _note(self, name: str, times: float, moved: bool) -> None:
+        if math.isinf(times):
+            self._first = self._first or name
+        elif moved and times > self._most[0]:
+            self._most = (times, name)

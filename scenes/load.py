@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bentlight.errors import BadInput, BadScene
-from scenes.masks import mask_path
+from scenes.masks import mask_path, read_mask
 from scenes.schema import Scene
 from scenes.sources import did_you_mean
 from scenes.yaml_tree import BYTES_LIMIT, Place, YamlFault, read_tree
@@ -90,7 +91,9 @@ def loads(text: str, path: str = "scene", *, folder: Path | None = None) -> Scen
     if not isinstance(data, dict):
         raise BadScene(path, 1, "a scene is a list of `key: value` lines; start from the example in docs/scenes.md.")
     try:
-        return Scene.model_validate(data, context={"folder": folder})
+        # Bends may share a mask: each is read once.
+        masks = None if folder is None else cache(partial(read_mask, folder))
+        return Scene.model_validate(data, context={"masks": masks})
     except ValidationError as error:
         # A key that is not known comes before one that is missing: it is the same key, mistyped.
         faults = [(details["type"] == "missing", *_fault(details, lines)) for details in error.errors()]

@@ -19,7 +19,7 @@ MASK_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}\.png")
 
 _FOLDER = "masks"
 _BYTES_LIMIT = 4 << 20
-_SIDE_LIMIT = 4096
+_SIDE_LIMIT = 2048
 _KEPT = 256
 """Longest side of what is kept; sites of models are smaller."""
 
@@ -46,16 +46,19 @@ def read_mask(folder: Path, name: str) -> Painted:
     folder : Path
         The scene file's own.
     name : str
-        Plain name of a PNG picture of any size up to 4096 x 4096 pixels and 4 MB.
+        Plain name of a PNG picture of any size up to 2048 x 2048 pixels and 4 MB.
 
     Raises
     ------
     BadInput
-        If there is no such file, or it is not such a picture.
+        If there is no such file, it is a link to somewhere else, or it is not such a picture.
     """
     path = mask_path(folder, name)
     if not path.is_file():
         raise BadInput(f"mask {name} is not there; put it beside the scene file, or in a folder {_FOLDER} there.")
+    own = folder.resolve()
+    if path.resolve().parent not in (own, own / _FOLDER):
+        raise BadInput(f"mask {name} is a link to somewhere else; put the picture itself there.")
     try:
         with path.open("rb") as file:
             data = file.read(_BYTES_LIMIT + 1)

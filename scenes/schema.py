@@ -17,7 +17,7 @@ from engine.bends import OPERATORS, Bend, BendPlan, Painted, site_kind
 from scenes.blocks import Step
 from scenes.fields import Clock, Milliseconds, Name, Number, Part, Range, Seed, Text, Whole
 from scenes.lfo import WAVES
-from scenes.masks import MASK_FILE, read_mask
+from scenes.masks import MASK_FILE
 from scenes.motion import TARGETS, Motion, motion_faults, moved_nothing
 from scenes.sources import DEAF, SOURCES, did_you_mean
 
@@ -104,11 +104,11 @@ class BendEntry(Part):
     @model_validator(mode="after")
     def _read_mask(self, info: ValidationInfo) -> BendEntry:
         if MASK_FILE.fullmatch(self.mask):
-            folder = (info.context or {}).get("folder")
+            read = (info.context or {}).get("masks")
             try:
-                if folder is None:
+                if read is None:
                     raise BadInput(f"mask {self.mask} needs a scene file that it lies beside.")
-                self._painted = read_mask(folder, self.mask)
+                self._painted = read(self.mask)
             except BadInput as error:
                 raise PydanticCustomError("scene", "{reason}", {"reason": str(error), "key": "mask"}) from None
         return self

@@ -133,6 +133,13 @@ class CompiledPlan:
             slots = self._slots[site]
             seat.write(tuple(wanted[slots].tolist()), tuple(self._values.rest[slots].tolist()))
 
+    @property
+    def moved(self) -> frozenset[str]:
+        """Names of the bends whose values, as they were written last, are not all neutral."""
+        off = self.bank.cpu().numpy() != self._values.rest
+        owners = [bend.name for bend in self.plan.bends for _ in bend.parameters]
+        return frozenset(name for name, one in zip(owners, off, strict=True) if one)
+
     def release(self) -> None:
         """Put bent weights back as they were loaded."""
         for seat in self.weights.values():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +16,10 @@ from bentlight.errors import BadInput
 from engine.measures import Measure, SiteInfo
 from engine.sites import ModuleSite
 
-__all__ = ["WeightSeat", "WeightSite", "find_weight", "weight_sites"]
+__all__ = ["WeightSeat", "WeightSite", "find_weight", "growth", "weight_sites"]
 
 _WORD = "weights."
+_LEAST, _LARGEST = 1e-6, sys.float_info.max
 _MEASURED: MutableMapping[Tensor, Measure] = WeakTensorKeyDictionary()
 
 
@@ -133,6 +136,16 @@ class WeightSeat:
         self._written = values
         self.writes += 1
 
+    def growths(self) -> list[float]:
+        """Return by how much each bend enlarges the weights as they are bent now; see `growth`. 1 at rest."""
+        if self._written is None or self._original is None:
+            return [1.0] * len(self._bends)
+        found, x = [], self._original.reshape(1, *self._site.shape)
+        for bend in self._bends:
+            before, x = x, bend(x)
+            found.append(growth(before, x))
+        return found
+
     def release(self) -> None:
         """Put the weights back as they were loaded."""
         if self._written is not None and self._original is not None:
@@ -140,3 +153,14 @@ class WeightSeat:
                 self._site.weight.data.copy_(self._original)
             self._written = None
             self.writes += 1
+
+
+def growth(before: Tensor, after: Tensor) -> float:
+    """Return how many times larger the largest value has become; infinite where it is not finite any more.
+
+    0 where it was not finite before: nothing that comes after is to blame for that.
+    """
+    large, larger = float(before.abs().max()), float(after.abs().max())
+    if not math.isfinite(large):
+        return 0.0
+    return min(larger / max(large, _LEAST), _LARGEST) if math.isfinite(larger) else math.inf

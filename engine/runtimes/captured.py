@@ -30,7 +30,7 @@ class CapturedPicture:
     """What plays the pictures of one plan at one size, number of steps and kind of guidance.
 
     All that a picture brings is copied to the device in one block beside the bank, and its pixels and whether they are
-    finite come back in another, so that a picture waits for the device once. Nothing is allocated there.
+    finite come back in another, so that a picture waits for the device once. Playing allocates nothing there.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ class CapturedPicture:
     ) -> None:
         self.plan = plan
         self._capturer = capturer
+        # The graph reads and writes this memory for as long as it is played.
+        self._waiting = given.waiting
         self._stepping = tuple(i for i, step in enumerate(model.schedule(steps).steps) if step.fresh)
         self._size = model.size
         width, height = self._size

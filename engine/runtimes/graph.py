@@ -108,12 +108,15 @@ class GraphGenerator(EagerGenerator):
         for plan in wanted.plans:
             with self._lock, self._scope(), torch.inference_mode():
                 compiled = self._runtime.use(plan)
-                given = self.ingredients(FrameSpec(plan=plan, steps=steps, guidance=guidance))
-                if self._stream is not None and not wanted.late:
-                    given = self._stream.alike(given, self.schedule(steps))
-                fed = wanted.feedback or wanted.late
-                key = _Key(plan, self.size, steps, self._guided(guidance), fed, wanted.late)
-                self._obtain(key, compiled, given)
+                alone = self.ingredients(FrameSpec(plan=plan, steps=steps, guidance=guidance))
+                # A strength that moves is 1 at times, and the first picture has none to begin at.
+                for late in (False, True) if wanted.late else (False,):
+                    given = alone
+                    if self._stream is not None and not late:
+                        given = self._stream.alike(alone, self.schedule(steps))
+                    fed = wanted.feedback or wanted.late
+                    key = _Key(plan, self.size, steps, self._guided(guidance), fed, late)
+                    self._obtain(key, compiled, given)
 
     def _scope(self) -> AbstractContextManager[Any]:
         return self._capturer.scope()

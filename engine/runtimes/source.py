@@ -24,6 +24,7 @@ _CODE = (
     "lora.py",
     "measures.py",
     "measuring.py",
+    "networks.py",
     "noise.py",
     "pictures.py",
     "resize.py",

@@ -81,13 +81,13 @@ def play(  # the options are read from the context: their names are those of `Wi
     ] = None,
     runtime: Annotated[
         Runtime,
-        typer.Option(help="What runs the model: torch (eager), CUDA graphs, or ONNX Runtime; auto takes the fastest."),
+        typer.Option(help="Torch (eager), CUDA graphs, or ONNX Runtime; auto chooses by the model and the device."),
     ] = Runtime.auto,
     stream: Annotated[
         bool, typer.Option("--stream", help="With n steps: the pictures/s of one step, n - 1 pictures late.")
     ] = False,
     compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the model's blocks: slow at first, faster then, on a GPU.")
+        bool, typer.Option("--compile", help="Compile the model's blocks, which takes minutes at first.")
     ] = False,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 256x256 or 384x256.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps; the scene's when not said.")] = None,

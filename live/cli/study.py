@@ -115,7 +115,7 @@ def render(
     model: Annotated[str | None, typer.Option(help="Overrides the scene's model.")] = None,
     runtime: Annotated[
         Runtime,
-        typer.Option(help="What runs the model: torch (eager), CUDA graphs, or ONNX Runtime; auto takes the fastest."),
+        typer.Option(help="Torch (eager), CUDA graphs, or ONNX Runtime; auto chooses by the model and the device."),
     ] = Runtime.auto,
     size: Annotated[str | None, typer.Option(help="Size of the pictures, such as 512x512.")] = None,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Pictures per second.")] = 30.0,

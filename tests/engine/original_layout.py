@@ -32,7 +32,7 @@ def save_original(pipe: Any, path: Path) -> None:
     per_level = pipe.unet.config.layers_per_block + 1
     tensors: dict[str, Tensor] = {}
     for name, value in pipe.unet.state_dict().items():
-        tensors["model.diffusion_model." + _unet_name(name, per_level)] = value.contiguous()
+        tensors["model.diffusion_model." + unet_name(name, per_level)] = value.contiguous()
     levels = len(pipe.vae.config.block_out_channels)
     for name, value in pipe.vae.state_dict().items():
         original = _vae_name(name, levels)
@@ -43,7 +43,8 @@ def save_original(pipe: Any, path: Path) -> None:
     save_file(tensors, str(path))
 
 
-def _unet_name(name: str, per_level: int) -> str:
+def unet_name(name: str, per_level: int) -> str:
+    """A UNet module's or tensor's name in the original layout, from that in diffusers."""
     found = re.match(r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsamplers|upsamplers)\.(\d)\.(.*)", name)
     if found:
         way, level, part, index, rest = found[1], int(found[2]), found[3], int(found[4]), found[5]

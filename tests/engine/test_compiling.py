@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -55,3 +57,24 @@ def test_bent_weights_are_seen(compiled, generator) -> None:
         spec = FrameSpec(prompts=PROMPT, plan=plan, values=(factor, 1.0))
         assert np.array_equal(ours.render(spec).pixels, generator.render(spec).pixels)
     assert len(count) == versions
+
+
+def test_blocks_that_cannot_be_compiled_are_run_as_they_are(tiny_folder, generator, caplog) -> None:
+    """As without a C++ compiler, or where the compiler fails on a kind of block."""
+    torch._dynamo.reset()
+    found = Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager")
+    tried: list[int] = []
+
+    def broken(module, examples):
+        tried.append(1)
+        raise RuntimeError("no working C++ compiler")
+
+    compile_blocks(*found.networks, backend=broken)
+    spec = FrameSpec(prompts=PROMPT, seed=3)
+    assert np.array_equal(found.render(spec).pixels, generator.render(spec).pixels)
+    assert len(tried) > 1
+    (said,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert "run as it is" in said
+    assert "no working C++ compiler" in said
+    assert "\n" not in said
+    torch._dynamo.reset()

@@ -146,13 +146,16 @@ def test_a_picture_that_begins_at_another(model: str, steps: int, request) -> No
     eager = request.getfixturevalue({"tiny": "generator", "kl": "kl_generator"}[model])
     spec = FrameSpec(prompts=PROMPT, seed=5, steps=steps, plan=GRAIN, values=MOVED)
     captured.prepare(plans=[GRAIN], steps=steps, late=True)
+    assert captures(captured) == 2
     last = eager.render(replace(spec, seed=1))
     pictures = {
         assert_equal(captured, eager, replace(spec, strength=strength, feedback=feedback), last).tobytes()
         for strength, feedback in ((0.3, 0.0), (0.7, 0.0), (0.95, 0.4))
     }
     assert len(pictures) == 3
-    assert captures(captured) == 1
+    # A strength of 1, and a first picture, which has none to begin at, were made ready too.
+    assert_equal(captured, eager, replace(spec, strength=1.0), last)
+    assert_equal(captured, eager, replace(spec, strength=1.0, feedback=0.4), last)
     assert_equal(captured, eager, replace(spec, strength=0.3))
     assert captures(captured) == 2
 

@@ -5,29 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine import Bend, BendPlan, FrameSpec
+from engine import BendPlan, FrameSpec
 from engine.builtin import WEIGHTS
 from engine.generator import Generator
+from live.bench.pictures import FOUR_BENDS
 
 pytestmark = pytest.mark.skipif(not (WEIGHTS / "model_index.json").exists(), reason="no weights in the checkout")
 
 LIMIT = 1.5
-FOUR = BendPlan(
-    (
-        Bend("add", "add", "latent.0"),
-        Bend("turn", "channel_rotate", "unet.up.1"),
-        Bend("cut", "soft_threshold", "unet.up.2"),
-        Bend("zoom", "zoom", "unet.mid"),
-    )
-)
 SPECS = [
     FrameSpec(prompts=((text, 1.0),), seed=seed, plan=plan, values=values)
     for seed, (text, plan, values) in enumerate(
         [
             ("neon blue galaxy", BendPlan(), ()),
-            ("dark red fire", FOUR, (0.2, 1.0, 0.4, 1.0, 0.15, 1.0, 1.2, 1.0)),
+            ("dark red fire", FOUR_BENDS, (0.2, 1.0, 0.4, 1.0, 0.15, 1.0, 1.2, 1.0)),
             ("pastel green waves", BendPlan(), ()),
-            ("gold mandala", FOUR, (-0.2, 0.8, -0.5, 1.0, 0.3, 0.9, 0.8, 1.0)),
+            ("gold mandala", FOUR_BENDS, (-0.2, 0.8, -0.5, 1.0, 0.3, 0.9, 0.8, 1.0)),
         ]
     )
 ]

@@ -129,7 +129,7 @@ def test_xl_knows_the_size_of_its_picture(models) -> None:
     spec = FrameSpec(prompts=PROMPT, seed=5)
     wide = player.render(spec).pixels
     assert wide.shape == (32, 48, 3)
-    player._time_ids[(48, 32)] = torch.tensor([[512.0, 512.0, 0, 0, 512.0, 512.0]])
+    player._size_ids.kept[(48, 32)] = torch.tensor([[512.0, 512.0, 0, 0, 512.0, 512.0]])
     assert not np.array_equal(player.render(spec).pixels, wide)
 
 

@@ -15,6 +15,7 @@ from bentlight.errors import BadInput, ModelMissing
 from engine import FrameSpec, hub, loading
 from engine.generator import Generator
 from tests.engine.conftest import make_pipeline
+from tests.engine.layouts import made
 from tests.engine.original_layout import save_original
 
 SPEC = FrameSpec(prompts=(("blue galaxy", 1.0),), seed=2)
@@ -85,6 +86,27 @@ def test_a_single_file_in_the_original_layout_loads(tmp_path) -> None:
     assert np.abs(generator.render(SPEC).pixels.astype(int) - expected.astype(int)).max() <= 1
 
 
+@pytest.mark.parametrize("harm", ["library", "pickle", "code"])
+def test_a_configuration_beside_a_single_file_runs_no_code(tmp_path, monkeypatch, harm: str) -> None:
+    pipe = make_pipeline(tmp_path / "words", "kl", prediction="sample")
+    pipe.save_pretrained(tmp_path / "one")
+    for weights in (tmp_path / "one").rglob("*.safetensors"):
+        weights.unlink()
+    save_original(pipe, tmp_path / "one.safetensors")
+    (tmp_path / "trap_that_was_sprung.py").write_text("raise SystemExit('sprung')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    if harm == "library":
+        index = tmp_path / "one" / "model_index.json"
+        index.write_text(json.dumps(json.loads(index.read_text()) | {"tokenizer": ["trap_that_was_sprung", "X"]}))
+    elif harm == "pickle":
+        (tmp_path / "one" / "text_encoder" / "pytorch_model.bin").write_bytes(b"anything")
+    else:
+        (tmp_path / "one" / "unet" / "unet.py").touch()
+    said = {"library": "names 'trap_that_was_sprung' for its tokenizer"}.get(harm, "can run code when opened")
+    with pytest.raises(BadInput, match=said):
+        load(tmp_path / "one.safetensors")
+
+
 def test_a_single_file_without_its_configuration_says_where_to_put_it(tmp_path) -> None:
     save_original(make_pipeline(tmp_path / "words", "kl"), tmp_path / "alone.safetensors")
     with pytest.raises((BadInput, ModelMissing), match=r"configuration.*alone"):
@@ -152,6 +174,32 @@ def test_a_hub_model_that_is_on_this_machine_loads_offline(tiny_folder, monkeypa
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: str(tiny_folder))
     assert Generator.load("someone/model", device="cpu").render(SPEC).pixels.shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("layout", ["turbo", "xl_turbo"])
+def test_a_download_that_was_cut_anywhere_is_not_taken_for_whole(layout: str, tmp_path, monkeypatch) -> None:
+    import huggingface_hub
+
+    made(layout, tmp_path)
+    folder = tmp_path / "model"
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: str(folder))
+    assert hub.local_copy("someone/model") == folder
+    parts = sorted(part.name for part in folder.iterdir() if part.is_dir())
+    assert len(parts) == {"turbo": 5, "xl_turbo": 7}[layout]
+    for part in parts:
+        (folder / part).rename(tmp_path / "later")
+        assert hub.local_copy("someone/model") is None, part
+        (folder / part).mkdir()
+        assert hub.local_copy("someone/model") is None, part
+        (folder / part).rmdir()
+        (tmp_path / "later").rename(folder / part)
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_name("diffusion_pytorch_model-00001-of-00002.safetensors"))
+    files = {f"w{i}": f"diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)}
+    weights.with_name(weights.name + ".index.json").write_text(json.dumps({"weight_map": files}))
+    assert hub.local_copy("someone/model") is None
+    weights.with_name(files["w2"]).touch()
+    assert hub.local_copy("someone/model") == folder
 
 
 def test_of_a_repository_only_what_is_needed_and_safe_is_fetched() -> None:

@@ -1,21 +1,24 @@
-"""A LoRA is added to exactly the weights it names, whichever of three namings its file has."""
+"""A LoRA is added to exactly the weights it names, whichever of four namings its file has."""
 
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bentlight.errors import BadInput
 from engine import FrameSpec
 from engine.generator import Generator
 from engine.lora import merge_lora
 from tests.engine.conftest import make_pipeline
+from tests.engine.original_layout import unet_name
 
 RANK = 3
 SCALE = 0.5
@@ -24,6 +27,13 @@ CHANGED = {
     "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0",
     "unet.mid_block.attentions.0.proj_in",
     "unet.down_blocks.0.resnets.0.conv1",
+    "unet.down_blocks.0.downsamplers.0.conv",
+    "unet.down_blocks.1.attentions.0.transformer_blocks.0.ff.net.2",
+    "unet.up_blocks.0.attentions.1.proj_out",
+    "unet.up_blocks.0.upsamplers.0.conv",
+    "unet.up_blocks.1.resnets.1.conv_shortcut",
+    "unet.mid_block.resnets.1.time_emb_proj",
+    "unet.time_embedding.linear_2",
     "text_encoder.encoder.layers.1.self_attn.q_proj",
 }
 SPEC = FrameSpec(prompts=(("blue galaxy", 1.0),), seed=2)
@@ -62,7 +72,10 @@ def write(path: Path, parts: dict[str, nn.Module], naming: str) -> Path:
         part, _, module = name.partition(".")
         if part == "text_encoder":
             module = "text_model." + module
-        if naming == "kohya":
+        if naming in ("kohya", "kohya xl"):
+            if naming == "kohya xl" and part == "unet":
+                per_level = parts["unet"].config.layers_per_block + 1
+                module = unet_name(module + ".weight", per_level).removesuffix(".weight")
             stem = {"unet": "lora_unet_", "text_encoder": "lora_te_"}[part] + module.replace(".", "_")
             tensors |= {f"{stem}.lora_down.weight": down, f"{stem}.lora_up.weight": up}
             tensors[f"{stem}.alpha"] = torch.tensor(SCALE * RANK)
@@ -82,7 +95,7 @@ def write(path: Path, parts: dict[str, nn.Module], naming: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("naming", ["kohya", "peft", "diffusers"])
+@pytest.mark.parametrize("naming", ["kohya", "kohya xl", "peft", "diffusers"])
 def test_what_it_names_changes_by_the_published_formula_and_nothing_else(parts, tmp_path, naming: str) -> None:
     before = {f"{p}.{n}": v.clone() for p, m in parts.items() for n, v in m.state_dict().items()}
     assert merge_lora(write(tmp_path / "lora.safetensors", parts, naming), parts) == len(CHANGED)
@@ -110,8 +123,6 @@ def test_one_for_another_model_changes_nothing_and_says_so(parts, tmp_path) -> N
     before = {k: v.clone() for k, v in parts["unet"].state_dict().items()}
     path = tmp_path / "foreign.safetensors"
     fitting = write(path, parts, "peft")
-    from safetensors.torch import load_file
-
     tensors = load_file(str(fitting)) | {"unet.zz.to_q.lora_A.weight": torch.ones(1, 4)}
     save_file(tensors | {"unet.zz.to_q.lora_B.weight": torch.ones(4, 1)}, str(path))
     with pytest.raises(BadInput, match="another model"):
@@ -125,6 +136,9 @@ def test_one_for_another_model_changes_nothing_and_says_so(parts, tmp_path) -> N
         ({"lora_unet_x.hada_w1_a": torch.ones(2)}, None, "hada_w1_a"),
         ({"unet.x.lora_A.weight": torch.ones(1, 2)}, None, "not complete"),
         ({"unet.x.lora_A.weight": torch.ones(1, 2)}, {"unet.use_dora": True}, "use_dora"),
+        ({"unet.x.lora_A.weight": torch.ones(1, 2)}, {"unet.alpha_pattern": {"x": 8}}, "alpha_pattern"),
+        ({"base_model.model.conv_in.lora_A.weight": torch.ones(1, 2)}, None, "as peft saves it.*save_lora_weights"),
+        ({"unet.conv_in.lora_A.weight": torch.ones(4), "unet.conv_in.lora_B.weight": torch.ones(4)}, None, "another"),
         ({}, None, "no LoRA"),
     ],
 )
@@ -133,3 +147,41 @@ def test_what_is_no_plain_lora_is_refused(parts, tmp_path, tensors, metadata, sa
     save_file(tensors, str(path), metadata and {"lora_adapter_metadata": json.dumps(metadata)})
     with pytest.raises(BadInput, match=said):
         merge_lora(path, parts)
+
+
+@pytest.mark.parametrize("harm", ["down", "up", "alpha", "rank"])
+def test_a_broken_half_changes_nothing(parts, tmp_path, harm: str) -> None:
+    before = {k: v.clone() for k, v in parts["unet"].state_dict().items()}
+    path = write(tmp_path / "lora.safetensors", parts, "kohya")
+    tensors = load_file(str(path))
+    name = next(n for n in sorted(tensors, reverse=True) if harm in n or (harm == "rank" and "lora_up" in n))
+    if harm == "rank":
+        tensors[name] = torch.cat((tensors[name], tensors[name]), dim=1)
+    else:
+        tensors[name].view(-1)[-1] = float("nan")
+    save_file(tensors, str(path))
+    with pytest.raises(BadInput, match="another model" if harm == "rank" else "not finite"):
+        merge_lora(path, parts)
+    assert all(torch.equal(v, before[k]) for k, v in parts["unet"].state_dict().items())
+
+
+def test_changes_are_written_out_one_at_a_time(parts, tmp_path) -> None:
+    """All of an XL model's at once would take ten gigabytes."""
+    path = write(tmp_path / "lora.safetensors", parts, "kohya")
+    made: list[weakref.ref] = []
+    most = 0
+
+    class Products(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal most
+            found = func(*args, **(kwargs or {}))
+            if func in (torch.ops.aten.mm.default, torch.ops.aten.mul.Tensor):
+                made.append(weakref.ref(found))
+                most = max(most, sum(ref() is not None for ref in made))
+            return found
+
+    with Products():
+        merge_lora(path, parts)
+    assert len(made) >= 2 * len(CHANGED)
+    # The product, the product scaled, and the last one.
+    assert most <= 3

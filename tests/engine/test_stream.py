@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +136,29 @@ def test_another_size_begins_anew(tiny_folder, generator, runtime: str) -> None:
     stream.resize(32, 32)
     other = replace(spec, seed=7)
     assert_alike(stream.render(other).pixels, generator.render(other).pixels)
+
+
+@runtimes
+def test_the_same_size_again_changes_nothing(tiny_folder, runtime: str) -> None:
+    one, other = opened(tiny_folder, runtime), opened(tiny_folder, runtime)
+    for seed in range(5):
+        if seed == 3:
+            one.resize(*one.size)
+        spec = replace(SPEC, seed=seed, steps=3)
+        assert np.array_equal(one.render(spec).pixels, other.render(spec).pixels)
+
+
+def test_a_graph_keeps_the_latents_that_it_plays_with(tiny_folder) -> None:
+    """A CUDA graph knows them by address only: what nobody held would be given to something else."""
+    stream = opened(tiny_folder, "graph")
+    stream.render(replace(SPEC, steps=3))
+    (waiting,) = [weakref.ref(tensor) for tensor in stream._stream._waiting.values()]
+    stream._stream.forget()
+    (picture,) = stream._graphs.values()
+    # The tape holds tensors, as a CUDA graph does not.
+    picture._play = None
+    gc.collect()
+    assert waiting() is not None
 
 
 @runtimes

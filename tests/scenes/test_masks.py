@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_a_scene_without_a_file_has_no_pictures(tmp_path, monkeypatch) -> None:
         (b"", "no PNG picture"),
         (b"GIF89a" + bytes(40), "no PNG picture"),
         (png(HALF)[:-30], "no PNG picture"),
-        (png(np.zeros((1, 5000), np.uint8)), "4096 x 4096"),
+        (png(np.zeros((1, 2049), np.uint8)), "2048 x 2048"),
         (bytes((4 << 20) + 1), "4 MB"),
     ],
     ids=["missing", "empty", "gif", "cut", "wide", "heavy"],
@@ -125,11 +126,37 @@ def test_what_is_no_such_picture_is_refused_at_its_line(tmp_path, data: bytes | 
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path) -> None:
+    """Its header is in order and says what is too large; what would be unpacked is not there."""
     bomb = bytearray(png(np.zeros((8, 8), np.uint8)))
-    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
+    bomb[16:24] = (2049).to_bytes(4, "big") * 2
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
     (tmp_path / "half.png").write_bytes(bomb)
-    with pytest.raises(BadScene, match=r"4096 x 4096|no PNG picture"):
+    with pytest.raises(BadScene, match="2049 x 2049 pixels; 2048 x 2048 is the most"):
         scenes.load(scene_in(tmp_path))
+
+
+@pytest.mark.parametrize("link", ["half.png", "masks/half.png", "masks"])
+def test_a_link_leads_nowhere_else(tmp_path, link: str) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "half.png").write_bytes(png(HALF))
+    folder = tmp_path / "scenes"
+    (folder / link).parent.mkdir(parents=True)
+    try:
+        (folder / link).symlink_to(tmp_path / "far" / ("" if link == "masks" else "half.png"))
+    except OSError:
+        pytest.skip("no links can be made here")
+    with pytest.raises(BadScene, match="link to somewhere else") as refused:
+        scenes.load(scene_in(folder))
+    assert refused.value.line == 8
+
+
+def test_bends_that_share_a_mask_share_its_picture(tmp_path) -> None:
+    (tmp_path / "half.png").write_bytes(png(HALF))
+    path = scene_in(tmp_path)
+    entry = SCENE[SCENE.index("  - name: b") :].format(mask="half.png")
+    path.write_text(path.read_text() + entry.replace("name: b", "name: c"))
+    first, second = scenes.load(path).plan.bends
+    assert first.painted is second.painted
 
 
 def test_a_mask_has_no_place_where_there_is_no_plane(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Every built-in scene, at fixed seeds and fixed music, looks the same in ONNX Runtime as in torch with float32."""
+"""Every built-in scene, at fixed seeds and fixed music, looks the same in every runtime as in torch with float32."""
 
 from __future__ import annotations
 
@@ -93,6 +93,31 @@ def test_a_scene_looks_the_same_in_both_runtimes(name: str, onnx, float32) -> No
         assert difference.mean() <= 0.3
         assert ssim(ours.pixels, theirs.pixels) >= LEAST_SSIM
         last = theirs
+
+
+@pytest.fixture(scope="session")
+def graph():
+    """The same in the graph runtime, on a tape instead of a CUDA device."""
+    import torch
+
+    from engine.loading import load_components
+    from engine.runtimes.graph import GraphGenerator
+    from engine.runtimes.tape import TapeCapturer
+
+    parts = load_components("builtin", torch.float32)
+    return GraphGenerator(parts, torch.device("cpu"), torch.float32, capturer=TapeCapturer(), limit=2)
+
+
+@pytest.mark.parametrize("name", list(library())[:3])
+def test_a_captured_scene_looks_the_same(name: str, graph, float32) -> None:
+    prepare_for(graph, Patch(load(name)))
+    last, ready = None, graph._capturer.captures
+    for spec in fixed_specs(name):
+        ours, theirs = graph.render(spec, last), float32.render(spec, last)
+        assert graph.playing == "graph"
+        assert np.array_equal(ours.pixels, theirs.pixels)
+        last = theirs
+    assert graph._capturer.captures == ready
 
 
 @pytest.mark.parametrize("name", library())
