@@ -185,6 +185,14 @@ class EagerGenerator(Generator):
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
+    def embedding(self, text: str) -> np.ndarray:
+        with torch.inference_mode():
+            return self._prompts.encode(text)
+
+    def keep(self, name: str, embedding: np.ndarray) -> None:
+        with torch.inference_mode():
+            self._prompts.keep(name, embedding)
+
     def sites(self) -> tuple[SiteInfo, ...]:
         with self._lock:
             return self._survey.infos(self.size)

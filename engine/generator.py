@@ -14,6 +14,7 @@ from engine.runtimes.providers import ONNX_ONLY, graphics_device
 from engine.spec import FrameSpec, Picture
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from engine.measures import SiteInfo
@@ -138,6 +139,33 @@ class Generator(ABC):
         ------
         BadInput
             If a side is no multiple of 8, or out of range.
+        """
+
+    @abstractmethod
+    def embedding(self, text: str) -> np.ndarray:
+        """Return the embedding of a text: float32, shape (1, tokens, width), not to be written to.
+
+        Raises
+        ------
+        BadInput
+            If the model has none.
+        """
+
+    @abstractmethod
+    def keep(self, name: str, embedding: np.ndarray) -> None:
+        """Take an embedding under a name, which from then on stands for it wherever a prompt's text does.
+
+        So what was saved, measured or mixed elsewhere can be travelled to like any prompt.
+
+        Parameters
+        ----------
+        name : str
+        embedding : ndarray, shape (1, tokens, width)
+
+        Raises
+        ------
+        BadInput
+            If it has not the shape of `embedding`, or is not finite.
         """
 
     @abstractmethod

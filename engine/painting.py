@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,6 +48,12 @@ class PaintedGenerator(EagerGenerator):
         if threads is not None:
             torch.set_num_threads(max(1, threads))
         return cls(find_device(device))
+
+    def embedding(self, text: str) -> np.ndarray:
+        raise BadInput("the painter reads words and has no embeddings; use a model.")
+
+    def keep(self, name: str, embedding: np.ndarray) -> None:
+        raise BadInput("the painter reads words and can keep no embedding; use a model.")
 
     def sites(self) -> tuple[SiteInfo, ...]:
         width, height = self.size

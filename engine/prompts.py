@@ -43,6 +43,7 @@ class PromptSpace:
         self._zero_empty = zero_empty
         self._run, self._limit = encode, limit
         self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._named: dict[str, np.ndarray] = {}
         self._last: tuple[tuple[object, ...], np.ndarray] | None = None
         self._mixture: _Mixture | None = None
         self._lock = threading.Lock()
@@ -53,6 +54,8 @@ class PromptSpace:
         It is encoded only when it is not kept.
         """
         with self._lock:
+            if text in self._named:
+                return self._named[text]
             embedding = self._kept.get(text)
             if embedding is None:
                 self.encodings += 1
@@ -62,6 +65,27 @@ class PromptSpace:
             else:
                 self._kept.move_to_end(text)
             return embedding
+
+    def keep(self, name: str, embedding: np.ndarray) -> None:
+        """Take an embedding under a name, which from then on stands for it wherever a text does.
+
+        Parameters
+        ----------
+        name : str
+            Any text; one that was kept before is replaced.
+        embedding : ndarray, shape (1, tokens, width)
+
+        Raises
+        ------
+        BadInput
+            If the embedding has not the shape of this model's, or is not finite.
+        """
+        kept, shape = np.array(embedding, np.float32), self.encode("").shape
+        if kept.shape != shape or not np.isfinite(kept).all():
+            raise BadInput(f"the embedding {name!r} must be {shape} finite numbers; it is {kept.shape}.")
+        with self._lock:
+            self._named[name] = kept
+            self._last = self._mixture = None
 
     def empty(self) -> np.ndarray:
         """Return what a picture is guided away from, shaped like every embedding."""

@@ -105,6 +105,7 @@ class OnnxGenerator(Generator):
         self._banks: dict[BendPlan, Bank] = {}
         self._refused: dict[str, str] = {}
         self._later: list[Wanted] = []
+        self._named: dict[str, np.ndarray] = {}
         self._stand_in = stand_in or StandIn(source, threads)
         self._exact = False
         self._playing = "onnx"
@@ -151,6 +152,20 @@ class OnnxGenerator(Generator):
         size = checked_size(width, height, step)
         self._stand_in.resize(*size)
         self.size = size
+
+    def embedding(self, text: str) -> np.ndarray:
+        model = self._ready
+        return self._stand_in.model().embedding(text) if model is None else model.prompts.encode(text)
+
+    def keep(self, name: str, embedding: np.ndarray) -> None:
+        model = self._ready
+        (self._stand_in.model() if model is None else model.prompts).keep(name, embedding)
+        # What torch plays is to mean the same.
+        self._stand_in.keep(name, embedding)
+        with self._lock:
+            self._named[name] = embedding
+            if self._ready is not None and self._ready is not model:
+                self._ready.prompts.keep(name, embedding)
 
     def sites(self) -> tuple[SiteInfo, ...]:
         model = self._ready
@@ -362,6 +377,9 @@ class OnnxGenerator(Generator):
         """Read the model, and have made what was wanted before it was there."""
         model = self._read_model()
         with self._lock:
+            if model is not None:
+                for name, embedding in self._named.items():
+                    model.prompts.keep(name, embedding)
             self._ready = model
             later, self._later = self._later, []
         if model is None:

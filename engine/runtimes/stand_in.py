@@ -11,6 +11,8 @@ from engine.runtimes.source import Source
 from engine.spec import FrameSpec, Picture
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.eager import EagerGenerator
 
 __all__ = ["StandIn"]
@@ -38,6 +40,7 @@ class StandIn:
         # `_sizing` is never held while the model is loaded, which takes seconds.
         self._loading, self._sizing = threading.Lock(), threading.Lock()
         self._broken: dict[BendPlan, str | None] = {}
+        self._named: dict[str, np.ndarray] = {}
 
     @property
     def loaded(self) -> bool:
@@ -57,6 +60,8 @@ class StandIn:
                 with self._sizing:
                     if self._size is not None:
                         model.resize(*self._size)
+                    for name, embedding in self._named.items():
+                        model.keep(name, embedding)
                     self._model = model
             return self._model
 
@@ -81,6 +86,13 @@ class StandIn:
             if self._model is not None:
                 self._model.resize(width, height)
             self._size = (width, height)
+
+    def keep(self, name: str, embedding: np.ndarray) -> None:
+        """Take an embedding under a name, now or when the model is loaded."""
+        with self._sizing:
+            if self._model is not None:
+                self._model.keep(name, embedding)
+            self._named[name] = embedding
 
     def culprit(self, spec: FrameSpec, previous: Picture | None) -> str | None:
         """Name the bend that broke a picture; None until a thread that asks the model has found it."""

@@ -113,3 +113,40 @@ def test_weights_that_mean_nothing_are_refused(space: PromptSpace, prompts: tupl
 
 def test_long_and_empty_texts_have_the_same_shape(space: PromptSpace) -> None:
     assert space.encode("fire " * 400).shape == space.encode("").shape == (1, 24, 32)
+
+
+def test_an_embedding_kept_under_a_name_stands_for_it(space: PromptSpace) -> None:
+    middle = slerp(space.encode("fire"), space.encode("ice"), 0.5, axis=-1)
+    before = space.blend((("middle", 0.5), ("smoke", 0.5)))
+    space.keep("middle", middle)
+    np.testing.assert_array_equal(space.encode("middle"), middle)
+    after = space.blend((("middle", 0.5), ("smoke", 0.5)))
+    np.testing.assert_array_equal(after, slerp(middle, space.encode("smoke"), 0.5, axis=-1))
+    assert not np.array_equal(before, after)
+    for number in range(10):
+        space.encode(f"text {number}")
+    np.testing.assert_array_equal(space.encode("middle"), middle)
+    space.keep("middle", space.encode("ice"))
+    np.testing.assert_array_equal(space.blend((("middle", 1.0),)), space.encode("ice"))
+
+
+@pytest.mark.parametrize("wrong", ["narrow", "infinite"])
+def test_an_embedding_that_is_none_of_this_model_is_refused(space: PromptSpace, wrong: str) -> None:
+    embedding = np.array(space.encode("fire"))
+    embedding = embedding[..., :-1] if wrong == "narrow" else embedding * np.inf
+    with pytest.raises(BadInput, match="'mine' must be"):
+        space.keep("mine", embedding)
+
+
+@pytest.mark.parametrize("runtime", ["eager", "onnx"])
+def test_a_kept_embedding_is_painted_in_every_runtime(runtime: str, generator, onnx) -> None:
+    from engine.spec import FrameSpec
+
+    player = {"eager": generator, "onnx": onnx}[runtime]
+    player.keep(f"mine in {runtime}", player.embedding("fire"))
+    kept, told = (
+        player.render(FrameSpec(prompts=((text, 1.0),), seed=3)).pixels for text in (f"mine in {runtime}", "fire")
+    )
+    other = player.render(FrameSpec(prompts=(("ice", 1.0),), seed=3)).pixels
+    np.testing.assert_array_equal(kept, told)
+    assert not np.array_equal(kept, other)
