@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.floor import MovingFloor
 from analysis.levels import band_weights
-from analysis.spectrum import SlidingSpectrum
+from analysis.spectrum import SlidingSpectrum, hann
 
 __all__ = ["EDGES_HZ", "AttackFunction"]
 
@@ -49,7 +49,7 @@ class AttackFunction:
 
     def __init__(self, sample_rate: int, look: int) -> None:
         length = max(2 * look, round(WINDOW_S * sample_rate))
-        window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+        window = hann(length).astype(np.float32)
         self._spectrum = SlidingSpectrum(window, look)
         weights = band_weights(list(itertools.pairwise(EDGES_HZ)), self._spectrum.n_fft, sample_rate)
         # Bins of the padded FFT are narrower than what the window can tell apart.

@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.frame import CHROMA_EVERY
 from analysis.history import History
+from analysis.spectrum import hann
 
 __all__ = ["Harmony"]
 
@@ -55,7 +56,7 @@ class Harmony:
     def __init__(self, sample_rate: int, hop: int) -> None:
         self._length = round(_WINDOW_AT_48K * sample_rate / 48_000)
         self._history = History(self._length + hop)
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(self._length) + 0.5) / self._length)
+        window = hann(self._length)
         self._window = (window * (2.0 / window.sum())).astype(np.float32)
         self._n_fft = 1 << math.ceil(math.log2(self._length))
         self._bin_hz = sample_rate / self._n_fft

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.frame import BANDS
-from analysis.spectrum import PowerSpectrum
+from analysis.spectrum import PowerSpectrum, hann
 
 __all__ = ["Levels", "Spectral", "band_weights", "scaled_level"]
 
@@ -85,7 +85,7 @@ class Levels:
         n_fft = 1 << math.ceil(math.log2(1.5 * length))
         self._length, self._hop = length, hop
         self._history = np.zeros(length, np.float32)
-        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+        self._window = hann(length).astype(np.float32)
         self._padded = np.zeros(n_fft, np.float32)
         self._spectrum = PowerSpectrum(n_fft)
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, BANDS + 1)

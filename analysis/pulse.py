@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from analysis.levels import band_weights
-from analysis.spectrum import PowerSpectrum
+from analysis.spectrum import PowerSpectrum, hann
 
 __all__ = ["GROUPS", "Pulse"]
 
@@ -56,7 +56,7 @@ class Pulse:
         hop_s = hop / sample_rate
         self._length, self._hop = length, hop
         self._history = np.zeros(length, np.float32)
-        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+        self._window = hann(length).astype(np.float32)
         self._padded = np.zeros(n_fft, np.float32)
         self._spectrum = PowerSpectrum(n_fft)
         count = round(_PER_OCTAVE * math.log2(_HIGHEST_HZ / _LOWEST_HZ))

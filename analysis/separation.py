@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from analysis.frame import SEPARATION_EVERY
 from analysis.history import History
 from analysis.levels import scaled_level
+from analysis.spectrum import hann
 
 __all__ = ["Separation"]
 
@@ -46,7 +47,7 @@ class Separation:
     def __init__(self, sample_rate: int, hop: int) -> None:
         self._length = round(_WINDOW_AT_48K * sample_rate / 48_000)
         self._history = History(self._length + hop)
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(self._length) + 0.5) / self._length)
+        window = hann(self._length)
         self._window = window.astype(np.float32)
         self._n_fft = 1 << math.ceil(math.log2(self._length))
         bin_hz = sample_rate / self._n_fft

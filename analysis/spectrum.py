@@ -7,10 +7,15 @@ import math
 import aubio
 import numpy as np
 
-__all__ = ["PowerSpectrum", "SlidingSpectrum", "sloped_window"]
+__all__ = ["PowerSpectrum", "SlidingSpectrum", "hann", "sloped_window"]
 
 _SHORT = 1024
 """Up to this length aubio's FFT is the quicker one, though it works out the phases too; above, numpy's."""
+
+
+def hann(length: int) -> np.ndarray:
+    """Return a Hann window without its zeros, float64, shape (length,)."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)
 
 
 def sloped_window(length: int, fall: int) -> np.ndarray:

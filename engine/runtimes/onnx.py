@@ -19,10 +19,9 @@ from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.measures import SiteInfo, listed
 from engine.noise import NoiseBank
-from engine.prompts import PromptSpace
 from engine.resize import fitted
+from engine.runtimes.exported import ExportedModel, first_line, read_model
 from engine.runtimes.exporter import Exporter
-from engine.runtimes.facts import Facts, TextEncoder
 from engine.runtimes.providers import providers_for
 from engine.runtimes.session import Session
 from engine.runtimes.source import Source
@@ -37,14 +36,6 @@ log = logging.getLogger(__name__)
 
 MOST_SESSIONS = 48
 """Most graphs kept ready; the one that was not used for longest goes first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """What every picture needs, once it has been exported."""
-
-    facts: Facts
-    prompts: PromptSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +103,7 @@ class OnnxGenerator(Generator):
         # Sessions are made on whichever thread wants them; `_lock` is never held while one is made.
         self._lock = threading.RLock()
         store.opened(source.name())
-        self._ready = self._read_model()
+        self._ready = read_model(self._store, self._threads)
         if self._ready is None:
             self.size = self._stand_in.model().size
             self._exporter.ask(MODEL, hurried=True)
@@ -185,7 +176,7 @@ class OnnxGenerator(Generator):
         if missing or model is None:
             self._stand_in.model().prepare(wanted.prompts, missing)
 
-    def _graphs(self, wanted: Wanted, model: _Model) -> tuple[BendPlan, ...]:
+    def _graphs(self, wanted: Wanted, model: ExportedModel) -> tuple[BendPlan, ...]:
         """Have everything made ready that is wanted; returns the plans that lack a graph."""
         size = self.size
         # The first picture has none before it, so the schedule from noise is needed all the same.
@@ -222,7 +213,9 @@ class OnnxGenerator(Generator):
         self._playing = "eager"
         return self._stand_in.model().render(spec, previous)
 
-    def _way(self, spec: FrameSpec, previous: Picture | None, size: tuple[int, int], model: _Model) -> _Way | None:
+    def _way(
+        self, spec: FrameSpec, previous: Picture | None, size: tuple[int, int], model: ExportedModel
+    ) -> _Way | None:
         """Return the graphs that make a picture, or the nearest to it while torch is loading; None: torch is to."""
         steps = model.facts.checked_steps(spec.steps)
         fed = previous is not None and spec.wants_previous
@@ -243,7 +236,7 @@ class OnnxGenerator(Generator):
         return None
 
     def _made(
-        self, spec: FrameSpec, previous: Picture | None, size: tuple[int, int], model: _Model, way: _Way
+        self, spec: FrameSpec, previous: Picture | None, size: tuple[int, int], model: ExportedModel, way: _Way
     ) -> list[np.ndarray]:
         """Return a picture's pixels, and a number that is finite if all of it is."""
         values = self._values(spec, size, model, way.session)
@@ -265,12 +258,14 @@ class OnnxGenerator(Generator):
         except OutOfMemory:
             raise
         except Exception as error:
-            self._refuse(task, f"ONNX Runtime cannot run it: {_first_line(error)}")
+            self._refuse(task, f"ONNX Runtime cannot run it: {first_line(error)}")
             with self._lock:
                 self._sessions.pop(task.key, None)
             raise _CannotRun from error
 
-    def _values(self, spec: FrameSpec, size: tuple[int, int], model: _Model, session: Session) -> dict[str, np.ndarray]:
+    def _values(
+        self, spec: FrameSpec, size: tuple[int, int], model: ExportedModel, session: Session
+    ) -> dict[str, np.ndarray]:
         """Everything a picture's graph takes."""
         shape = model.facts.latent_shape(size)
         bank = self._banks.get(spec.plan)
@@ -354,7 +349,7 @@ class OnnxGenerator(Generator):
         except OutOfMemory:
             raise
         except Exception as error:
-            self._refuse(task, f"ONNX Runtime cannot open it: {_first_line(error)}")
+            self._refuse(task, f"ONNX Runtime cannot open it: {first_line(error)}")
             return None
         with self._lock:
             self._sessions[task.key] = session
@@ -375,7 +370,7 @@ class OnnxGenerator(Generator):
 
     def _begin(self) -> None:
         """Read the model, and have made what was wanted before it was there."""
-        model = self._read_model()
+        model = read_model(self._store, self._threads)
         with self._lock:
             if model is not None:
                 for name, embedding in self._named.items():
@@ -394,22 +389,3 @@ class OnnxGenerator(Generator):
         self._refused[task.key] = why
         what = {"model": "the model", "feedback": "feedback", "picture": task.plan}[task.kind]
         log.warning("%s plays in torch: %s", what, why.rstrip("."))
-
-    def _read_model(self) -> _Model | None:
-        content, graph = self._store.read_facts(), self._store.read(MODEL)
-        if content is None or graph is None:
-            return None
-        try:
-            # A text is encoded once and kept; the CPU is fast enough for it, and always there.
-            encode = TextEncoder(content["tokenizers"], Session(graph, providers_for("cpu"), self._threads))
-            facts = Facts.of(content)
-        except OutOfMemory:
-            raise
-        except Exception as error:
-            log.warning("what was exported of the model cannot be used: %s", _first_line(error))
-            return None
-        return _Model(facts, PromptSpace(encode, zero_empty=facts.zero_empty))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -109,7 +109,7 @@ def test_a_graph_that_cannot_be_opened_plays_in_torch_and_says_so_once(
 
 def test_a_model_that_cannot_be_opened_plays_in_torch(generator, tmp_path, monkeypatch, caplog) -> None:
     export(generator, MODEL, Store(tmp_path))
-    monkeypatch.setattr("engine.runtimes.onnx.Session", Broken)
+    monkeypatch.setattr("engine.runtimes.exported.Session", Broken)
     exporter = Asked()
     onnx = opened(generator, tmp_path, exporter)
     assert exporter.asked == [MODEL]
