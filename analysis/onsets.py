@@ -56,12 +56,21 @@ class Onset:
 
 
 class _Picker:
-    """Threshold of one detection function: fires once per rise."""
+    """Threshold of one detection function: fires once per rise.
+
+    Attributes
+    ----------
+    armed : bool
+    rising_s : float
+        Since the function came over `RISING` of its threshold, read between two looks; 0 while it is below.
+    """
+
+    RISING = 0.3
 
     def __init__(self, step_s: float, threshold: float, over_mean: float, mean_s: float, rearm: float, most: float):
         self._threshold, self._over_mean, self._rearm, self._most = threshold, over_mean, rearm * threshold, most
         self._mean, self._step = 0.0, 1.0 - math.exp(-step_s / mean_s)
-        self._step_s = step_s
+        self._step_s, self._last = step_s, 0.0
         self.armed = True
         self.rising_s = 0.0
 
@@ -69,14 +78,21 @@ class _Picker:
         """Return whether the function stands over its threshold, and by what factor."""
         threshold = self._threshold + self._over_mean * self._mean
         self._mean += self._step * (min(value, self._most * self._threshold) - self._mean)
-        self.rising_s = 0.0 if value < 0.3 * threshold else self.rising_s + self._step_s
+        begun = self.RISING * threshold
+        if value < begun:
+            self.rising_s = 0.0
+        elif self.rising_s:
+            self.rising_s += self._step_s
+        else:
+            self.rising_s = self._step_s * min(1.0, (value - begun) / max(value - self._last, 1e-9))
+        self._last = value
         if value < self._rearm:
             self.armed = True
         return self.armed and value > threshold, value / threshold
 
 
 ATTACK = {"threshold": 4.0, "over_mean": 1.0, "mean_s": 0.5, "rearm": 0.4, "most": 4.0}
-NOTE = {"threshold": 20.0, "over_mean": 2.0, "mean_s": 1.0, "rearm": 0.5, "most": 1.0}
+NOTE = {"threshold": 27.0, "over_mean": 2.0, "mean_s": 1.0, "rearm": 0.5, "most": 1.0}
 SWELL = {"threshold": 12.0, "over_mean": 2.0, "mean_s": 2.0, "rearm": 0.5, "most": 1.0}
 ATTACK_AFTER_S, NOTE_AFTER_S, SWELL_AFTER_S = 0.045, 0.08, 0.18
 """Least time since the onset before, of whichever kind."""
@@ -84,7 +100,8 @@ WEAK, WEAK_AFTER_S = 3.0, 0.1
 """An attack so few times over its threshold, so soon after a note that swelled in, is that note still."""
 ATTACK_AGE_S, NOTE_AGE_S = 0.0035, 0.014
 SWELL_EVERY = 4
-SWELL_OLDEST_S = 0.12
+SWELL_AGE, SWELL_OLDEST_S = 1.2, 0.18
+"""A swelling note is placed so many times as long ago as its function has been rising, and never longer ago."""
 
 
 class OnsetDetector:
@@ -152,7 +169,7 @@ class OnsetDetector:
                 self._swell.armed = False
             elif over and not learn_swell:
                 self._soft = True
-                hit, age_s, self._since_s = True, min(0.85 * self._swell.rising_s, SWELL_OLDEST_S), 0.0
+                hit, age_s, self._since_s = True, min(SWELL_AGE * self._swell.rising_s, SWELL_OLDEST_S), 0.0
         if hit:
             self._swell.armed = False
         self._peak = max(most, 2.0, self._peak * self._peak_keep)

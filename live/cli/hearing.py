@@ -35,7 +35,7 @@ def hearing(
         WhichHalf, typer.Option(help="tune: the same clips every time; report: fresh tempi and instruments.")
     ] = WhichHalf.report,
     only: Annotated[list[str] | None, typer.Option(help="Only clips of this class; may be said again.")] = None,
-    each: Annotated[int, typer.Option(min=1, help="Clips of each class.")] = 2,
+    each: Annotated[int, typer.Option(min=1, help="Clips of each class; of slow attacks twice as many.")] = 2,
     seconds: Annotated[float | None, typer.Option(min=6, help="Length of each clip; 20 to 32 when not said.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the clips and their truth in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
@@ -114,7 +114,7 @@ def _print(heard: Heard, each: int) -> None:
 
     mine, theirs = (by_class([*heard.scores[name], *_demo(heard, name)]) for name in ("ours", "aubio"))
     show(
-        f"Onsets at 50 ms ({heard.half} half, seed {heard.seed}, {each} of each class)",
+        f"Onsets at 50 ms ({heard.half} half, seed {heard.seed}, {each} of each class, of slow attacks twice as many)",
         ("class", "attack", "F", "", "P", "R", "false", "delay ms", "p95", "kick, snare, hat F", "aubio F", "delay ms"),
         [_onset_row(name, row, theirs[name]) for name, row in mine.items()],
     )

@@ -10,7 +10,7 @@ from live.bench.hearing.draw import Draw, Half
 from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Attack, Clip
 
-__all__ = ["CLASSES", "TUNE_SEED", "check_names", "clip", "clips"]
+__all__ = ["CLASSES", "TUNE_SEED", "check_names", "clip", "clips", "how_many"]
 
 TUNE_SEED = 20_260
 """The tuning half is always these clips."""
@@ -29,6 +29,15 @@ CLASSES: dict[str, tuple[_Writer, Attack, bool]] = {
     writer.__name__: (writer, attack, beats) for writers, attack, beats in _GROUPS for writer in writers
 }
 """Name → (writer, attack class, whether a beat can be told)."""
+
+
+SLOW_TIMES = 2
+"""Slow attacks have three classes and a dozen notes a clip: with fewer clips chance would decide their figure."""
+
+
+def how_many(name: str, each: int) -> int:
+    """Return how many clips of a class are drawn when there are to be `each`."""
+    return SLOW_TIMES * each if CLASSES[name][1] == "slow" else each
 
 
 def check_names(names: Collection[str]) -> None:
@@ -78,7 +87,7 @@ def clips(
     only : collection of str, optional
         Classes; all of them when not said.
     each : int
-        How many of each class.
+        How many of each class; of slow attacks twice as many.
     seconds : float, optional
         Length of each clip.
 
@@ -88,5 +97,5 @@ def clips(
         If `only` names a class that does not exist.
     """
     for name in CLASSES if only is None else only:
-        for index in range(each):
+        for index in range(how_many(name, each)):
             yield clip(name, index, seed=seed, half=half, seconds=seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from live.bench.hearing.clips import CLASSES, check_names, clips
+from live.bench.hearing.clips import CLASSES, check_names, clips, how_many
 from live.bench.hearing.cost import Cost, cost
 from live.bench.hearing.demo import DEMO, demo_clip
 from live.bench.hearing.draw import Half
@@ -64,7 +64,7 @@ def hear(
     only : collection of str, optional
         Classes, "demo_track" among them; all of them when not said.
     each : int
-        Clips of each class.
+        Clips of each class; of slow attacks twice as many.
     seconds : float, optional
         Length of each clip; 20 to 32 s when not said.
     folder : Path, optional
@@ -82,7 +82,7 @@ def hear(
     demo = only is None or DEMO in only
     check_names(names)
     heard = Heard(seed, half, cost(seed))
-    total = each * len(names) + demo
+    total = sum(how_many(name, each) for name in names) + demo
     for number, clip in enumerate(clips(seed, half, only=names, each=each, seconds=seconds), 1):
         if folder is not None:
             keep(clip, folder)
