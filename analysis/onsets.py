@@ -93,13 +93,15 @@ class _Picker:
 
 ATTACK = {"threshold": 4.0, "over_mean": 1.0, "mean_s": 0.5, "rearm": 0.4, "most": 4.0}
 NOTE = {"threshold": 27.0, "over_mean": 2.0, "mean_s": 1.0, "rearm": 0.5, "most": 1.0}
-SWELL = {"threshold": 12.0, "over_mean": 2.0, "mean_s": 2.0, "rearm": 0.5, "most": 1.0}
+SWELL = {"threshold": 18.0, "over_mean": 2.0, "mean_s": 2.0, "rearm": 0.5, "most": 1.0}
 ATTACK_AFTER_S, NOTE_AFTER_S, SWELL_AFTER_S = 0.045, 0.08, 0.18
 """Least time since the onset before, of whichever kind."""
 WEAK, WEAK_AFTER_S = 3.0, 0.1
 """An attack so few times over its threshold, so soon after a note that swelled in, is that note still."""
 ATTACK_AGE_S, NOTE_AGE_S = 0.0035, 0.014
 SWELL_EVERY = 4
+SWELL_STAYS = 0.5
+"""Share of the last look's function that still counts: a swell rises through several looks, noise in one."""
 SWELL_AGE, SWELL_OLDEST_S = 1.2, 0.18
 """A swelling note is placed so many times as long ago as its function has been rising, and never longer ago."""
 
@@ -128,6 +130,7 @@ class OnsetDetector:
         self._attack = _Picker(self._look_s, **ATTACK)
         self._note = _Picker(2 * self._look_s, **NOTE)
         self._swell = _Picker(2 * self._look_s * SWELL_EVERY, **SWELL)
+        self._swelling = 0.0
         self._heard_s: float | None = None
         self._join_s = JOIN_S, JOIN_S
         self._since_s, self._soft = math.inf, False
@@ -164,7 +167,9 @@ class OnsetDetector:
         self._pending[self._number] = samples
         self._number = (self._number + 1) % SWELL_EVERY
         if self._number == 0:
-            over, factor = self._swell.look(self._swells.process(self._pending.ravel(), learn_swell))
+            self._swelling *= SWELL_STAYS
+            self._swelling += self._swells.process(self._pending.ravel(), learn_swell)
+            over, factor = self._swell.look(self._swelling)
             if self._since_s < SWELL_AFTER_S:
                 self._swell.armed = False
             elif over and not learn_swell:
@@ -186,7 +191,7 @@ class OnsetDetector:
             return
         for function in (self._attacks, self._notes, self._swells):
             function.clear()
-        self._pending[:] = 0.0
+        self._pending[:], self._swelling = 0.0, 0.0
         self._heard_s, self._join_s = 0.0, (ATTACK_REJOIN_S, NOTE_REJOIN_S)
 
 

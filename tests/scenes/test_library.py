@@ -11,7 +11,18 @@ import pytest
 from scenes import Patch, library, load
 
 FAMILIES = {
-    "drums": ("onset", "onset_strength", "novelty", "flux"),
+    "drums": (
+        "onset",
+        "onset_strength",
+        "novelty",
+        "flux",
+        "kick",
+        "kick_strength",
+        "snare",
+        "snare_strength",
+        "hat",
+        "hat_strength",
+    ),
     "loudness": ("rms", "peak", "loudness"),
     "brightness": ("centroid", "brightness"),
 }
@@ -108,6 +119,14 @@ def test_bends_alone_make_a_scene_react(name, family, builtin, demo_frames):
         for spec, other in zip(heard, deaf, strict=True)
     ]
     assert np.mean(changes) >= LEAST_CHANGE
+
+
+@pytest.mark.parametrize("name", library())
+def test_each_drum_has_a_bend_of_its_own_and_any_hit_moves_the_scene_too(name):
+    to = {route.source: route.to for route in load(name).routes if route.mode == "hit"}
+    drums = [to[f"{drum}_strength"] for drum in ("kick", "snare", "hat")]
+    assert len(set(drums)) == 3
+    assert "onset_strength" in to
 
 
 @pytest.mark.parametrize("name", library())
