@@ -233,11 +233,11 @@ def train_network(run: Run) -> dict:
         # Lists of hooks and modules are walked at each call; a name inside would be a submodule saved twice.
         object.__setattr__(model, "compiled", torch.compile(model.unet, dynamic=False))
     recent, hidden, verdict, metrics = 0.0, 0.0, 0.0, {}
-    while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
+    while (progress := run.progress(step - first_step)) < 1:
         factor = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * factor
-        pool.grow(max(1, run.share // 4))
+        pool.grow(max(1, run.share // 8))
         noise, latents, ids, labels = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
