@@ -32,6 +32,9 @@ from engine.builtin.train.models import (
 )
 from engine.builtin.vocabulary import FORMS, LEARNT, random_caption
 
+USUAL_CONTRAST = 0.4
+"""Mean distance of normalised latents from their picture's mean; pastel and dark pictures have a bit more than half."""
+
 SHAPE = "network.json"
 """The network's widths and heads, beside its checkpoint."""
 
@@ -118,6 +121,12 @@ def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
     """Token ids ``(batch, TOKENS)``, padded and cut as the standard pipeline does."""
     ids = tokenizer(captions, padding="max_length", truncation=True, max_length=TOKENS)["input_ids"]
     return torch.tensor(ids)
+
+
+def even(latents: torch.Tensor) -> torch.Tensor:
+    """Weights ``(batch,)`` of the examples: more for those of little contrast, whose errors would hardly count."""
+    contrast = (latents - latents.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
+    return (USUAL_CONTRAST / contrast.clamp_min(1e-3)).clamp(0.7, 2.0)
 
 
 def partly(batch: int) -> int:
@@ -248,7 +257,7 @@ def train_network(run: Run) -> dict:
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
         coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))
-        loss = (coarse if silent else error + coarse).mean()
+        loss = (even(latents) * (coarse if silent else error + coarse)).mean()
         model.zero_grad(set_to_none=True)
         if adversary and not silent:
             pure = slice(partly(len(noise)), None)
