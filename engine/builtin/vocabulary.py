@@ -41,7 +41,6 @@ FORMS: dict[str, tuple[str, ...]] = {
 
 LEARNT = (
     "nebula", "galaxy", "aurora", "smoke", "flower", "mountains", "lava", "lightning", "ocean", "fire", "eclipse",
-    "marble",
 )  # fmt: skip
 """The forms the shipped network was taught; the painter alone draws the others (`--model painter`)."""
 
@@ -256,6 +255,13 @@ def random_caption(rng: random.Random, form: str | None = None) -> str:
         return f"{mood} {meaning.first} {rng.choice(FORMS[meaning.form])}".strip()
     text = caption_for(meaning, rng)
     return f"{_nonsense(rng)} {text}" if kind < 0.28 else text
+
+
+def reworded(caption: str, rng: random.Random, share: float = 0.75) -> str:
+    """``caption``, or for a ``share`` of the calls another that means the same; an empty one stays empty."""
+    if not caption or rng.random() >= share:
+        return caption
+    return caption_for(understand(caption), rng)
 
 
 def _nonsense(rng: random.Random) -> str:

@@ -124,3 +124,31 @@ def test_bfloat16_is_used_only_where_the_processor_multiplies_in_it(monkeypatch)
         with autocast("cpu"):
             product = torch.ones(4, 4) @ torch.ones(4, 4)
         assert product.dtype == (torch.bfloat16 if has else torch.float32)
+
+
+def test_two_workers_with_an_adversary_stay_in_step_where_the_skips_are_silent(tmp_path):
+    from engine.builtin import WEIGHTS
+    from engine.builtin.train.common import Run, spread
+    from engine.builtin.train.export import unpack
+    from engine.builtin.train.network import get_tokenizer, train_network
+
+    run = Run(
+        tmp_path, minutes=60, batch=8, workers=2, max_steps=4, pictures=16, per_form=1, adversarial=0.5, silence=0.5
+    )
+    unpack(WEIGHTS, run)
+    get_tokenizer(run)
+    spread(train_network, run)
+    assert "unet done" in (tmp_path / "train.log").read_text()
+
+
+def test_rewording_keeps_the_meaning_and_changes_most_captions():
+    import random
+
+    from engine.builtin.vocabulary import random_caption, reworded, understand
+
+    rng = random.Random(3)
+    captions = [random_caption(rng) for _ in range(2000)]
+    others = [reworded(caption, rng) for caption in captions]
+    assert all(understand(a) == understand(b) for a, b in zip(captions, others, strict=True))
+    assert 0.5 < sum(a != b for a, b in zip(captions, others, strict=True)) / len(captions) < 0.9
+    assert all(b == "" for a, b in zip(captions, others, strict=True) if a == "")

@@ -30,7 +30,7 @@ from engine.builtin.train.models import (
     build_unet,
     close_deepest_skips,
 )
-from engine.builtin.vocabulary import FORMS, LEARNT, random_caption
+from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, reworded
 
 USUAL_CONTRAST = 0.4
 """Mean distance of normalised latents from their picture's mean; pastel and dark pictures have a bit more than half."""
@@ -76,7 +76,7 @@ class Pool:
         cells = (capacity, 4, LATENT_SIZE, LATENT_SIZE)
         self.noise = torch.empty(cells, dtype=torch.float16)
         self.latents = torch.empty(cells, dtype=torch.float16)
-        self.ids = torch.empty(capacity, TOKENS, dtype=torch.int64)
+        self.captions = [""] * capacity
         self.labels = torch.empty(capacity, len(KEYS), dtype=torch.int64)
         self.filled = self.next = 0
         self.hardness = dict.fromkeys(LEARNT, 0.4)
@@ -91,19 +91,23 @@ class Pool:
                 raise FloatingPointError(f"the painter or the encoder made no finite latents of {captions[k]!r}")
             at = self.next
             self.noise[at], self.latents[at] = noise[k].half().cpu(), latents[k].half().cpu()
-            self.ids[at] = tokenize(self.tokenizer, [captions[k]])[0]
+            self.captions[at] = captions[k]
             self.labels[at] = label([captions[k]])[0]
             self.next = (at + 1) % self.capacity
             self.filled = max(self.filled, at + 1)
 
     def batch(self, count: int):
-        """Noise, clean latents, token ids and labels of ``count`` examples."""
+        """Noise, clean latents, token ids and labels of ``count`` examples, most of them in other words than before.
+
+        A picture is used several times; were its caption always the same, the words would be learnt by heart.
+        """
         pick = torch.randint(self.filled, (count,), generator=self.generator)
+        captions = [reworded(self.captions[k], self.rng) for k in pick.tolist()]
         to = {"device": self.device, "non_blocking": True}
         return (
             self.noise[pick].float().to(**to),
             self.latents[pick].float().to(**to),
-            self.ids[pick].to(**to),
+            tokenize(self.tokenizer, captions).to(**to),
             self.labels[pick].to(**to),
         )
 
@@ -246,11 +250,12 @@ def train_network(run: Run) -> dict:
         factor = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * factor
-        pool.grow(max(1, run.share // 8))
+        pool.grow(max(1, run.share // 4))
         noise, latents, ids, labels = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
-        silent = pool.rng.random() < run.silence
+        # Drawn from the step, so that all workers share the same gradients in the same order.
+        silent = random.Random(f"{run.seed} {step}").random() < run.silence
         model.skips.fill_(0.0 if silent else 1.0)
         with autocast(run.device):
             got = model(sample, timestep, ids)
