@@ -257,6 +257,13 @@ def random_caption(rng: random.Random, form: str | None = None) -> str:
     return f"{_nonsense(rng)} {text}" if kind < 0.28 else text
 
 
+def reworded(caption: str, rng: random.Random, share: float = 0.75) -> str:
+    """``caption``, or for a ``share`` of the calls another that means the same; an empty one stays empty."""
+    if not caption or rng.random() >= share:
+        return caption
+    return caption_for(understand(caption), rng)
+
+
 def _nonsense(rng: random.Random) -> str:
     letters = "abcdefghijklmnopqrstuvwxyz"
     return " ".join("".join(rng.choices(letters, k=rng.randint(2, 8))) for _ in range(rng.randint(1, 3)))

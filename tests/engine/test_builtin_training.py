@@ -84,3 +84,71 @@ def test_a_discriminator_learns_to_tell_taught_from_learnt_latents(tmp_path):
     plain = torch.autograd.grad((fooling - want).abs().mean(), fooling)[0]
     assert torch.equal(slope[:2], plain[:2])
     assert not torch.equal(slope[2:], plain[2:])
+
+
+def test_the_pace_follows_whichever_of_time_and_steps_is_nearer_its_end(tmp_path):
+    from engine.builtin.train.common import Run, schedule
+
+    by_time, by_steps = Run(tmp_path, minutes=1e6), Run(tmp_path, minutes=1e6, max_steps=200)
+    assert by_time.progress(100) < 0.01
+    assert by_steps.progress(100) == 0.5
+    assert by_steps.progress(300) == 1.0
+    assert Run(tmp_path, minutes=1e-9, max_steps=200).progress(0) == 1.0
+    paces = [schedule(step, by_steps.progress(step), warm_steps=10) for step in range(200)]
+    assert paces[0] == 0.1
+    assert max(paces) == max(paces[8:12])
+    assert paces[-1] < 0.04
+
+
+def test_faint_pictures_count_as_much_as_strong_ones():
+    import torch
+
+    from engine.builtin.train.network import even
+
+    torch.manual_seed(0)
+    strong = torch.randn(4, 4, 8, 8)
+    weights = even(torch.cat([0.6 * strong, 0.4 * strong + 3.0, 0.01 * strong])).view(3, 4)
+    assert (weights[0] >= 0.7).all()
+    assert (weights[1] > 1.3 * weights[0]).all()
+    assert (weights[2] == 2.0).all()
+
+
+def test_bfloat16_is_used_only_where_the_processor_multiplies_in_it(monkeypatch):
+    import torch
+
+    from engine.builtin.train.common import autocast
+
+    for has in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda has=has: has, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
+        with autocast("cpu"):
+            product = torch.ones(4, 4) @ torch.ones(4, 4)
+        assert product.dtype == (torch.bfloat16 if has else torch.float32)
+
+
+def test_two_workers_with_an_adversary_stay_in_step_where_the_skips_are_silent(tmp_path):
+    from engine.builtin import WEIGHTS
+    from engine.builtin.train.common import Run, spread
+    from engine.builtin.train.export import unpack
+    from engine.builtin.train.network import get_tokenizer, train_network
+
+    run = Run(
+        tmp_path, minutes=60, batch=8, workers=2, max_steps=4, pictures=16, per_form=1, adversarial=0.5, silence=0.5
+    )
+    unpack(WEIGHTS, run)
+    get_tokenizer(run)
+    spread(train_network, run)
+    assert "unet done" in (tmp_path / "train.log").read_text()
+
+
+def test_rewording_keeps_the_meaning_and_changes_most_captions():
+    import random
+
+    from engine.builtin.vocabulary import random_caption, reworded, understand
+
+    rng = random.Random(3)
+    captions = [random_caption(rng) for _ in range(2000)]
+    others = [reworded(caption, rng) for caption in captions]
+    assert all(understand(a) == understand(b) for a, b in zip(captions, others, strict=True))
+    assert 0.5 < sum(a != b for a, b in zip(captions, others, strict=True)) / len(captions) < 0.9
+    assert all(b == "" for a, b in zip(captions, others, strict=True) if a == "")

@@ -44,7 +44,7 @@ def train_autoencoder(run: Run) -> dict:
         s.to(run.device) for s in (colour.mean((0, 2, 3), keepdim=True), colour.std((0, 2, 3), keepdim=True))
     )
     step, loss_mean, metrics = 0, 0.0, {}
-    while (progress := run.progress()) < 1 and (run.max_steps is None or step < run.max_steps):
+    while (progress := run.progress(step)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = run.rate * schedule(step, progress)
         # Larger crops towards the end, so that borders and wide fields are seen too.

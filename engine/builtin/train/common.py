@@ -51,15 +51,18 @@ class Run:
         """This worker's part of the batch."""
         return self.batch // self.workers
 
-    def progress(self) -> float:
-        """Share of the time that has passed, 0..1, the same on every worker."""
-        now = torch.tensor([self.elapsed()])
+    def progress(self, done: int = 0) -> float:
+        """Share of the run that has passed after ``done`` steps, 0..1, the same on every worker.
+
+        Whichever of time and steps is nearer its end counts: on a shared machine give many minutes and the steps.
+        """
+        now = torch.tensor([max(self.elapsed(), min(1.0, done / self.max_steps) if self.max_steps else 0.0)])
         if self.workers > 1:
             dist.broadcast(now, 0)
         return now.item()
 
     def elapsed(self) -> float:
-        """Share of the time (or steps) this run may use that has passed, 0..1; uses the clock."""
+        """Share of this run's time that has passed, 0..1."""
         return min(1.0, (time.monotonic() - self.started) / (60 * self.minutes))
 
     def log(self, line: str) -> None:
@@ -106,8 +109,15 @@ def share_gradients(run: Run, module: torch.nn.Module) -> None:
 
 
 def autocast(device: str):
-    """bfloat16 where multiplication allows it."""
-    return torch.autocast(torch.device(device).type, torch.bfloat16)
+    """bfloat16 where the device multiplies in it; a processor that must emulate it takes eight times as long."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu" or _multiplies_bfloat16())
+
+
+def _multiplies_bfloat16() -> bool:
+    # Both ask the processor; they have no public names yet, so a torch without them counts as a processor without.
+    asks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(ask() for ask in asks if ask)
 
 
 def schedule(step: int, progress: float, warm_steps: int = 100, floor: float = 0.03) -> float:

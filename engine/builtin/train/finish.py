@@ -123,7 +123,7 @@ def train_finish(run: Run) -> dict:
         return metrics
 
     means, metrics = dict.fromkeys(("pixel", "likeness", "fooled", "verdict"), 0.0), {}
-    while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
+    while (progress := run.progress(step - first_step)) < 1:
         pace = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * pace

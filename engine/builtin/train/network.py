@@ -30,7 +30,10 @@ from engine.builtin.train.models import (
     build_unet,
     close_deepest_skips,
 )
-from engine.builtin.vocabulary import FORMS, LEARNT, random_caption
+from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, reworded
+
+USUAL_CONTRAST = 0.4
+"""Mean distance of normalised latents from their picture's mean; pastel and dark pictures have a bit more than half."""
 
 SHAPE = "network.json"
 """The network's widths and heads, beside its checkpoint."""
@@ -73,7 +76,7 @@ class Pool:
         cells = (capacity, 4, LATENT_SIZE, LATENT_SIZE)
         self.noise = torch.empty(cells, dtype=torch.float16)
         self.latents = torch.empty(cells, dtype=torch.float16)
-        self.ids = torch.empty(capacity, TOKENS, dtype=torch.int64)
+        self.captions = [""] * capacity
         self.labels = torch.empty(capacity, len(KEYS), dtype=torch.int64)
         self.filled = self.next = 0
         self.hardness = dict.fromkeys(LEARNT, 0.4)
@@ -88,19 +91,23 @@ class Pool:
                 raise FloatingPointError(f"the painter or the encoder made no finite latents of {captions[k]!r}")
             at = self.next
             self.noise[at], self.latents[at] = noise[k].half().cpu(), latents[k].half().cpu()
-            self.ids[at] = tokenize(self.tokenizer, [captions[k]])[0]
+            self.captions[at] = captions[k]
             self.labels[at] = label([captions[k]])[0]
             self.next = (at + 1) % self.capacity
             self.filled = max(self.filled, at + 1)
 
     def batch(self, count: int):
-        """Noise, clean latents, token ids and labels of ``count`` examples."""
+        """Noise, clean latents, token ids and labels of ``count`` examples, most of them in other words than before.
+
+        A picture is used several times; were its caption always the same, the words would be learnt by heart.
+        """
         pick = torch.randint(self.filled, (count,), generator=self.generator)
+        captions = [reworded(self.captions[k], self.rng) for k in pick.tolist()]
         to = {"device": self.device, "non_blocking": True}
         return (
             self.noise[pick].float().to(**to),
             self.latents[pick].float().to(**to),
-            self.ids[pick].to(**to),
+            tokenize(self.tokenizer, captions).to(**to),
             self.labels[pick].to(**to),
         )
 
@@ -118,6 +125,12 @@ def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
     """Token ids ``(batch, TOKENS)``, padded and cut as the standard pipeline does."""
     ids = tokenizer(captions, padding="max_length", truncation=True, max_length=TOKENS)["input_ids"]
     return torch.tensor(ids)
+
+
+def even(latents: torch.Tensor) -> torch.Tensor:
+    """Weights ``(batch,)`` of the examples: more for those of little contrast, whose errors would hardly count."""
+    contrast = (latents - latents.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
+    return (USUAL_CONTRAST / contrast.clamp_min(1e-3)).clamp(0.7, 2.0)
 
 
 def partly(batch: int) -> int:
@@ -233,7 +246,7 @@ def train_network(run: Run) -> dict:
         # Lists of hooks and modules are walked at each call; a name inside would be a submodule saved twice.
         object.__setattr__(model, "compiled", torch.compile(model.unet, dynamic=False))
     recent, hidden, verdict, metrics = 0.0, 0.0, 0.0, {}
-    while (progress := run.progress()) < 1 and (run.max_steps is None or step - first_step < run.max_steps):
+    while (progress := run.progress(step - first_step)) < 1:
         factor = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * factor
@@ -241,14 +254,15 @@ def train_network(run: Run) -> dict:
         noise, latents, ids, labels = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
-        silent = pool.rng.random() < run.silence
+        # Drawn from the step, so that all workers share the same gradients in the same order.
+        silent = random.Random(f"{run.seed} {step}").random() < run.silence
         model.skips.fill_(0.0 if silent else 1.0)
         with autocast(run.device):
             got = model(sample, timestep, ids)
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
         coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))
-        loss = (coarse if silent else error + coarse).mean()
+        loss = (even(latents) * (coarse if silent else error + coarse)).mean()
         model.zero_grad(set_to_none=True)
         if adversary and not silent:
             pure = slice(partly(len(noise)), None)
