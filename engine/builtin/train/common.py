@@ -12,6 +12,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from engine.devices import native_bfloat16
+
 
 @dataclass
 class Run:
@@ -111,13 +113,7 @@ def share_gradients(run: Run, module: torch.nn.Module) -> None:
 def autocast(device: str):
     """bfloat16 where the device multiplies in it; a processor that must emulate it takes eight times as long."""
     kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu" or _multiplies_bfloat16())
-
-
-def _multiplies_bfloat16() -> bool:
-    # Both ask the processor; they have no public names yet, so a torch without them counts as a processor without.
-    asks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(ask() for ask in asks if ask)
+    return torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu" or native_bfloat16())
 
 
 def schedule(step: int, progress: float, warm_steps: int = 100, floor: float = 0.03) -> float:
