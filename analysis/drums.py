@@ -8,6 +8,7 @@ import aubio
 import numpy as np
 
 from analysis.fast_onsets import EDGES_HZ, AttackFunction
+from analysis.hits import Hits, Judge
 
 __all__ = ["DRUMS", "KickStream", "WireStreams"]
 
@@ -109,16 +110,15 @@ class KickStream:
         return strength
 
 
-_MID = slice(EDGES_HZ.index(800.0), EDGES_HZ.index(3_600.0))
-_WIRES = slice(EDGES_HZ.index(800.0), EDGES_HZ.index(7_600.0))
+_WIRES = slice(EDGES_HZ.index(2_600.0), EDGES_HZ.index(11_000.0))
 _HIGH = slice(EDGES_HZ.index(5_200.0), EDGES_HZ.index(16_000.0))
 
 
 class WireStreams:
-    """Snares, claps and hats, from the bands of the mix's attack function.
+    """Snares, claps and hats, from the bands of the mix's attack function, as `analysis.hits` tells them apart.
 
-    A snare or clap raises all of 0.8 to 7.6 kHz at once and stays for 10 ms below 3.6 kHz too, which neither the click
-    of a kick nor a hat does. A hat adds far more above 5 kHz than below 3.6 kHz.
+    A snare's wires are at least a third as strong as the strongest of late: a hat on a plucked note looks like a snare,
+    but is weaker. So are ghost notes, which are given up for that.
 
     Parameters
     ----------
@@ -126,57 +126,35 @@ class WireStreams:
         Time between two looks.
     """
 
-    SNARE_RISE_DB, SNARE_SHARE, SNARE_APART_S = 6.0, 0.05, 0.07
-    STAYS, STAYS_S, MID_OVER_HIGH = 0.15, 0.0107, 0.12
-    HAT_RISE_DB, HAT_SHARE, HAT_APART_S = 3.0, 0.01, 0.045
-    HIGH_OVER_MID = 8.0
+    SNARE_SHARE, SNARE_APART_S = 0.3, 0.07
+    HAT_SHARE, HAT_APART_S = 0.003, 0.045
 
     def __init__(self, look_s: float) -> None:
+        self._hits, self._judge = Hits(look_s), Judge()
         self._snare = _Gate(look_s, self.SNARE_SHARE, self.SNARE_APART_S)
         self._hat = _Gate(look_s, self.HAT_SHARE, self.HAT_APART_S)
-        self._stays = max(1, round(self.STAYS_S / look_s))
-        self._waited = 0
-        self._pending = False
-        self._before: tuple[float, float] = (0.0, 0.0)
-        self._most = 0.0
 
     def process(self, attacks: AttackFunction, learn: bool = False) -> tuple[float, float]:
         """Take what the attack function made of a look and return the strengths of a snare and of a hat in it, or 0."""
         self._snare.step()
         self._hat.step()
         if learn:
+            self.clear()
             return 0.0, 0.0
-        rise_db, power = attacks.rise_db, attacks.band_power
-        return self._hear_snare(rise_db, power), self._hear_hat(rise_db, power)
+        described = self._hits.process(attacks)
+        if described is None:
+            return 0.0, 0.0
+        snare, hat = self._judge(described)
+        new = self._hits.new
+        return (
+            self._snare.passes(float(new[_WIRES].sum())) if snare > 0.0 else 0.0,
+            self._hat.passes(float(new[_HIGH].sum())) if hat > 0.0 else 0.0,
+        )
 
-    def _hear_snare(self, rise_db: np.ndarray, power: np.ndarray) -> float:
-        if not self._pending:
-            # All of the five bands but the weakest.
-            if np.sort(rise_db[_WIRES])[1] > self.SNARE_RISE_DB:
-                self._pending, self._waited = True, 0
-                self._before = _before(power[_MID], rise_db[_MID]), _before(power[_HIGH], rise_db[_HIGH])
-                self._most = float(power[_MID].sum())
-            return 0.0
-        mid = float(power[_MID].sum())
-        self._most = max(self._most, mid)
-        self._waited += 1
-        if self._waited < self._stays:
-            return 0.0
-        self._pending = False
-        new_mid, new_high = mid - self._before[0], float(power[_HIGH].sum()) - self._before[1]
-        if new_mid < self.STAYS * (self._most - self._before[0]) or new_mid < self.MID_OVER_HIGH * new_high:
-            return 0.0
-        return self._snare.passes(self._most - self._before[0])
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is no hit."""
+        self._hits.amplified(gain_db)
 
-    def _hear_hat(self, rise_db: np.ndarray, power: np.ndarray) -> float:
-        high = rise_db[_HIGH]
-        if float(high.max()) < self.HAT_RISE_DB or float(high.sum()) < 2.0 * self.HAT_RISE_DB:
-            return 0.0
-        new_high = float(power[_HIGH].sum()) - _before(power[_HIGH], high)
-        new_mid = float(power[_MID].sum()) - _before(power[_MID], rise_db[_MID])
-        return self._hat.passes(new_high) if new_high > self.HIGH_OVER_MID * new_mid else 0.0
-
-
-def _before(power: np.ndarray, rise_db: np.ndarray) -> float:
-    """Return the mean square of some bands before they rose."""
-    return float(np.dot(power, np.power(10.0, -0.1 * np.maximum(rise_db, 0.0))))
+    def clear(self) -> None:
+        """Forget what began before a hole."""
+        self._hits.clear()

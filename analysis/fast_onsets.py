@@ -10,7 +10,7 @@ from analysis.floor import MovingFloor
 from analysis.levels import band_weights
 from analysis.spectrum import SlidingSpectrum, hann
 
-__all__ = ["EDGES_HZ", "AttackFunction"]
+__all__ = ["EDGES_HZ", "WINDOW_S", "AttackFunction"]
 
 WINDOW_S = 512 / 48_000
 EDGES_HZ = (40.0, 180.0, 380.0, 800.0, 1_700.0, 2_600.0, 3_600.0, 5_200.0, 7_600.0, 11_000.0, 16_000.0)
@@ -24,6 +24,8 @@ _BINS_PER_FREEDOM = 1.5
 _LEAST_DB = 0.3
 _KNEE, _CAP = 1.5, 8.0
 _FLOOR_DB, _RANGE_DB = -75.0, 60.0
+_GONE, _SPLASH, _HIGH = 0.25, 0.05, EDGES_HZ.index(5_200.0)
+"""Share of the sound that an end takes away, share of that which it brings, and the first band it hardly reaches."""
 
 
 class AttackFunction:
@@ -93,6 +95,19 @@ class AttackFunction:
         np.maximum(function, 0.0, out=function)
         np.minimum(function, _CAP, out=function)
         return float(function.sum())
+
+    def only_ends(self) -> bool:
+        """Whether what the last look brought is no more than what the end of a louder sound stirs up.
+
+        A sound that is cut off splashes over the whole spectrum, less the higher, which a hat does not.
+        """
+        before = np.power(10.0, 0.1 * self._before)
+        new = np.maximum(self.band_power - before, 0.0)
+        lost = np.maximum(before - self.band_power, 0.0)
+        gone = float(lost.sum())
+        return bool(
+            gone > _GONE * before.sum() and new.sum() < _SPLASH * gone and new[_HIGH:].sum() <= new[:_HIGH].sum()
+        )
 
     def clear(self) -> None:
         """Forget the samples, not what their levels were."""

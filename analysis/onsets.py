@@ -19,7 +19,7 @@ import numpy as np
 
 from analysis import slow_onsets
 from analysis.drums import DRUMS, KickStream, WireStreams
-from analysis.fast_onsets import AttackFunction
+from analysis.fast_onsets import WINDOW_S, AttackFunction
 from analysis.slow_onsets import RiseFunction
 
 __all__ = ["Onset", "OnsetDetector", "OnsetFields"]
@@ -96,6 +96,10 @@ NOTE = {"threshold": 27.0, "over_mean": 2.0, "mean_s": 1.0, "rearm": 0.5, "most"
 SWELL = {"threshold": 18.0, "over_mean": 2.0, "mean_s": 2.0, "rearm": 0.5, "most": 1.0}
 ATTACK_AFTER_S, NOTE_AFTER_S, SWELL_AFTER_S = 0.045, 0.08, 0.18
 """Least time since the onset before, of whichever kind."""
+RELEASE_S = 0.02
+"""Time that a sound may take to be cut off."""
+END_S = 0.05
+"""For so long after a sound was cut off a note without a hard attack is not looked for."""
 WEAK, WEAK_AFTER_S = 3.0, 0.1
 """An attack so few times over its threshold, so soon after a note that swelled in, is that note still."""
 ATTACK_AGE_S, NOTE_AGE_S = 0.0035, 0.014
@@ -134,6 +138,9 @@ class OnsetDetector:
         self._heard_s: float | None = None
         self._join_s = JOIN_S, JOIN_S
         self._since_s, self._soft = math.inf, False
+        # A splash is over once the window has passed the end of the sound; what is still new then is new.
+        self._splashes, self._most_splashes = 0, math.ceil((WINDOW_S + RELEASE_S) / self._look_s)
+        self._ended_s = math.inf
         self._peak, self._peak_keep = 2.0, math.exp(-2 * self._look_s / PEAK_S)
 
     def process(self, samples: np.ndarray) -> Onset:
@@ -149,19 +156,26 @@ class OnsetDetector:
             wires = self._wires.process(self._attacks, learn)
             snare, hat = max(snare, wires[0]), max(hat, wires[1])
             self._since_s += self._look_s
+            self._ended_s += self._look_s
             over, factor = self._attack.look(value)
             most = max(most, factor)
+            if not over:
+                self._splashes = 0
             after_s = WEAK_AFTER_S if self._soft and factor < WEAK else ATTACK_AFTER_S
             if over and self._since_s >= after_s and not learn:
+                if self._splashes < self._most_splashes and self._attacks.only_ends():
+                    self._splashes += 1
+                    self._ended_s = 0.0
+                    continue
                 self._soft = False
                 hit, age_s, self._since_s = True, ATTACK_AGE_S + (1 - part) * self._look_s, 0.0
                 self._attack.armed = False
         over, factor = self._note.look(self._notes.process(samples, learn_note))
         most = max(most, factor)
-        if self._since_s < NOTE_AFTER_S:
-            # What an onset stirs in the longer windows has to sink before it counts again.
+        if self._since_s < NOTE_AFTER_S or self._ended_s < END_S:
+            # What an onset, or the end of a sound, stirs in the longer windows has to sink before it counts again.
             self._note.armed = False
-        elif over and not learn_note:
+        elif over and not learn_note and not self._attacks.only_ends():
             hit, age_s, self._since_s, self._soft = True, NOTE_AGE_S, 0.0, True
             self._note.armed = self._attack.armed = False
         self._pending[self._number] = samples
@@ -182,14 +196,14 @@ class OnsetDetector:
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no onset."""
-        for function in (self._attacks, self._notes, self._swells):
+        for function in (self._attacks, self._wires, self._notes, self._swells):
             function.amplified(gain_db)
 
     def skip(self) -> None:
         """Forget the samples before a hole: where they join those after it, nothing begins."""
         if self._heard_s is None:
             return
-        for function in (self._attacks, self._notes, self._swells):
+        for function in (self._attacks, self._wires, self._notes, self._swells):
             function.clear()
         self._pending[:], self._swelling = 0.0, 0.0
         self._heard_s, self._join_s = 0.0, (ATTACK_REJOIN_S, NOTE_REJOIN_S)

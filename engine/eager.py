@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.compiling import compile_blocks
-from engine.devices import choose_dtype, enough_memory, find_device, native_bfloat16
+from engine.devices import choose_dtype, enough_memory, fast_bfloat16, find_device
 from engine.errors import NotFinite
 from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
@@ -101,7 +101,7 @@ class EagerGenerator(Generator):
         kind = choose_dtype(dtype, place)
         with enough_memory("this model"):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
-        if dtype is None and place.type == "cpu" and native_bfloat16() and generator.has_tiny_autoencoder:
+        if dtype is None and place.type == "cpu" and fast_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
         if generator.text.pooled and kind == torch.float16 and not generator.has_tiny_autoencoder:
             # The XL autoencoder overflows in half precision.

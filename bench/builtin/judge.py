@@ -20,7 +20,7 @@ from bench.builtin.captions import draw_captions
 from engine.builtin.painter import paint
 from engine.builtin.train.common import Average, autocast, load, save
 from engine.builtin.vocabulary import COLOURS, LEARNT, MOODS, understand
-from engine.devices import native_bfloat16
+from engine.devices import fast_bfloat16
 
 if TYPE_CHECKING:
     from bench.builtin.setting import Setting
@@ -149,7 +149,7 @@ def _learn(judge: Judge, setting: Setting, rng: random.Random, generator: torch.
     checked = draw_captions(setting.rng("judge check"), _CHECKED, held_out=True, every_colour=True)
     check_pictures, check_labels = _painted(checked, setting.noise("judge check", _CHECKED)), labels(checked, device)
     judge.to(memory_format=torch.channels_last)
-    quick = device.type == "cuda" or (device.type == "cpu" and native_bfloat16())
+    quick = device.type == "cuda" or (device.type == "cpu" and fast_bfloat16())
     kept: list[tuple[Tensor, dict[str, Tensor]]] = []
     average = Average(judge, 0.995)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=1e-2)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bentlight.errors import BadInput
 from live.cli.tables import show
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def hearing(
     each: Annotated[int, typer.Option(min=1, help="Clips of each class; of slow attacks twice as many.")] = 2,
     seconds: Annotated[float | None, typer.Option(min=6, help="Length of each clip; 20 to 32 when not said.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the clips and their truth in this folder.")] = None,
+    soundfont: Annotated[
+        Path | None, typer.Option(help="An .sf2 file whose recorded instruments play in place of synthesised ones.")
+    ] = None,
+    kits: Annotated[
+        Path | None, typer.Option(help="With --soundfont: a folder of Hydrogen drum kits, whose drums play instead.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Score onsets, beats, delays and cost on annotated clips drawn from a seed, aubio's defaults beside ours."""
@@ -45,8 +52,13 @@ def hearing(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from live.bench.hearing.clips import TUNE_SEED
+    from live.bench.hearing.kits import KitBand
     from live.bench.hearing.run import hear
+    from live.bench.hearing.sampled import Band
 
+    if kits is not None and soundfont is None:
+        raise BadInput("--kits has only drums; give --soundfont too, for the other instruments.")
+    band = None if soundfont is None else Band(soundfont) if kits is None else KitBand(soundfont, kits)
     chosen = TUNE_SEED if half is WhichHalf.tune else secrets.randbelow(1_000_000) if seed is None else seed
     with Progress(
         TextColumn("{task.description}"),
@@ -64,6 +76,7 @@ def hearing(
             each=each,
             seconds=seconds,
             folder=keep,
+            band=band,
             progress=lambda share, name: bar.update(task, completed=share, description=name),
         )
     if as_json:

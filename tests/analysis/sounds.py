@@ -30,9 +30,10 @@ def kick(rate: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def snare(rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise over a tone."""
+    """Noise of wires, weaker above 10 kHz as it is, over a tone."""
     t = np.arange(int(0.2 * rate)) / rate
-    return _faded((0.3 * rng.standard_normal(len(t)) + 0.4 * np.sin(2 * np.pi * 190 * t)) * np.exp(-t / 0.05))
+    wires = np.convolve(rng.standard_normal(len(t) + 2), (0.25, 0.5, 0.25), "valid")
+    return _faded((0.45 * wires + 0.4 * np.sin(2 * np.pi * 190 * t)) * np.exp(-t / 0.05))
 
 
 def hat(rate: int, rng: np.random.Generator) -> np.ndarray:

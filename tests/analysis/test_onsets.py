@@ -251,3 +251,36 @@ def test_aubio_methods_can_be_chosen_and_others_are_refused() -> None:
         assert LiveAnalyzer(RATE, onset_method=method).process(sound)["onset_count"][-1] >= 9
     with pytest.raises(BadInput, match="hfc"):
         LiveAnalyzer(RATE, onset_method="loudest")
+
+
+@pytest.mark.parametrize("release_s", [0.0, 0.002, 0.008])
+@pytest.mark.parametrize("pitch", [55.0, 110.0, 330.0])
+def test_the_end_of_a_note_that_is_cut_off_is_no_onset(pitch: float, release_s: float) -> None:
+    length = int(0.25 * RATE)
+    t = np.arange(length + int(release_s * RATE)) / RATE
+    note = sum(np.sin(2 * np.pi * pitch * number * t) / number**1.5 for number in range(1, 9)) * np.minimum(
+        1, t / 0.002
+    )
+    note[length:] *= np.linspace(1, 0, len(t) - length)
+    times = 0.5 + 0.5 * np.arange(8)
+    sound = np.zeros(5 * RATE, np.float32)
+    for at in times:
+        start = int(at * RATE)
+        sound[start : start + len(note)] += 0.3 * note
+    frames = LiveAnalyzer(RATE).process(sound)
+    found = frames["time_s"][frames["onset"] > 0]
+    assert len(found) == len(times)
+    assert np.abs(found - times).max() < 0.03
+
+
+def test_a_hat_where_a_bass_note_is_cut_off_is_heard() -> None:
+    t = np.arange(int(0.2 * RATE)) / RATE
+    note = 0.4 * np.sin(2 * np.pi * 80 * t) * np.minimum(1, t / 0.002)
+    times = 0.5 + 0.5 * np.arange(8)
+    sound = place(times + 0.2, HITS["hat"], RATE, 5.0)
+    for at in times:
+        sound[int(at * RATE) : int(at * RATE) + len(t)] += note.astype(np.float32)
+    frames = LiveAnalyzer(RATE).process(sound)
+    found = frames["time_s"][frames["onset"] > 0]
+    for at in (*times, *(times + 0.2)):
+        assert np.abs(found - at).min() < 0.03

@@ -12,7 +12,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from engine.devices import native_bfloat16
+from engine.devices import fast_bfloat16
 
 
 @dataclass
@@ -113,7 +113,7 @@ def share_gradients(run: Run, module: torch.nn.Module) -> None:
 def autocast(device: str):
     """bfloat16 where the device multiplies in it; a processor that must emulate it takes eight times as long."""
     kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu" or native_bfloat16())
+    return torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu" or fast_bfloat16())
 
 
 def schedule(step: int, progress: float, warm_steps: int = 100, floor: float = 0.03) -> float:

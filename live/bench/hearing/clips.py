@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from bentlight.errors import BadInput
 from live.bench.hearing import pieces, rhythms
 from live.bench.hearing.draw import Draw, Half
+from live.bench.hearing.sampled import Band
 from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Attack, Clip
 
@@ -55,8 +56,11 @@ def clip(
     half: Half = "tune",
     rate: int | None = None,
     seconds: float | None = None,
+    band: Band | None = None,
 ) -> Clip:
     """Return one clip; when not said, its rate is drawn from 44.1 and 48 kHz, its length from 20 to 32 s.
+
+    With a band, its instruments play.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def clip(
     check_names([name])
     writer, attack, beats = CLASSES[name]
     seed = TUNE_SEED if half == "tune" else seed
-    return writer(Draw(seed, half, name, index, rate, seconds)).clip(name, index, attack, beats=beats)
+    return writer(Draw(seed, half, name, index, rate, seconds, band)).clip(name, index, attack, beats=beats)
 
 
 def clips(
@@ -76,6 +80,7 @@ def clips(
     only: Collection[str] | None = None,
     each: int = 2,
     seconds: float | None = None,
+    band: Band | None = None,
 ) -> Iterator[Clip]:
     """Yield the clips of a half.
 
@@ -90,6 +95,8 @@ def clips(
         How many of each class; of slow attacks twice as many.
     seconds : float, optional
         Length of each clip.
+    band : Band, optional
+        Plays in place of the synthesised instruments.
 
     Raises
     ------
@@ -98,4 +105,4 @@ def clips(
     """
     for name in CLASSES if only is None else only:
         for index in range(how_many(name, each)):
-            yield clip(name, index, seed=seed, half=half, seconds=seconds)
+            yield clip(name, index, seed=seed, half=half, seconds=seconds, band=band)

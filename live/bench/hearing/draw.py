@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
-from typing import Literal, TypeVar
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
-__all__ = ["Draw", "Half"]
+if TYPE_CHECKING:
+    from live.bench.hearing.sampled import Band
+
+__all__ = ["Draw", "Half", "or_sampled"]
 
 Half = Literal["tune", "report"]
 Item = TypeVar("Item")
@@ -36,11 +40,21 @@ class Draw:
         Sample rate in Hz; drawn when not said.
     seconds : float, optional
         Length of the clip; its class says when not said.
+    band : Band, optional
+        Plays in place of the synthesised instruments.
     """
 
     def __init__(
-        self, seed: int, half: Half, name: str, index: int, rate: int | None = None, seconds: float | None = None
+        self,
+        seed: int,
+        half: Half,
+        name: str,
+        index: int,
+        rate: int | None = None,
+        seconds: float | None = None,
+        band: Band | None = None,
     ) -> None:
+        self.half, self.band = half, band
         self.rng = np.random.default_rng([seed, half == "report", zlib.crc32(name.encode()), index])
         self._wider = _WIDER if half == "report" else 0.0
         drawn = int(self.rng.choice((44_100, 48_000)))
@@ -67,3 +81,16 @@ class Draw:
     def chance(self, share: float) -> bool:
         """Return True in `share` of all cases."""
         return bool(self.rng.random() < share)
+
+
+def or_sampled(part: Literal["drum", "tone"], kind: str) -> Callable[[Callable], Callable]:
+    """Let a `Band`, where there is one, draw this instrument in place of the synthesiser."""
+
+    def decorate(make: Callable) -> Callable:
+        @wraps(make)
+        def draw_one(draw: Draw, rate: int) -> Any:
+            return make(draw, rate) if draw.band is None else getattr(draw.band, part)(kind, draw, rate)
+
+        return draw_one
+
+    return decorate

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from live.bench.hearing.draw import Draw
+from live.bench.hearing.draw import Draw, or_sampled
 
-__all__ = ["Drum", "clap", "hat", "kick", "ride", "snare", "tom"]
+__all__ = ["Drum", "clap", "hat", "kick", "open_hat", "ride", "snare", "tom"]
 
 Drum = Callable[[float], np.ndarray]
 """Velocity 0 to 1 → samples, shape (n,)."""
@@ -46,6 +46,7 @@ def attacked(sound: np.ndarray, rate: int, seconds: float) -> np.ndarray:
     return sound
 
 
+@or_sampled("drum", "kick")
 def kick(draw: Draw, rate: int) -> Drum:
     """A sine that falls from a few hundred hertz, with a click of the beater."""
     pitch, fall, fall_s = draw.timbre(40, 62), draw.timbre(60, 320), draw.timbre(0.008, 0.04)
@@ -62,6 +63,7 @@ def kick(draw: Draw, rate: int) -> Drum:
     return hit
 
 
+@or_sampled("drum", "snare")
 def snare(draw: Draw, rate: int) -> Drum:
     """Two modes of a skin, and noise of the wires."""
     pitch, ratio, skin_s = draw.timbre(150, 250), draw.timbre(1.5, 1.9), draw.timbre(0.03, 0.1)
@@ -79,6 +81,7 @@ def snare(draw: Draw, rate: int) -> Drum:
     return hit
 
 
+@or_sampled("drum", "clap")
 def clap(draw: Draw, rate: int) -> Drum:
     """A few short bursts within 30 ms, the last one longest."""
     bursts, gap_s, tail_s = draw.whole(2, 4), draw.timbre(0.006, 0.0095), draw.timbre(0.04, 0.16)
@@ -110,9 +113,19 @@ def _metal(draw: Draw, rate: int, seconds: float) -> np.ndarray:
     return sound / max(1e-9, float(np.sqrt(np.mean(sound**2))))
 
 
-def hat(draw: Draw, rate: int, *, opened: bool = False) -> Drum:
-    """Metal and high noise; an open hat rings on."""
-    decay_s = draw.timbre(0.09, 0.3) if opened else draw.timbre(0.012, 0.05)
+@or_sampled("drum", "hat")
+def hat(draw: Draw, rate: int) -> Drum:
+    """Metal and high noise, short."""
+    return _hat(draw, rate, draw.timbre(0.012, 0.05))
+
+
+@or_sampled("drum", "open")
+def open_hat(draw: Draw, rate: int) -> Drum:
+    """A hat that rings on."""
+    return _hat(draw, rate, draw.timbre(0.09, 0.3))
+
+
+def _hat(draw: Draw, rate: int, decay_s: float) -> Drum:
     low_hz, share, attack_s = draw.timbre(4500, 9000), draw.between(0, 0.7), draw.timbre(0.0002, 0.0015)
     metal = _metal(draw, rate, 5 * decay_s)
 
@@ -126,6 +139,7 @@ def hat(draw: Draw, rate: int, *, opened: bool = False) -> Drum:
     return hit
 
 
+@or_sampled("drum", "ride")
 def ride(draw: Draw, rate: int) -> Drum:
     """A cymbal: a ping of the stick and a long wash."""
     decay_s, ping = draw.timbre(0.25, 0.7), draw.timbre(0.8, 2.5)
@@ -140,6 +154,7 @@ def ride(draw: Draw, rate: int) -> Drum:
     return hit
 
 
+@or_sampled("drum", "tom")
 def tom(draw: Draw, rate: int) -> Drum:
     """A skin whose pitch falls a little."""
     pitch, decay_s, bend = draw.timbre(75, 210), draw.timbre(0.09, 0.3), draw.timbre(0.1, 0.5)

@@ -13,7 +13,7 @@ class _Kit:
     def __init__(self, song: Song) -> None:
         draw, rate = song.draw, song.rate
         self.kick, self.snare, self.clap = drums.kick(draw, rate), drums.snare(draw, rate), drums.clap(draw, rate)
-        self.hat, self.open = drums.hat(draw, rate), drums.hat(draw, rate, opened=True)
+        self.hat, self.open = drums.hat(draw, rate), drums.open_hat(draw, rate)
         self.back = self.clap if draw.chance(0.4) else self.snare
         self.hats = draw.between(0.5, 1.1)
         self.backs = draw.between(0.6, 1.0)

@@ -13,6 +13,7 @@ from live.bench.hearing.cost import Cost, cost
 from live.bench.hearing.demo import DEMO, demo_clip
 from live.bench.hearing.draw import Half
 from live.bench.hearing.listen import Listened, aubio_hears, ours
+from live.bench.hearing.sampled import Band
 from live.bench.hearing.score import Score, require_mir_eval, score
 from live.bench.hearing.truth import Clip
 from live.files import check_writable, whole_file, write_json
@@ -52,6 +53,7 @@ def hear(
     each: int = 2,
     seconds: float | None = None,
     folder: Path | None = None,
+    band: Band | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Heard:
     """Draw the clips of a half and score every listener on them.
@@ -69,6 +71,8 @@ def hear(
         Length of each clip; 20 to 32 s when not said.
     folder : Path, optional
         Where to keep the clips with their truth.
+    band : Band, optional
+        Plays in place of the synthesised instruments.
     progress : callable, optional
         Called after each clip with the share done, 0 to 1, and the clip's class.
 
@@ -83,7 +87,7 @@ def hear(
     check_names(names)
     heard = Heard(seed, half, cost(seed))
     total = sum(how_many(name, each) for name in names) + demo
-    for number, clip in enumerate(clips(seed, half, only=names, each=each, seconds=seconds), 1):
+    for number, clip in enumerate(clips(seed, half, only=names, each=each, seconds=seconds, band=band), 1):
         if folder is not None:
             keep(clip, folder)
         for name, listener in LISTENERS.items():

@@ -102,7 +102,8 @@ class Song:
         start = self.at_s(beat)
         length = max(0.05, self.at_s(beat + beats) - start)
         sound = level * tone.play(hertz(semitones), length, velocity)
-        self.mix.add("tonal", sound, start + abs(self.draw.rng.normal(0, self.human_s / 2)), velocity, tone.attack_s)
+        attack_s = tone.attack_s if tone.attack_of is None else tone.attack_of(sound)
+        self.mix.add("tonal", sound, start + abs(self.draw.rng.normal(0, self.human_s / 2)), velocity, attack_s)
 
     def clip(self, name: str, index: int, attack: Attack, *, beats: bool) -> Clip:
         """Mix down."""

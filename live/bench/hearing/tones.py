@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from live.bench.hearing.draw import Draw
+from live.bench.hearing.draw import Draw, or_sampled
 from live.bench.hearing.drums import attacked, coloured, faded, time_axis
 
 __all__ = ["SLOW_S", "Tone", "bass", "hertz", "lead", "pad", "piano", "pluck", "strings"]
@@ -28,10 +28,13 @@ class Tone:
         (pitch in Hz, length in s, velocity 0 to 1) → samples, shape (n,).
     attack_s : float
         Length of the raised-cosine ramp its notes begin with, if that is slow; else 0.
+    attack_of : callable, optional
+        (samples of a note) → the same of this note, where each has its own.
     """
 
     play: Callable[[float, float, float], np.ndarray]
     attack_s: float = 0.0
+    attack_of: Callable[[np.ndarray], float] | None = None
 
 
 def hertz(semitones: float) -> float:
@@ -61,6 +64,7 @@ def _gate(t: np.ndarray, length_s: float, release_s: float) -> np.ndarray:
     return 0.5 + 0.5 * np.cos(np.pi * np.clip((t - length_s) / release_s, 0, 1))
 
 
+@or_sampled("tone", "bass")
 def bass(draw: Draw, rate: int) -> Tone:
     """A saw, a sub or a plucked bass."""
     kind = draw.one_of(("saw", "sub", "pluck"))
@@ -80,6 +84,7 @@ def bass(draw: Draw, rate: int) -> Tone:
     return Tone(play)
 
 
+@or_sampled("tone", "lead")
 def lead(draw: Draw, rate: int) -> Tone:
     """A saw or square that is held, with a little vibrato."""
     odd, cutoff = draw.chance(0.5), draw.timbre(1200, 5000)
@@ -94,6 +99,7 @@ def lead(draw: Draw, rate: int) -> Tone:
     return Tone(play)
 
 
+@or_sampled("tone", "pluck")
 def pluck(draw: Draw, rate: int) -> Tone:
     """A string that is plucked: upper partials die first."""
     cutoff, ring_s, attack_s = draw.timbre(900, 5000), draw.timbre(0.12, 0.6), draw.timbre(0.0007, 0.004)
@@ -112,6 +118,7 @@ def pluck(draw: Draw, rate: int) -> Tone:
     return Tone(play)
 
 
+@or_sampled("tone", "piano")
 def piano(draw: Draw, rate: int) -> Tone:
     """A struck string: softer is darker and comes in a little later; two strings beat."""
     bright, ring_s, detune = draw.timbre(700, 2600), draw.timbre(0.6, 1.8), draw.timbre(0.0004, 0.0015)
@@ -135,6 +142,7 @@ def _swell(t: np.ndarray, attack_s: float) -> np.ndarray:
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(t / attack_s, 0, 1))
 
 
+@or_sampled("tone", "pad")
 def pad(draw: Draw, rate: int) -> Tone:
     """Three detuned saws behind a low-pass, swelling in."""
     attack_s, release_s = draw.timbre(0.12, 0.45), draw.timbre(0.2, 0.7)
@@ -151,6 +159,7 @@ def pad(draw: Draw, rate: int) -> Tone:
     return Tone(play, attack_s)
 
 
+@or_sampled("tone", "strings")
 def strings(draw: Draw, rate: int) -> Tone:
     """A bowed section: very slow attack, vibrato that sets in later, some bow noise."""
     attack_s, release_s = draw.timbre(0.18, 0.5), draw.timbre(0.12, 0.35)
