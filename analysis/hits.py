@@ -57,7 +57,7 @@ class Hits:
         self._keep = math.exp(-2.0 * look_s / _LATELY_S)
         self._lately = np.full(BANDS, _LEAST)
         self._since = self._apart
-        self.waited = -1
+        self._waited = -1
         self._before: np.ndarray = np.zeros(BANDS)
         self._most: np.ndarray = np.zeros(BANDS)
         self._rise: np.ndarray = np.zeros(BANDS)
@@ -68,18 +68,18 @@ class Hits:
         self._lately *= self._keep
         self._since += 1
         rise, power = attacks.rise_db, attacks.band_power
-        if self.waited < 0:
+        if self._waited < 0:
             if self._since >= self._apart and np.count_nonzero(rise[_FROM:] > _RISE_DB) >= _RISEN:
-                self._since = self.waited = 0
+                self._since = self._waited = 0
                 self._before = power * np.power(10.0, -0.1 * np.maximum(rise, 0.0, dtype=np.float64))
                 self._most, self._rise = power.copy(), rise.copy()
             return None
         np.maximum(self._most, power, out=self._most)
         np.maximum(self._rise, rise, out=self._rise)
-        self.waited += 1
-        if self.waited < self.wait:
+        self._waited += 1
+        if self._waited < self.wait:
             return None
-        self.waited = -1
+        self._waited = -1
         return self._describe(np.maximum(power - self._before, 0.0))
 
     def amplified(self, gain_db: float) -> None:
@@ -89,22 +89,21 @@ class Hits:
 
     def clear(self) -> None:
         """Forget what began before a hole."""
-        self.waited = -1
+        self._waited = -1
 
     def _describe(self, stays: np.ndarray) -> np.ndarray:
         new = self.new = np.maximum(self._most - self._before, 0.0)
         lately = np.maximum(self._lately, _LEAST)
-        about = np.concatenate(
-            [
-                new / (new.sum() + _TINY) + 1e-4,
-                (stays + 1e-3 * new + _TINY) / (new + _TINY),
-                np.power(10.0, 0.1 * np.minimum(np.maximum(self._rise, 0.0), 40.0)),
-                np.clip((new + 1e-9) / lately, 1e-4, 1e2),
-                np.maximum(lately / lately.sum(), 1e-4),
-            ]
+        ratios = (
+            new / (new.sum() + _TINY) + 1e-4,
+            (stays + 1e-3 * new + _TINY) / (new + _TINY),
+            np.clip((new + 1e-9) / lately, 1e-4, 1e2),
+            np.maximum(lately / lately.sum(), 1e-4),
         )
+        share, staying, beside, before = (10.0 * np.log10(ratio) for ratio in ratios)
+        rise = np.clip(self._rise, 0.0, 40.0)
         self._lately = np.maximum(lately, new)
-        return 10.0 * np.log10(about)
+        return np.concatenate([share, staying, rise, beside, before])
 
 
 class Judge:
