@@ -204,9 +204,6 @@ def train_network(run: Run) -> dict:
     average = Average(model, 0.999)
     if kept:
         average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
-    elif resume:
-        # Weights that are an average already: the running one need not hurry.
-        average.steps = 10_000
     adversary = Adversary(run) if run.adversarial else None
     first_step = step
     alphas = build_scheduler().alphas_cumprod.to(run.device)
