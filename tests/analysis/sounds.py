@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["HITS", "beat", "click", "hat", "kick", "noise", "place", "pluck", "snare"]
+__all__ = ["HITS", "beat", "click", "hat", "kick", "noise", "place", "pluck", "snare", "wired_snare"]
 
 Hit = Callable[[int, np.random.Generator], np.ndarray]
 
@@ -30,7 +30,13 @@ def kick(rate: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def snare(rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of wires, weaker above 10 kHz as it is, over a tone."""
+    """Noise over a tone."""
+    t = np.arange(int(0.2 * rate)) / rate
+    return _faded((0.3 * rng.standard_normal(len(t)) + 0.4 * np.sin(2 * np.pi * 190 * t)) * np.exp(-t / 0.05))
+
+
+def wired_snare(rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise as wires make it, weaker above 10 kHz, over a tone."""
     t = np.arange(int(0.2 * rate)) / rate
     wires = np.convolve(rng.standard_normal(len(t) + 2), (0.25, 0.5, 0.25), "valid")
     return _faded((0.45 * wires + 0.4 * np.sin(2 * np.pi * 190 * t)) * np.exp(-t / 0.05))

@@ -7,9 +7,10 @@ import pytest
 
 from analysis import LiveAnalyzer
 from live.bench.hearing.clips import clip
-from tests.analysis.sounds import HITS, noise, place
+from tests.analysis.sounds import hat, kick, noise, place, wired_snare
 
 RATE = 48_000
+HITS = {"kick": kick, "snare": wired_snare, "hat": hat}
 DRUMS = ("kick", "snare", "hat")
 TIMES = 0.5 + 0.3 * np.arange(16)
 

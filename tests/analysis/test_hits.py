@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.fast_onsets import AttackFunction
 from analysis.hits import FEATURES, Hits, Judge
-from tests.analysis.sounds import HITS, noise, place
+from tests.analysis.sounds import hat, noise, place, wired_snare
 
 RATE, LOOK = 48_000, 128
 TIMES = 0.5 + 0.3 * np.arange(10)
@@ -26,7 +26,7 @@ def described(sound: np.ndarray, amplified_db: float = 0.0) -> list[tuple[float,
 
 
 def test_each_hit_is_described_once_and_soon() -> None:
-    found = described(place(TIMES, HITS["snare"], RATE, 3.7))
+    found = described(place(TIMES, wired_snare, RATE, 3.7))
     late = np.array([at for at, _ in found]) - TIMES
     assert len(found) == len(TIMES)
     assert (late > 0).all()
@@ -41,7 +41,7 @@ def test_nothing_is_described_in_noise_or_silence() -> None:
 
 
 def test_a_description_does_not_depend_on_how_loud_the_music_is() -> None:
-    sound = place(TIMES, HITS["snare"], RATE, 3.7, -140) + place(TIMES + 0.15, HITS["hat"], RATE, 3.7, -140)
+    sound = place(TIMES, wired_snare, RATE, 3.7, -140) + place(TIMES + 0.15, hat, RATE, 3.7, -140)
     loud, soft = described(sound), described(0.25 * sound)
     assert len(loud) == len(soft)
     # The first says how it stands to what was heard before it: nothing.
@@ -52,7 +52,7 @@ def test_a_description_does_not_depend_on_how_loud_the_music_is() -> None:
 
 def test_a_hole_ends_what_has_begun() -> None:
     attacks, hits = AttackFunction(RATE, LOOK), Hits(LOOK / RATE)
-    sound = place(TIMES, HITS["snare"], RATE, 3.7)
+    sound = place(TIMES, wired_snare, RATE, 3.7)
     end = round((TIMES[0] + 0.006) * RATE) // LOOK
     for number in range(end):
         attacks.process(sound[number * LOOK : (number + 1) * LOOK])
@@ -65,7 +65,7 @@ def test_a_hole_ends_what_has_begun() -> None:
 
 def test_the_network_parts_a_snare_from_a_hat() -> None:
     judge = Judge()
-    snares = [judge(about) for _, about in described(place(TIMES, HITS["snare"], RATE, 3.7))]
-    hats = [judge(about) for _, about in described(place(TIMES, HITS["hat"], RATE, 3.7))]
+    snares = [judge(about) for _, about in described(place(TIMES, wired_snare, RATE, 3.7))]
+    hats = [judge(about) for _, about in described(place(TIMES, hat, RATE, 3.7))]
     assert all(snare > 0 for snare, _ in snares[1:])
     assert all(snare < 0 < hat for snare, hat in hats[1:])
