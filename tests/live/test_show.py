@@ -212,10 +212,14 @@ def test_a_thread_that_died_says_so_until_it_has_worked_again(model, monkeypatch
 @pytest.fixture
 def asked() -> Iterator[threading.Event]:
     """Set once a signal has asked for the end."""
+    # These tests may themselves run under nohup, where SIGHUP is ignored.
+    before = {s: signal.signal(s, signal.SIG_DFL) for s in [getattr(signal, "SIGHUP", None)] if s is not None}
     wish = threading.Event()
     restore = end_on_signals(wish)
     yield wish
     restore()
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
