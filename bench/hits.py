@@ -1,8 +1,9 @@
 """Teach the network that tells snares and hats apart: ``python -m bench.hits --soundfont GM.sf2 --kits DRUMKITS``.
 
 Writes ``analysis/hits.npz`` from the tuning halves of the clips of ``bentlight bench hearing``, synthesised and played
-by the recorded instruments given, and prints how well snares and hats are told apart in the report halves, whose
-instruments are others. Needs scikit-learn, which librosa brings, and for SoundFonts tinysoundfont.
+by the recorded instruments given, and prints how well snares and hats are told apart in the report halves. Kits of one
+SoundFont may share recordings across the halves; Hydrogen's do not. Needs scikit-learn, which librosa brings, and for
+SoundFonts tinysoundfont.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from live.bench.hearing.kits import KitBand
 from live.bench.hearing.sampled import Band
 from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Clip
+from live.files import whole_file
 
 DRUMS = ("snare", "hat")
 WITH_DRUMS = {writer.__name__ for writer in (*rhythms.KITS, *pieces.MIXED)}
@@ -158,6 +160,8 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=3, help="clips of each class and source to teach on")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     chosen = parser.parse_args()
+    if chosen.kits and not chosen.soundfont:
+        parser.error("--kits has only drums; give --soundfont too, for the other instruments")
 
     from rich.progress import track
 
@@ -175,7 +179,7 @@ def main() -> None:
     taught = joined(hear("tune", chosen.each).values())
     print(f"taught on {len(taught.described)} hits, {taught.true[:, 0].sum()} snares, {taught.true[:, 1].sum()} hats")
     weights = teach(taught)
-    with chosen.out.open("wb") as file:
+    with whole_file(chosen.out) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **weights)
     for name, others in {"taught": taught, **hear("report", 1)}.items():
         said = answers(weights, others.described) > 0

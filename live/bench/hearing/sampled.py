@@ -108,7 +108,7 @@ class Band:
             synth = self._open(samplerate=rate)
             try:
                 font = synth.sfload(str(self._path))
-            except Exception:
+            except RuntimeError:
                 raise BadInput(f"{self._path} cannot be read as a SoundFont; give an .sf2 file.") from None
             self._synths[rate] = synth, font
         return self._synths[rate]
