@@ -16,6 +16,7 @@ from live.bench.hearing.sampled import Band, begun
 from live.bench.hearing.tones import bass, strings
 
 RATE = 48_000
+PLAYED = ("tune", "report")
 
 
 class FakeSynth:
@@ -97,6 +98,26 @@ def test_the_halves_of_the_clips_have_no_recorded_instrument_in_common(font):
     assert not played["tune"] & played["report"]
 
 
+def test_kits_that_share_a_recording_have_it_once_and_halves_no_drum_in_common(font):
+    band = Band(font)
+    # The small font plays one sound a key, whatever the kit.
+    assert band._distinct("snare") == [(0, 38), (0, 40)]
+    assert len(band._distinct("tom")) == 6
+    halves = {half: {band._half(band._distinct("tom"), drawn(band, half, name))[0] for name in "ab"} for half in PLAYED}
+    assert not halves["tune"] & halves["report"]
+
+
+def test_a_recorded_drum_is_tuned_by_up_to_four_semitones(font):
+    band = Band(font)
+    highs = []
+    for name in "abcdefghijkl":
+        sound = kick(drawn(band, name=name), RATE)(1.0)[:2400]
+        highs.append(int(np.abs(np.fft.rfft(sound, 48_000)).argmax()))
+    lowest, highest = 440 * 2 ** ((35 - 69) / 12) * 0.8, 440 * 2 ** ((36 - 69) / 12) * 1.25
+    assert len(set(highs)) > 6
+    assert all(0.85 * lowest < hertz < 1.15 * highest for hertz in highs)
+
+
 def test_a_clip_of_recorded_instruments_is_the_same_each_time_and_knows_its_onsets(font):
     first, again = (clip("rock_band", seed=3, half="report", rate=RATE, seconds=6.0, band=Band(font)) for _ in "ab")
     assert np.array_equal(first.samples, again.samples)
@@ -128,7 +149,7 @@ def test_recorded_kits_are_read_by_the_names_of_their_drums(font, tmp_path):
     band = KitBand(font, tmp_path / "kits")
     assert [sorted(one) for one in band._recorded] == [["kick", "open", "snare"], ["hat", "kick"]]
     low = band.drum("kick", drawn(band), RATE)(1.0)
-    assert np.argmax(np.abs(np.fft.rfft(low, RATE))) == pytest.approx(60, abs=8)
+    assert 0.75 * 60 < np.argmax(np.abs(np.fft.rfft(low, RATE))) < 1.3 * 60
     assert 0.7 < np.abs(low).max() < 1.0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from bentlight.errors import BadInput
 from live.bench.hearing.drums import Drum, faded
-from live.bench.hearing.sampled import PEAKS, Band, begun
+from live.bench.hearing.sampled import PEAKS, Band, begun, tuned
 
 if TYPE_CHECKING:
     from live.bench.hearing.draw import Draw
@@ -70,7 +70,7 @@ class KitBand(Band):
         self._read: dict[tuple[Path, int], np.ndarray] = {}
 
     def drum(self, kind: str, draw: Draw, rate: int) -> Drum:
-        """Draw a kit, and return its drum of a kind."""
+        """Draw a kit, its drum of a kind, and that drum's tuning."""
         kits = [kit for kit in self._recorded[draw.half == "report" :: 2] if kind in kit]
         if not kits:
             return super().drum(kind, draw, rate)
@@ -84,7 +84,7 @@ class KitBand(Band):
             soften = velocity if len(layers) == 1 else 0.5 + 0.5 * velocity
             return scale * soften * layer.gain * self._sound(layer.path, rate)
 
-        return hit
+        return tuned(hit, draw)
 
     def _sound(self, path: Path, rate: int) -> np.ndarray:
         if (path, rate) not in self._read:

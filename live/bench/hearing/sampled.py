@@ -7,9 +7,11 @@ comes in, when it passes -12 dB of its full level (`live.bench.hearing.truth`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +22,9 @@ from live.bench.hearing.tones import Tone
 if TYPE_CHECKING:
     from live.bench.hearing.draw import Draw
 
-__all__ = ["PEAKS", "Band", "begun"]
+__all__ = ["PEAKS", "Band", "begun", "tuned"]
+
+Item = TypeVar("Item")
 
 _PROGRAMS = {
     "bass": (32, 33, 34, 35, 36, 37, 38, 39),
@@ -40,6 +44,10 @@ PEAKS = {"kick": 0.9, "snare": 0.8, "clap": 0.7, "hat": 0.35, "open": 0.35, "rid
 """Largest sample of each drum at full velocity."""
 _BEGINS_DB, _FULL_DB, _GONE = -40.0, -12.0, 1e-3
 _RELEASE_S, _LONGEST_HIT_S = 1.2, 2.5
+_COMPARED_HZ, _COMPARED_S, _SAME = 48_000, 0.03, 0.97
+"""Two drums whose first 30 ms correlate by so much are one recording."""
+_TUNINGS = (0.8, 1.25)
+"""How fast a drum's recording is played, four semitones down to four up."""
 
 
 class Band:
@@ -68,6 +76,7 @@ class Band:
         self._open = tinysoundfont.Synth
         self._path = path
         self._synths: dict[int, tuple[Any, int]] = {}
+        self._recordings: dict[str, list[tuple[int, int]]] = {}
         synth, font = self._synth(48_000)
         names = {number: synth.sfpreset_name(font, _DRUM_BANK, number) for number in range(128)}
         self._kits = [number for number, name in names.items() if name and number != _ORCHESTRAL]
@@ -75,17 +84,33 @@ class Band:
             raise BadInput(f"The SoundFont {path} has no General MIDI programs and kits; use another.")
 
     def drum(self, kind: str, draw: Draw, rate: int) -> Drum:
-        """Draw a kit, and return its drum of a kind."""
-        key, kit = draw.one_of(_KEYS[kind]), draw.one_of(self._half(self._kits, draw))
-        if not self._note(rate, _DRUM_BANK, kit, key, 100, _LONGEST_HIT_S).any():
-            kit = self._kits[0]
+        """Draw a recording out of all that the kits have of a kind, and its tuning."""
+        recordings = self._distinct(kind)
+        kit, key = draw.one_of(self._half(recordings, draw) or recordings)
         full = self._note(rate, _DRUM_BANK, kit, key, 110, _LONGEST_HIT_S)
         scale = PEAKS[kind] / max(1e-6, float(np.abs(full).max()))
 
         def hit(velocity: float) -> np.ndarray:
             return scale * self._note(rate, _DRUM_BANK, kit, key, _midi(velocity), _LONGEST_HIT_S)
 
-        return hit
+        return tuned(hit, draw)
+
+    def _distinct(self, kind: str) -> list[tuple[int, int]]:
+        """Kit and key of each recording of a drum: kits share many, and what is in both halves tests nothing."""
+        if kind not in self._recordings:
+            found: list[tuple[int, int]] = []
+            heads: list[np.ndarray] = []
+            for kit, key in product(self._kits, _KEYS[kind]):
+                sound = self._note(_COMPARED_HZ, _DRUM_BANK, kit, key, 110, 0.1)
+                head = np.zeros(round(_COMPARED_S * _COMPARED_HZ))
+                head[: len(sound)] = sound[: len(head)]
+                if (size := float(np.linalg.norm(head))) > 0 and all(one @ head < _SAME * size for one in heads):
+                    heads.append(head / size)
+                    found.append((kit, key))
+            if not found:
+                raise BadInput(f"The SoundFont {self._path} has no {kind}; use another.")
+            self._recordings[kind] = found
+        return self._recordings[kind]
 
     def tone(self, kind: str, draw: Draw, rate: int) -> Tone:
         """Draw an instrument of a kind."""
@@ -100,7 +125,7 @@ class Band:
         return Tone(play, attack_of=lambda sound: _attack_s(sound, rate))
 
     @staticmethod
-    def _half(items: Any, draw: Draw) -> list[int]:
+    def _half(items: Sequence[Item], draw: Draw) -> list[Item]:
         return list(items)[draw.half == "report" :: 2]
 
     def _synth(self, rate: int) -> tuple[Any, int]:
@@ -125,6 +150,17 @@ class Band:
         parts.append(_mono(synth.generate(round(_RELEASE_S * rate))))
         sound = np.concatenate(parts)
         return faded(begun(sound), rate)
+
+
+def tuned(hit: Drum, draw: Draw) -> Drum:
+    """Play a drum's recordings faster or slower, as they are tuned on every record."""
+    speed = draw.timbre(*_TUNINGS)
+
+    def played(velocity: float) -> np.ndarray:
+        sound = hit(velocity)
+        return np.interp(np.arange(0, len(sound) - 1, speed), np.arange(len(sound)), sound)
+
+    return played
 
 
 def begun(sound: np.ndarray) -> np.ndarray:
