@@ -1,8 +1,8 @@
 """Teach the network that tells snares and hats apart: ``python -m bench.hits --soundfont GM.sf2 --kits DRUMKITS``.
 
 Writes ``analysis/hits.npz`` from the tuning halves of the clips of ``bentlight bench hearing``, synthesised and played
-by the recorded instruments given, and prints how well snares and hats are told apart in the report halves, whose recordings
-are others. Needs scikit-learn, which librosa brings, and for SoundFonts tinysoundfont.
+by the recorded instruments given, and prints how well snares and hats are told apart in the report halves, which have
+other recordings. Needs scikit-learn, which librosa brings, and for SoundFonts tinysoundfont.
 """
 
 from __future__ import annotations
