@@ -41,6 +41,7 @@ FORMS: dict[str, tuple[str, ...]] = {
 
 LEARNT = (
     "nebula", "galaxy", "aurora", "smoke", "flower", "mountains", "lava", "lightning", "ocean", "fire", "eclipse",
+    "starburst", "rings", "grid",
 )  # fmt: skip
 """The forms the shipped network was taught; the painter alone draws the others (`--model painter`)."""
 

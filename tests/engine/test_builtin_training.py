@@ -103,14 +103,88 @@ def test_the_pace_follows_whichever_of_time_and_steps_is_nearer_its_end(tmp_path
 def test_faint_pictures_count_as_much_as_strong_ones():
     import torch
 
-    from engine.builtin.train.network import even
+    from engine.builtin.train.common import even
 
     torch.manual_seed(0)
     strong = torch.randn(4, 4, 8, 8)
-    weights = even(torch.cat([0.6 * strong, 0.4 * strong + 3.0, 0.01 * strong])).view(3, 4)
+    weights = even(torch.cat([0.6 * strong, 0.4 * strong + 3.0, 0.01 * strong]), 0.4, 2.0).view(3, 4)
     assert (weights[0] >= 0.7).all()
     assert (weights[1] > 1.3 * weights[0]).all()
     assert (weights[2] == 2.0).all()
+
+
+def levels_up(unet, seed):
+    """What the middle block and the levels up put out for noise, a random timestep and random words."""
+    import torch
+
+    generator, seen = torch.Generator().manual_seed(seed), []
+    hooks = [
+        block.register_forward_hook(lambda module, given, out: seen.append(out))
+        for block in (unet.mid_block, *unet.up_blocks)
+    ]
+    noise = torch.randn(2, 4, 32, 32, generator=generator)
+    with torch.no_grad():
+        unet(noise, 100 * seed, torch.randn(2, 5, 64, generator=generator))
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def test_maps_of_x_and_y_reach_every_level_up_whatever_the_noise_and_whatever_was_learnt():
+    import torch
+
+    from engine.builtin.train.models import MAP_SIZES, PLACE, build_unet, keep_structure
+
+    torch.manual_seed(0)
+    unet = build_unet((48, 64, 96, 128))
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter) * parameter.std().nan_to_num(0.1))
+    keep_structure(unet)
+    for level, (one, other) in enumerate(zip(levels_up(unet, 3), levels_up(unet, 7), strict=True)):
+        assert torch.equal(one[:, list(PLACE)], other[:, list(PLACE)]), "not a map of the noise"
+        across, down, _, across_squared, down_squared = one[0, list(PLACE)]
+        assert torch.allclose(down, across.T, rtol=1e-4)
+        steps = across.diff(dim=1)
+        assert steps.min() > 0.999 * steps.max() > 0, f"straight from border to border at level {level}"
+        assert torch.allclose(across[:, 0], -across[:, -1], rtol=1e-4)
+        assert torch.allclose(across_squared, across**2 / MAP_SIZES[level], atol=1e-3 * MAP_SIZES[level])
+        assert torch.allclose(down_squared, across_squared.T, atol=1e-3 * MAP_SIZES[level])
+        rest = [channel for channel in range(one.shape[1]) if channel not in PLACE]
+        assert not torch.allclose(one[:, rest], other[:, rest])
+
+
+def test_a_training_step_keeps_the_maps(tmp_path):
+    import torch
+
+    from engine.builtin import WEIGHTS
+    from engine.builtin.train.common import Run, load
+    from engine.builtin.train.export import unpack
+    from engine.builtin.train.models import PLACE
+    from engine.builtin.train.network import build_model, get_tokenizer, train_network
+
+    run = Run(tmp_path, minutes=60, batch=4, max_steps=2, pictures=8, per_form=1, resume=True, rate=1e-2)
+    unpack(WEIGHTS, run)
+    train_network(run)
+    model = build_model(run.folder, len(get_tokenizer(run)))
+    load(model, run.folder / "network.safetensors")
+    for maps in levels_up(model.eval().unet, 2):
+        steps = maps[0, PLACE[0]].diff(dim=1)
+        assert steps.min() > 0.99 * steps.max() > 0
+    assert torch.isfinite(torch.cat([p.flatten() for p in model.parameters()])).all()
+
+
+def test_the_shipped_network_has_the_maps():
+    import torch
+
+    from engine.builtin import WEIGHTS
+    from engine.builtin.train.models import PLACE
+    from engine.loading import load_components
+
+    unet = load_components(str(WEIGHTS), torch.float32).unet
+    for maps in levels_up(unet, 5):
+        steps = maps[0, PLACE[0]].diff(dim=1)
+        assert steps.min() > 0.99 * steps.max() > 0, "half precision moves them by less than a hundredth"
 
 
 def test_bfloat16_is_used_only_where_the_processor_multiplies_in_it(monkeypatch):

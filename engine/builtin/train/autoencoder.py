@@ -58,7 +58,7 @@ def train_autoencoder(run: Run) -> dict:
         got = got.float()
         # Left alone, all four channels first learn lightness and never find colour: three of them are led to it.
         guide = ((mean_colour(want) - centre) / spread - raw[:, :3].float() * LATENT_SCALE).abs().mean()
-        loss = picture_loss(got, want) + 2 * F.mse_loss(F.avg_pool2d(got, 8), F.avg_pool2d(want, 8))
+        loss = picture_loss(got, want).mean() + 2 * F.mse_loss(F.avg_pool2d(got, 8), F.avg_pool2d(want, 8))
         loss = loss + 0.1 * latent_penalty(raw) + (0.5 if progress < 0.4 else 0.1) * guide
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -164,8 +164,21 @@ def edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def picture_loss(got: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
-    """L1 on pixels, on their differences (sharpness) and on 4x means (colour); pictures ``(batch, 3, h, w)``."""
-    loss = F.l1_loss(got, want) + 0.5 * F.l1_loss(F.avg_pool2d(got, 4), F.avg_pool2d(want, 4))
+    """L1 on pixels, on their differences (sharpness) and on 4x means (colour), of each picture ``(batch,)``."""
+
+    def apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (a - b).abs().mean(dim=(1, 2, 3))
+
+    loss = apart(got, want) + 0.5 * apart(F.avg_pool2d(got, 4), F.avg_pool2d(want, 4))
     for a, b in zip(edges(got), edges(want), strict=True):
-        loss = loss + 1.0 * F.l1_loss(a, b)
+        loss = loss + 1.0 * apart(a, b)
     return loss
+
+
+def even(wanted: torch.Tensor, usual: float, most: float = 2.0) -> torch.Tensor:
+    """Weights ``(batch,)`` of the examples: more for those of little contrast, whose errors would hardly count.
+
+    ``usual`` is the mean distance of values from their picture's mean that gets weight 1.
+    """
+    contrast = (wanted - wanted.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
+    return (usual / contrast.clamp_min(1e-3)).clamp(0.7, most)

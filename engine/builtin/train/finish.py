@@ -12,11 +12,30 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from engine.builtin.train.common import Average, Run, autocast, load, picture_loss, save, schedule, share_gradients
+from engine.builtin.train.common import (
+    Average,
+    Run,
+    autocast,
+    even,
+    load,
+    picture_loss,
+    save,
+    schedule,
+    share_gradients,
+)
 from engine.builtin.train.data import draw
-from engine.builtin.train.models import LATENT_SCALE, build_scheduler, close_deepest_skips
-from engine.builtin.train.network import Model, build_model, get_tokenizer, load_autoencoder, tokenize
+from engine.builtin.train.models import LATENT_SCALE, build_scheduler, keep_structure
+from engine.builtin.train.network import Model, build_model, encode, get_tokenizer, load_autoencoder, partly, tokenize
 from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, understand
+
+USUAL_CONTRAST = 0.33
+"""Mean distance of pixels (-1..1) from their picture's mean; many pastel pictures have a third of it."""
+
+RESTORING = 0.5
+"""Weight of the loss on pictures that are encoded and decoded."""
+
+LATER_STEPS = (499, 499, 666, 333, 749, 249)
+"""Where the later steps of two (twice as often), three and four stand."""
 
 
 class Painting(nn.Module):
@@ -63,6 +82,19 @@ class Discriminator(nn.Module):
         return (self.verdict(x) + (x * wanted).sum(1, keepdim=True)).flatten(1), features
 
 
+@torch.no_grad()
+def again(model: Model, sample, timestep, ids, noise, alphas, rng: random.Random) -> None:
+    """Make some rows of a batch a later step of several: the network's own answer, with the same noise put back.
+
+    The timesteps are those of two, three and four steps. ``sample`` and ``timestep`` are changed in place.
+    """
+    for row in range(partly(len(noise))):
+        later = rng.choice(LATER_STEPS)
+        clean = model(sample[row : row + 1], timestep[row : row + 1], ids[row : row + 1])
+        sample[row] = alphas[later] ** 0.5 * clean[0].float() + (1 - alphas[later]) ** 0.5 * noise[row]
+        timestep[row] = later
+
+
 def label(captions: list[str]) -> torch.Tensor:
     """Form, first and second colour as numbers ``(batch, 3)``."""
     forms, colours = list(FORMS), list(COLOURS)
@@ -82,6 +114,7 @@ def train_finish(run: Run) -> dict:
     tests = held_out(vae, tokenizer, run.device, run.per_form)
     model = build_model(run.folder, len(tokenizer)).to(run.device)
     load(model, run.folder / "network.safetensors")
+    keep_structure(model.unet)
     if (run.folder / "decoder.safetensors").exists():
         load(vae.decoder, run.folder / "decoder.safetensors")
     painting = Painting(model, vae.decoder.requires_grad_(True))
@@ -127,7 +160,7 @@ def train_finish(run: Run) -> dict:
         pace = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * pace
-        forms = rng.choices(list(hardness), list(hardness.values()), k=max(1, run.share // 4))
+        forms = rng.choices(list(hardness), list(hardness.values()), k=max(1, run.share // 2))
         drawn = [draw(-(-run.share // len(forms)), generator, rng, run.device, [form]) for form in forms]
         noise = torch.cat([d[0] for d in drawn])
         captions = [c for d in drawn for c in d[1]]
@@ -136,6 +169,7 @@ def train_finish(run: Run) -> dict:
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
         with autocast(run.device):
+            again(model, sample, timestep, ids, noise, alphas, rng)
             _latents, got = painting(sample, timestep, ids)
             real, real_features = judge_net(want, noise, labels)
             fake, _ = judge_net(got.detach(), noise, labels)
@@ -151,16 +185,22 @@ def train_finish(run: Run) -> dict:
                 F.l1_loss(a.float(), b.detach().float()) for a, b in zip(features, real_features, strict=True)
             )
         judge_net.requires_grad_(True)
-        pixel = picture_loss(got.float(), want)
+        pixel = (even(want, USUAL_CONTRAST, 3.0) * picture_loss(got.float(), want)).mean()
         # The adversary joins slowly: at first it only learns what painted pictures look like.
         weight = run.adversarial * min(1.0, (step + 1) / 300)
         loss = pixel + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
+        # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
+        rows = slice(max(1, partly(len(want))))
+        true_latents = encode(vae, want[rows] / 2 + 0.5)
+        with autocast(run.device):
+            restored = vae.decoder(true_latents / LATENT_SCALE)
+        loss = loss + RESTORING * picture_loss(restored.float(), want[rows]).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         share_gradients(run, painting)
         torch.nn.utils.clip_grad_norm_(painting.parameters(), 1.0)
         optimiser.step()
-        close_deepest_skips(model.unet)
+        keep_structure(model.unet)
         average.update()
         step += 1
         with torch.no_grad():

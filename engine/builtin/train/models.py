@@ -1,6 +1,7 @@
 """The networks of the built-in model, and starting values from which they learn quickly."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -14,6 +15,10 @@ TOKENS = 24
 WIDTHS = (64, 80, 96, 128)
 """Channels of the UNet's four levels, highest resolution first."""
 HEADS = 4
+PLACE = (9, 10, 11, 12, 13)
+"""Channels that hold maps of x, of y, a constant, and maps of x and y squared, from the lowest level up."""
+MAP_SIZES = (6.0, 12.0, 30.0, 50.0, 120.0)
+"""Greatest values of those maps at the middle block and at the four levels up, like the other channels' there."""
 LATENT_SCALE = 3.0
 """Stored latents have a standard deviation near 1/3, well inside the decoder's soft clamp at +-3."""
 
@@ -70,13 +75,19 @@ def build_unet(widths: tuple[int, int, int, int] = WIDTHS, heads: int = HEADS) -
         resnet_time_scale_shift="scale_shift",
     )
     _open_the_trunk(unet)
-    close_deepest_skips(unet)
+    keep_structure(unet)
     return unet
+
+
+def keep_structure(unet: UNet2DConditionModel) -> None:
+    """Set again the weights that are not to be learnt; called after every training step."""
+    close_deepest_skips(unet)
+    tell_where(unet)
 
 
 @torch.no_grad()
 def close_deepest_skips(unet: UNet2DConditionModel) -> None:
-    """Zero the weights on the lowest level's skip connections; called after every training step.
+    """Zero the weights on the lowest level's skip connections.
 
     They run beside the middle block at the same 4 x 4 size, so the network can do without that block, and then nothing
     bent there shows. Without them all that is global must pass through it.
@@ -139,65 +150,100 @@ def _open_the_trunk(unet: UNet2DConditionModel) -> None:
             conv.weight.mul_(0.5)
             for channel in range(len(conv.weight)):
                 conv.weight[channel, channel] += mean_blur
-    _tell_where(unet)
     unet.conv_out.weight.mul_(0.5)
 
 
-def _tell_where(unet: UNet2DConditionModel) -> None:
-    """Start with maps of x and y on the way up, made from what zero padding does to a constant.
+@torch.no_grad()
+def tell_where(unet: UNet2DConditionModel) -> None:
+    """Set the weights that make maps of x, y and their squares and carry them up; called after every training step.
 
-    The only thing that tells a convolution where it is, is the border. In the lowest level's first block one channel
-    group holds +1 and -1; the first kernel turns the border into -1, 0, 0, 1 across the four columns, the second into
-    -1, -1/3, 1/3, 1. Feeding each value and its negative through SiLU keeps this exactly linear
-    (``silu(v) - silu(-v) = v``). Channels 9 and 10 carry the maps up, untouched by the skips at first.
+    The only thing that tells a convolution where it is, is the border. In the lowest level's first block one group of
+    hidden channels holds +1 and -1; the first kernel turns the border into -1, 0, 0, 1 across the four columns, the
+    second into -1, -1/3, 1/3, 1, and into the squares of these. Feeding each value and its negative through SiLU keeps
+    this exact (``silu(v) - silu(-v) = v``, and their sum is even), and a group that holds nothing else is normalised
+    to the same values each time.
+
+    The channels ``PLACE`` carry the maps through the middle block and up, beside them a constant of their size, from
+    which each upsampling takes what zero padding lacks at the borders, so that the maps stay straight and parabolas.
+    Nothing else is ever added to these channels. Left to the optimiser the maps were gone after some thousand steps,
+    and with them the layout. They are exact on latents of 32 x 32; on wider ones their middle is flat.
     """
-    block = unet.down_blocks[-1].resnets[0]
-    group = unet.config.block_out_channels[-1] // unet.config.norm_num_groups
-    lines = slice(group, 2 * group)
-    before = unet.down_blocks[-2].downsamplers[0].conv
-    before.weight[lines].zero_()
-    signs = torch.tensor([1.0, -1.0]).repeat(group // 2)
-    before.bias[lines] = signs
-    widen = getattr(block, "conv_shortcut", None)
-    if widen is not None:
-        widen.weight[lines].zero_()
-        for k in range(group, 2 * group):
-            widen.weight[k, k, 0, 0] = 1.0
-    # The norm before the first kernel sees the narrower level's groups; 96 channels make groups of 6.
-    slope = torch.zeros(3, 3)
+    bottom, narrow = unet.down_blocks[-1].resnets[0], unet.down_blocks[-2].downsamplers[0].conv
+    across, group = (unet.config.block_out_channels[k] // unet.config.norm_num_groups for k in (-2, -1))
+    source, hidden, place = slice(across, 2 * across), slice(group, 2 * group), slice(PLACE[0], PLACE[-1] + 1)
+    _silence(narrow, source)
+    narrow.bias[source] = torch.tensor([1.0, -1.0]).repeat(across // 2 + 1)[:across]
+    bottom.norm1.weight[source], bottom.norm1.bias[source] = 1.0, 0.0
+    bottom.norm2.weight[hidden], bottom.norm2.bias[hidden] = 1.0, 0.0
+    _silence(bottom.conv1, hidden)
+    for start in (0, len(bottom.conv1.weight)):
+        _silence(bottom.time_emb_proj, slice(start + group, start + 2 * group))
+    _silence(bottom.conv2, place)
+    slope, spread, here = (torch.zeros(3, 3) for _ in range(3))
     slope[1, 0], slope[1, 2] = 1.0, -1.0
-    spread = torch.zeros(3, 3)
     spread[1] = torch.tensor([1 / 3, 1.0, 1 / 3])
-    block.conv1.weight[lines].zero_()
-    block.conv1.bias[lines].zero_()
-    block.time_emb_proj.weight[lines].zero_()
-    block.time_emb_proj.bias[lines].zero_()
-    late = slice(len(block.conv1.weight) + group, len(block.conv1.weight) + 2 * group)
-    block.time_emb_proj.weight[late].zero_()
-    block.time_emb_proj.bias[late].zero_()
-    for k in range(group):
-        kernel = slope if k % 4 < 2 else slope.T
-        block.conv1.weight[group + k, group] = kernel if k % 2 == 0 else -kernel
-    for target, first in ((group + 1, 0), (group + 2, 2)):
-        block.conv2.weight[target].zero_()
-        for k in range(group):
-            if k % 4 in (first, first + 1):
-                sign = 1.0 if k % 2 == 0 else -1.0
-                block.conv2.weight[target, group + k] = sign * (spread if first == 0 else spread.T)
-        if widen is not None:
-            widen.weight[target].zero_()
-    binomial = torch.tensor([1.0, 2.0, 1.0])
-    for above in unet.up_blocks:
-        for resnet in above.resnets:
-            resnet.conv_shortcut.weight[group + 1 : group + 3].zero_()
-            for k in (group + 1, group + 2):
-                resnet.conv_shortcut.weight[k, k, 0, 0] = 1.0
-                resnet.conv2.weight[k].mul_(0.1)
-        if above.upsamplers:
-            conv = above.upsamplers[0].conv
-            for k in (group + 1, group + 2):
-                conv.weight[k].zero_()
-                conv.weight[k, k] = torch.outer(binomial, binomial) / 16
+    here[1, 1] = 1.0
+    # Half of four columns are +-1 before the norm, so it makes them +-root 2, and a value's pair sums to ``even``.
+    root, pairs, size = 2**0.5, group // 4, MAP_SIZES[0]
+    even = root * math.tanh(root / 2)
+    for line, square, first in ((PLACE[0], PLACE[3], 0), (PLACE[1], PLACE[4], 2)):
+        for k in range(4 * pairs):
+            if k % 4 not in (first, first + 1):
+                continue
+            sign = 1.0 if k % 2 == 0 else -1.0
+            bottom.conv1.weight[group + k, across] = sign * (slope.T if first else slope)
+            bottom.conv2.weight[line, group + k] = sign * size / (root * pairs) * (spread.T if first else spread)
+            bottom.conv2.weight[square, group + k] = size * 8 / 9 / (even * pairs) * here
+        bottom.conv2.bias[square] = size / 9
+    if bottom.conv_shortcut is not None:
+        _silence(bottom.conv_shortcut, place)
+    for block in (unet.down_blocks[-1], unet.mid_block):
+        for attention in block.attentions:
+            _silence(attention.proj_out, place)
+    for resnet in unet.mid_block.resnets:
+        _silence(resnet.conv2, place)
+    edge, columns = 1.0, 4
+    for block, wanted in zip(unet.up_blocks, MAP_SIZES[1:], strict=True):
+        for resnet in block.resnets:
+            _silence(resnet.conv2, place)
+            _silence(resnet.conv_shortcut, place)
+            for k in (*PLACE[:2], *PLACE[3:]):
+                resnet.conv_shortcut.weight[k, k] = wanted / size
+            resnet.conv_shortcut.bias[PLACE[2]] = size = wanted
+        for attention in getattr(block, "attentions", []):
+            _silence(attention.proj_out, place)
+        if block.upsamplers:
+            step = 2 * edge / (columns - 1)
+            _widen_maps(block.upsamplers[0].conv, size, edge, step)
+            edge, columns = edge + step / 4, 2 * columns
+
+
+def _widen_maps(conv: nn.Conv2d, size: float, edge: float, step: float) -> None:
+    """Let the convolution after doubling put the maps right: ``edge`` is the last column's place, ``step`` their width.
+
+    Each column becomes two, a quarter of a step to either side, by [1, 2, 1] / 4. That leaves lines as they are and
+    lifts squares by 3/16 of a step's. Where the zero pad lies, a quarter of the map's next value is missing.
+    """
+    _silence(conv, slice(PLACE[0], PLACE[-1] + 1))
+    conv.bias[PLACE[2]] = size
+    line, odd, even = (torch.zeros(3, 3) for _ in range(3))
+    line[1] = torch.tensor([0.25, 0.5, 0.25])
+    missing = (edge + step) / 4
+    odd[1] = torch.tensor([missing, 0.0, -missing])
+    missing = (edge + step) ** 2 / 4
+    even[1] = torch.tensor([-missing, 0.0, -missing])
+    for k, border, turn in ((0, odd, False), (1, odd, True), (3, even, False), (4, even, True)):
+        conv.weight[PLACE[k], PLACE[k]] = line.T if turn else line
+        conv.weight[PLACE[k], PLACE[2]] = border.T if turn else border
+        if border is even:
+            conv.bias[PLACE[k]] = size * (2 * missing - 3 / 16 * step**2)
+
+
+def _silence(module: nn.Module, rows: int | slice) -> None:
+    """Zero what makes the output channels ``rows``."""
+    module.weight[rows] = 0.0
+    if module.bias is not None:
+        module.bias[rows] = 0.0
 
 
 def _identity(weight: torch.Tensor, offset: int, gain: float, count: int | None = None) -> None:

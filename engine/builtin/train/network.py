@@ -16,7 +16,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
 from engine.builtin.train.adversary import KEYS, Adversary, label
-from engine.builtin.train.common import Average, Run, autocast, load, save, schedule, share_gradients
+from engine.builtin.train.common import Average, Run, autocast, even, load, save, schedule, share_gradients
 from engine.builtin.train.data import LATENT_SIZE, draw
 from engine.builtin.train.models import (
     HEADS,
@@ -28,7 +28,7 @@ from engine.builtin.train.models import (
     build_text_encoder,
     build_tokenizer,
     build_unet,
-    close_deepest_skips,
+    keep_structure,
 )
 from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, reworded
 
@@ -127,12 +127,6 @@ def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
     return torch.tensor(ids)
 
 
-def even(latents: torch.Tensor) -> torch.Tensor:
-    """Weights ``(batch,)`` of the examples: more for those of little contrast, whose errors would hardly count."""
-    contrast = (latents - latents.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
-    return (USUAL_CONTRAST / contrast.clamp_min(1e-3)).clamp(0.7, 2.0)
-
-
 def partly(batch: int) -> int:
     """How many rows of a batch `noised` starts from partly noised latents: the first ones."""
     return max(1, round(0.15 * batch)) if batch > 4 else 0
@@ -201,6 +195,7 @@ def train_network(run: Run) -> dict:
         optimiser.load_state_dict(kept["optimiser"])
     elif resume:
         load(model, run.folder / "network.safetensors")
+    keep_structure(model.unet)
     average = Average(model, 0.999)
     if kept:
         average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
@@ -259,7 +254,7 @@ def train_network(run: Run) -> dict:
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
         coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))
-        loss = (even(latents) * (coarse if silent else error + coarse)).mean()
+        loss = (even(latents, USUAL_CONTRAST) * (coarse if silent else error + coarse)).mean()
         model.zero_grad(set_to_none=True)
         if adversary and not silent:
             pure = slice(partly(len(noise)), None)
@@ -276,7 +271,7 @@ def train_network(run: Run) -> dict:
             run.log(f"unet step {step}: gradient not finite, step left out")
             continue
         optimiser.step()
-        close_deepest_skips(model.unet)
+        keep_structure(model.unet)
         average.update()
         step += 1
         if not silent:
