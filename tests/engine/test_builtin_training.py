@@ -113,6 +113,43 @@ def test_faint_pictures_count_as_much_as_strong_ones():
     assert (weights[2] == 2.0).all()
 
 
+def test_batches_have_the_sizes_that_are_played_as_often_as_said_and_the_same_for_every_worker():
+    from collections import Counter
+
+    from engine.builtin.train.data import SIZES, some_size
+
+    seen = Counter(some_size(1, step) for step in range(4000))
+    assert seen == Counter(some_size(1, step) for step in range(4000))
+    assert set(seen) == set(SIZES)
+    for size, share in SIZES.items():
+        assert abs(seen[size] / 4000 - share) < 0.03
+
+
+def test_wide_pictures_are_taught_and_finished(tmp_path, monkeypatch):
+    from engine.builtin import WEIGHTS
+    from engine.builtin.train import finish, network
+    from engine.builtin.train.common import Run
+    from engine.builtin.train.export import unpack
+
+    drawn = []
+    for stage in (network, finish):
+        plain = stage.draw
+        monkeypatch.setattr(stage, "some_size", lambda seed, step: (36, 64))
+        monkeypatch.setattr(stage, "draw", lambda *a, plain=plain: drawn.append((a[-1], plain(*a))) or drawn[-1][1])
+    run = Run(tmp_path, minutes=60, batch=6, max_steps=1, pictures=8, per_form=1, resume=True)
+    unpack(WEIGHTS, run)
+    network.train_network(run)
+    wide = [made for size, made in drawn if size == (36, 64)]
+    assert wide
+    drawn.clear()
+    finish.train_finish(run)
+    wide += [made for size, made in drawn]
+    for noise, captions, pictures in wide:
+        assert noise.shape == (len(captions), 4, 36, 64)
+        assert pictures.shape == (len(captions), 3, 288, 512)
+    assert "pixels done" in (tmp_path / "train.log").read_text()
+
+
 def levels_up(unet, seed):
     """What the middle block and the levels up put out for noise, a random timestep and random words."""
     import torch

@@ -7,12 +7,26 @@ import torch
 from engine.builtin.painter import paint
 from engine.builtin.vocabulary import random_caption
 
-LATENT_SIZE = 32
+SQUARE = (32, 32)
+SIZES = {SQUARE: 0.7, (36, 64): 0.12, (32, 48): 0.09, (48, 32): 0.09}
+"""Height and width of the latents, and the share of the batches that have that size."""
 
 
-def draw(count: int, generator: torch.Generator, rng: random.Random, device="cpu", forms: list[str] | None = None):
-    """Noises ``(count, 4, 32, 32)``, captions, and pictures ``(count, 3, 256, 256)`` in 0..1."""
-    noise = torch.randn(count, 4, LATENT_SIZE, LATENT_SIZE, generator=generator)
+def some_size(seed: int, step: int) -> tuple[int, int]:
+    """Size of a step's batch: drawn from the step, so that all workers have the same."""
+    return random.Random(f"{seed} {step} size").choices(list(SIZES), list(SIZES.values()))[0]
+
+
+def draw(
+    count: int,
+    generator: torch.Generator,
+    rng: random.Random,
+    device="cpu",
+    forms: list[str] | None = None,
+    size: tuple[int, int] = SQUARE,
+):
+    """Noises ``(count, 4, h, w)``, captions, and pictures ``(count, 3, 8h, 8w)`` in 0..1; ``size`` is ``(h, w)``."""
+    noise = torch.randn(count, 4, *size, generator=generator)
     form = rng.choice(forms) if forms else None
     captions = [random_caption(rng, form) for _ in range(count)]
     noise = noise.to(device)

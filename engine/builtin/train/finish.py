@@ -23,7 +23,7 @@ from engine.builtin.train.common import (
     schedule,
     share_gradients,
 )
-from engine.builtin.train.data import draw
+from engine.builtin.train.data import draw, some_size
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler, keep_structure
 from engine.builtin.train.network import Model, build_model, encode, get_tokenizer, load_autoencoder, partly, tokenize
 from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, understand
@@ -161,7 +161,8 @@ def train_finish(run: Run) -> dict:
         for group in optimiser.param_groups:
             group["lr"] = run.rate * pace
         forms = rng.choices(list(hardness), list(hardness.values()), k=max(1, run.share // 2))
-        drawn = [draw(-(-run.share // len(forms)), generator, rng, run.device, [form]) for form in forms]
+        each, size = -(-run.share // len(forms)), some_size(run.seed, step)
+        drawn = [draw(each, generator, rng, run.device, [form], size) for form in forms]
         noise = torch.cat([d[0] for d in drawn])
         captions = [c for d in drawn for c in d[1]]
         want = (torch.cat([d[2] for d in drawn]) * 2 - 1).to(memory_format=torch.channels_last)

@@ -17,7 +17,7 @@ from torch import nn
 
 from engine.builtin.train.adversary import KEYS, Adversary, label
 from engine.builtin.train.common import Average, Run, autocast, even, load, save, schedule, share_gradients
-from engine.builtin.train.data import LATENT_SIZE, draw
+from engine.builtin.train.data import SIZES, SQUARE, draw, some_size
 from engine.builtin.train.models import (
     HEADS,
     LATENT_SCALE,
@@ -68,23 +68,23 @@ class Model(nn.Module):
 
 
 class Pool:
-    """Painted and encoded examples, kept in half precision; old ones give way once it is full."""
+    """Painted and encoded examples of one size, kept in half precision; old ones give way once it is full."""
 
-    def __init__(self, capacity: int, vae, tokenizer, device: str, seed: int):
-        self.vae, self.tokenizer, self.device, self.capacity = vae, tokenizer, device, capacity
+    def __init__(self, capacity: int, vae, tokenizer, device: str, seed: int, hardness: dict[str, float], size=SQUARE):
+        self.vae, self.tokenizer, self.device, self.capacity, self.size = vae, tokenizer, device, capacity, size
         self.rng, self.generator = random.Random(seed), torch.Generator().manual_seed(seed)
-        cells = (capacity, 4, LATENT_SIZE, LATENT_SIZE)
+        cells = (capacity, 4, *size)
         self.noise = torch.empty(cells, dtype=torch.float16)
         self.latents = torch.empty(cells, dtype=torch.float16)
         self.captions = [""] * capacity
         self.labels = torch.empty(capacity, len(KEYS), dtype=torch.int64)
         self.filled = self.next = 0
-        self.hardness = dict.fromkeys(LEARNT, 0.4)
+        self.hardness = hardness
 
     def grow(self, count: int) -> None:
         """Paint and encode ``count`` more, harder forms more often."""
         form = self.rng.choices(LEARNT, [self.hardness[f] for f in LEARNT])
-        noise, captions, pictures = draw(count, self.generator, self.rng, self.device, form)
+        noise, captions, pictures = draw(count, self.generator, self.rng, self.device, form, self.size)
         latents = encode(self.vae, pictures)
         for k in range(count):
             if not torch.isfinite(latents[k]).all():
@@ -202,13 +202,16 @@ def train_network(run: Run) -> dict:
     adversary = Adversary(run) if run.adversarial else None
     first_step = step
     alphas = build_scheduler().alphas_cumprod.to(run.device)
-    pool = Pool(
-        max(run.pictures // run.workers, 2 * run.batch), vae, tokenizer, run.device, run.seed + step + 7919 * run.rank
-    )
-    while pool.filled < max(2 * run.batch, run.pictures // 10 // run.workers):
-        pool.grow(8)
+    # Harder forms are painted more often.
+    hardness = dict.fromkeys(LEARNT, 0.4)
+    pools, seed = {}, run.seed + step + 7919 * run.rank
+    for size, share in SIZES.items():
+        capacity = round(share * run.pictures / run.workers)
+        pools[size] = Pool(max(capacity, 2 * run.batch), vae, tokenizer, run.device, seed, hardness, size)
+        while pools[size].filled < max(2 * run.share, capacity // 10):
+            pools[size].grow(8)
     tests = held_out(vae, tokenizer, run.device, run.per_form)
-    run.log(f"unet: {pool.filled} examples to begin with, step {step}")
+    run.log(f"unet: {sum(pool.filled for pool in pools.values())} examples to begin with, step {step}")
 
     def keep() -> dict:
         average.swap()
@@ -242,6 +245,7 @@ def train_network(run: Run) -> dict:
         factor = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * factor
+        pool = pools[some_size(run.seed, step)]
         pool.grow(max(1, run.share // 4))
         noise, latents, ids, labels = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
@@ -277,12 +281,12 @@ def train_network(run: Run) -> dict:
         if not silent:
             for (number, *_), value in zip(labels.tolist(), error.tolist(), strict=True):
                 name = list(FORMS)[number]
-                pool.hardness[name] += 0.02 * (min(max(value, 0.1), 1.0) - pool.hardness[name])
+                hardness[name] += 0.02 * (min(max(value, 0.1), 1.0) - hardness[name])
             recent += (error.mean().item() - recent) / min(step - first_step, 200)
         else:
             hidden += (coarse.mean().item() - hidden) / min(step - first_step, 50)
         if step % run.log_every == 0:
-            figures = f"l1 {recent:.4f} without skips {hidden:.4f} verdict {verdict:.3f} pool {pool.filled}"
+            figures = f"l1 {recent:.4f} without skips {hidden:.4f} verdict {verdict:.3f}"
             run.log(f"unet step {step} {progress:.0%} {figures}")
         if step % (10 * run.log_every) == 0 and not run.rank:
             metrics = keep()
