@@ -2,7 +2,8 @@
 
 Writes ``analysis/hits.npz`` from the tuning halves of the clips of ``bentlight bench hearing``, synthesised and played
 by the recorded instruments given, and prints how well snares and hats are told apart in the report halves, which have
-other recordings. Needs scikit-learn, which librosa brings, and for SoundFonts tinysoundfont.
+other recordings (but of a drum of which a SoundFont has only one). Needs scikit-learn, which librosa brings, and for
+SoundFonts tinysoundfont.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ def main() -> None:
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="an .sf2 file; may be said again")
     parser.add_argument("--kits", type=Path, help="a folder of Hydrogen drum kits; needs a SoundFont for the rest")
     parser.add_argument("--each", type=int, default=3, help="clips of each class and source to teach on")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="the network's file")
+    parser.add_argument("--report", action="store_true", help="teach nothing: say how well the network there does")
     chosen = parser.parse_args()
     if chosen.kits and not chosen.soundfont:
         parser.error("--kits has only drums; give --soundfont too, for the other instruments")
@@ -175,12 +177,20 @@ def main() -> None:
             for name, band in bands.items()
         }
 
-    taught = joined(hear("tune", chosen.each).values())
-    print(f"taught on {len(taught.described)} hits, {taught.true[:, 0].sum()} snares, {taught.true[:, 1].sum()} hats")
-    weights = teach(taught)
-    with whole_file(chosen.out) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **weights)
-    for name, others in {"taught": taught, **hear("report", 1)}.items():
+    if chosen.report:
+        with np.load(chosen.out) as kept:
+            weights = dict(kept)
+        heard = hear("report", chosen.each)
+    else:
+        taught = joined(hear("tune", chosen.each).values())
+        print(
+            f"taught on {len(taught.described)} hits, {taught.true[:, 0].sum()} snares, {taught.true[:, 1].sum()} hats"
+        )
+        weights = teach(taught)
+        with whole_file(chosen.out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **weights)
+        heard = {"taught": taught, **hear("report", 1)}
+    for name, others in heard.items():
         said = answers(weights, others.described) > 0
         hits = (said & others.true).sum(axis=0)
         f = 2 * hits / np.maximum(1, said.sum(axis=0) + others.true.sum(axis=0) + others.unheard)

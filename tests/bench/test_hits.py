@@ -40,3 +40,20 @@ def test_a_tilted_clip_keeps_its_truth_and_full_scale():
     assert tilted.truth is music.truth
     assert np.isfinite(tilted.samples).all()
     assert 0.2 < np.abs(tilted.samples).max() < 1.0
+
+
+def test_a_report_teaches_nothing_and_says_how_the_network_does(monkeypatch, capsys):
+    asked = []
+
+    def gathered(half, each, band):
+        asked.append((half, each, band))
+        return [drums_apart(0)]
+
+    monkeypatch.setattr(hits, "gathered", gathered)
+    monkeypatch.setattr(hits, "teach", None)
+    monkeypatch.setattr("sys.argv", ["hits", "--report", "--each", "2"])
+    before = hits.WEIGHTS.read_bytes()
+    hits.main()
+    assert asked == [("report", 2, None)]
+    assert hits.WEIGHTS.read_bytes() == before
+    assert "synthesised              snare F 0." in capsys.readouterr().out
