@@ -26,6 +26,9 @@ KEYS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """What a label tells of a caption, and the values it may have."""
 
+LABELS = sum(len(keys) for _, keys in KEYS)
+"""Rows of the table that labels point into."""
+
 
 def label(captions: list[str]) -> torch.Tensor:
     """What captions ask for, as rows of one shared table of embeddings: ``(batch, 7)``."""
@@ -53,9 +56,8 @@ class LatentDiscriminator(nn.Module):
             [conv(11, width), conv(width, 2 * width, 2), conv(2 * width, 2 * width), conv(2 * width, 3 * width, 2)]
         )
         self.verdicts = nn.ModuleDict({"2": conv(2 * width, 1), "3": conv(3 * width, 1)})
-        total = sum(len(keys) for _, keys in KEYS)
-        self.early = nn.Embedding(total, width)
-        self.late = nn.Embedding(total, 3 * width)
+        self.early = nn.Embedding(LABELS, width)
+        self.late = nn.Embedding(LABELS, 3 * width)
         for table in (self.early, self.late):
             nn.init.normal_(table.weight, 0, 0.05)
 

@@ -32,7 +32,7 @@ class Run:
     """How many painted pictures to hold in memory."""
     adversarial: float = 1.0
     """Weight of the discriminator in stage ``pixels``; 0 is plain regression."""
-    silence: float = 0.25
+    silence: float = 0.12
     """Share of stage ``unet``'s batches without skip connections."""
     per_form: int = 6
     """Held-out pictures per form."""

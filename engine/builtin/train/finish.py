@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from engine.builtin.train.adversary import LABELS, label
 from engine.builtin.train.common import (
     Average,
     Run,
@@ -25,17 +26,15 @@ from engine.builtin.train.common import (
 )
 from engine.builtin.train.data import draw, some_size
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler, keep_structure
-from engine.builtin.train.network import Model, build_model, encode, get_tokenizer, load_autoencoder, partly, tokenize
-from engine.builtin.vocabulary import COLOURS, FORMS, LEARNT, understand
+from engine.builtin.train.network import BLENDS, Model, build_model, encode, get_tokenizer, load_autoencoder, tokenize
+from engine.builtin.train.rows import again, blend_loss, partly
+from engine.builtin.vocabulary import LEARNT, understand
 
 USUAL_CONTRAST = 0.33
 """Mean distance of pixels (-1..1) from their picture's mean; many pastel pictures have a third of it."""
 
 RESTORING = 0.5
 """Weight of the loss on pictures that are encoded and decoded."""
-
-LATER_STEPS = (499, 499, 666, 333, 749, 249)
-"""Where the later steps of two (twice as often), three and four stand."""
 
 
 class Painting(nn.Module):
@@ -65,11 +64,11 @@ class Discriminator(nn.Module):
         )
         self.inner = nn.ModuleList([conv(3 * width + 4, 4 * width, 3, 1), conv(4 * width, 4 * width, 3, 2)])
         self.verdict = spectral_norm(nn.Conv2d(4 * width, 1, 1))
-        self.labels = nn.Embedding(len(FORMS) + 2 * len(COLOURS), 4 * width)
+        self.labels = nn.Embedding(LABELS, 4 * width)
         nn.init.normal_(self.labels.weight, 0, 0.05)
 
     def forward(self, picture, noise, labels):
-        """Patch logits ``(batch, 16 * 16)`` and the features on the way; labels ``(batch, 3)`` from `label`."""
+        """Patch logits ``(batch, 16 * 16)`` and the features on the way; labels from `adversary.label`."""
         x, features = picture, []
         for layer in self.outer:
             x = F.leaky_relu(layer(x), 0.2)
@@ -80,29 +79,6 @@ class Discriminator(nn.Module):
             features.append(x)
         wanted = self.labels(labels).sum(1)[:, :, None, None]
         return (self.verdict(x) + (x * wanted).sum(1, keepdim=True)).flatten(1), features
-
-
-@torch.no_grad()
-def again(model: Model, sample, timestep, ids, noise, alphas, rng: random.Random) -> None:
-    """Make some rows of a batch a later step of several: the network's own answer, with the same noise put back.
-
-    The timesteps are those of two, three and four steps. ``sample`` and ``timestep`` are changed in place.
-    """
-    for row in range(partly(len(noise))):
-        later = rng.choice(LATER_STEPS)
-        clean = model(sample[row : row + 1], timestep[row : row + 1], ids[row : row + 1])
-        sample[row] = alphas[later] ** 0.5 * clean[0].float() + (1 - alphas[later]) ** 0.5 * noise[row]
-        timestep[row] = later
-
-
-def label(captions: list[str]) -> torch.Tensor:
-    """Form, first and second colour as numbers ``(batch, 3)``."""
-    forms, colours = list(FORMS), list(COLOURS)
-    rows = []
-    for meaning in map(understand, captions):
-        first = len(forms) + colours.index(meaning.first)
-        rows.append([forms.index(meaning.form), first, len(forms) + len(colours) + colours.index(meaning.second)])
-    return torch.tensor(rows)
 
 
 def train_finish(run: Run) -> dict:
@@ -167,11 +143,12 @@ def train_finish(run: Run) -> dict:
         captions = [c for d in drawn for c in d[1]]
         want = (torch.cat([d[2] for d in drawn]) * 2 - 1).to(memory_format=torch.channels_last)
         ids, labels = tokenize(tokenizer, captions).to(run.device), label(captions).to(run.device)
+        some = partly(len(noise))
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
         with autocast(run.device):
-            again(model, sample, timestep, ids, noise, alphas, rng)
-            _latents, got = painting(sample, timestep, ids)
+            again(model, sample, timestep, ids, noise, alphas, range(some), rng)
+            latents, got = painting(sample, timestep, ids)
             real, real_features = judge_net(want, noise, labels)
             fake, _ = judge_net(got.detach(), noise, labels)
             verdict = (F.relu(1 - real.float()) + F.relu(1 + fake.float())).mean()
@@ -191,11 +168,16 @@ def train_finish(run: Run) -> dict:
         weight = run.adversarial * min(1.0, (step + 1) / 300)
         loss = pixel + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
         # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
-        rows = slice(max(1, partly(len(want))))
+        rows = slice(max(1, some))
         true_latents = encode(vae, want[rows] / 2 + 0.5)
         with autocast(run.device):
             restored = vae.decoder(true_latents / LATENT_SCALE)
         loss = loss + RESTORING * picture_loss(restored.float(), want[rows]).mean()
+        if some:
+            rows = slice(-some - 1, None)
+            with autocast(run.device):
+                uneven = blend_loss(model, sample[rows], timestep[rows], ids[rows], latents[rows].detach(), rng)
+            loss = loss + BLENDS * uneven.mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         share_gradients(run, painting)

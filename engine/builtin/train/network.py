@@ -30,7 +30,11 @@ from engine.builtin.train.models import (
     build_unet,
     keep_structure,
 )
+from engine.builtin.train.rows import again, blend_loss, noised, partly
 from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, reworded
+
+BLENDS = 0.25
+"""Weight of the loss on blended words: a few rows a batch."""
 
 USUAL_CONTRAST = 0.4
 """Mean distance of normalised latents from their picture's mean; pastel and dark pictures have a bit more than half."""
@@ -50,21 +54,34 @@ class Model(nn.Module):
         self.unet.set_attn_processor(AttnProcessor())
 
         self.compiled: Callable | None = None
-        # A tensor, not a flag: silencing the skips must not make another compiled graph.
+        # Tensors, not flags: quieter skips must not make another compiled graph.
         self.register_buffer("skips", torch.ones(()), persistent=False)
+        self.register_buffer("thinned", torch.zeros(()), persistent=False)
         for block in list(self.unet.up_blocks)[1:]:
-            block.register_forward_pre_hook(self._silence_skips, with_kwargs=True)
+            block.register_forward_pre_hook(self._quieten_skips, with_kwargs=True)
 
-    def _silence_skips(self, block, positional, named):
+    def _quieten_skips(self, block, positional, named):
         if self.training:
-            named["res_hidden_states_tuple"] = tuple(r * self.skips for r in named["res_hidden_states_tuple"])
+            heard = (r - self.thinned * coarse_part(r) for r in named["res_hidden_states_tuple"])
+            named["res_hidden_states_tuple"] = tuple(r * self.skips for r in heard)
         return positional, named
 
     def forward(self, sample, timestep, token_ids):
         """Clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
-        words = self.text_encoder(token_ids)[0]
+        return self.from_words(sample, timestep, self.text_encoder(token_ids)[0])
+
+    def from_words(self, sample, timestep, words):
+        """The same from text embeddings ``(batch, tokens, width)``."""
         unet = self.compiled if self.training and self.compiled is not None else self.unet
         return unet(sample, timestep, words, return_dict=False)[0]
+
+
+def coarse_part(x: torch.Tensor) -> torch.Tensor:
+    """Maps ``(batch, channels, h, w)`` blurred to what half their size could hold (5 x 5 binomial)."""
+    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=x.dtype, device=x.device) / 16
+    # One convolution per channel: here several times as fast as pooling and widening again.
+    kernel = torch.outer(line, line).expand(x.shape[1], 1, 5, 5)
+    return F.conv2d(x, kernel, padding=2, groups=x.shape[1])
 
 
 class Pool:
@@ -125,32 +142,6 @@ def tokenize(tokenizer, captions: list[str]) -> torch.Tensor:
     """Token ids ``(batch, TOKENS)``, padded and cut as the standard pipeline does."""
     ids = tokenizer(captions, padding="max_length", truncation=True, max_length=TOKENS)["input_ids"]
     return torch.tensor(ids)
-
-
-def partly(batch: int) -> int:
-    """How many rows of a batch `noised` starts from partly noised latents: the first ones."""
-    return max(1, round(0.15 * batch)) if batch > 4 else 0
-
-
-def noised(noise, latents, generator, alphas):
-    """Network inputs and timesteps: pure noise for most rows, partly noised latents for the rest.
-
-    Half of the partly noised rows mix the latents with *other* noise than they were painted from, as starting from a
-    given picture does.
-    """
-    batch = len(noise)
-    timestep = torch.full((batch,), 999, device=noise.device)
-    sample = noise * (1 - alphas[999]) ** 0.5
-    some = partly(batch)
-    if some:
-        rows = torch.arange(some)
-        timestep[:some] = torch.randint(40, 960, (some,), generator=generator).to(noise.device)
-        stranger = noise[-some:] if some * 2 <= batch else noise[:some]
-        keep = (rows % 2 == 0).to(noise.device)[:, None, None, None]
-        other = torch.where(keep, noise[:some], stranger)
-        a = alphas[timestep[:some]][:, None, None, None]
-        sample[:some] = a.sqrt() * latents[:some] + (1 - a).sqrt() * other
-    return sample.to(memory_format=torch.channels_last), timestep
 
 
 def get_tokenizer(run: Run):
@@ -240,7 +231,7 @@ def train_network(run: Run) -> dict:
     if run.compile:
         # Lists of hooks and modules are walked at each call; a name inside would be a submodule saved twice.
         object.__setattr__(model, "compiled", torch.compile(model.unet, dynamic=False))
-    recent, hidden, verdict, metrics = 0.0, 0.0, 0.0, {}
+    recent, hidden, blends, verdict, metrics = 0.0, 0.0, 0.0, 0.0, {}
     while (progress := run.progress(step - first_step)) < 1:
         factor = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
@@ -251,9 +242,15 @@ def train_network(run: Run) -> dict:
         sample, timestep = noised(noise, latents, pool.generator, alphas)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
         # Drawn from the step, so that all workers share the same gradients in the same order.
-        silent = random.Random(f"{run.seed} {step}").random() < run.silence
+        drawn = random.Random(f"{run.seed} {step}")
+        silent = drawn.random() < run.silence
         model.skips.fill_(0.0 if silent else 1.0)
+        # In half of the others the skips tell less, or nothing, of what the level below could have told: what a skip
+        # says of that is no longer worth hearing, so the deeper levels say it, and a bend there shows.
+        model.thinned.fill_(max(0.0, 2 * drawn.random() - 1))
+        some = partly(len(noise))
         with autocast(run.device):
+            again(model, sample, timestep, ids, noise, alphas, range(some, 2 * some), pool.rng)
             got = model(sample, timestep, ids)
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
@@ -261,13 +258,19 @@ def train_network(run: Run) -> dict:
         loss = (even(latents, USUAL_CONTRAST) * (coarse if silent else error + coarse)).mean()
         model.zero_grad(set_to_none=True)
         if adversary and not silent:
-            pure = slice(partly(len(noise)), None)
+            pure = slice(2 * some, None)
             verdict += (adversary.learn(latents[pure], got[pure], noise[pure], labels[pure]) - verdict) / min(
                 step - first_step + 1, 200
             )
             got.backward(adversary.gradient(loss, latents, got, noise, labels, pure))
         else:
             loss.backward()
+        if some and not silent:
+            rows = slice(-some - 1, None)
+            with autocast(run.device):
+                uneven = blend_loss(model, sample[rows], timestep[rows], ids[rows], latents[rows], pool.rng).mean()
+            (BLENDS * uneven).backward()
+            blends += (uneven.item() - blends) / min(step - first_step + 1, 200)
         share_gradients(run, model)
         size = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if not torch.isfinite(size):
@@ -286,7 +289,7 @@ def train_network(run: Run) -> dict:
         else:
             hidden += (coarse.mean().item() - hidden) / min(step - first_step, 50)
         if step % run.log_every == 0:
-            figures = f"l1 {recent:.4f} without skips {hidden:.4f} verdict {verdict:.3f}"
+            figures = f"l1 {recent:.4f} without skips {hidden:.4f} blends {blends:.4f} verdict {verdict:.3f}"
             run.log(f"unet step {step} {progress:.0%} {figures}")
         if step % (10 * run.log_every) == 0 and not run.rank:
             metrics = keep()
