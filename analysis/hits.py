@@ -7,12 +7,12 @@ description how likely a snare and how likely a hat is in it.
 from __future__ import annotations
 
 import math
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from analysis.fast_onsets import EDGES_HZ, AttackFunction
+from analysis.perceptron import Perceptron
 
 __all__ = ["FEATURES", "WEIGHTS", "Hits", "Judge"]
 
@@ -20,7 +20,7 @@ BANDS = len(EDGES_HZ) - 1
 FEATURES = 5 * BANDS
 """Length of a description."""
 WEIGHTS = Path(__file__).with_name("hits.npz")
-"""What `python -m bench.hits` found: ``mean``, ``scale``, ``first``, ``first_bias``, ``last``, ``last_bias``."""
+"""What `python -m bench.hits` found."""
 
 _FROM = EDGES_HZ.index(800.0)
 _RISE_DB, _RISEN = 3.0, 2
@@ -107,27 +107,12 @@ class Hits:
 
 
 class Judge:
-    """A perceptron with one hidden layer of rectified units, and two answers: snare or clap, and hat or cymbal.
-
-    Its weights come from `python -m bench.hits`, which says on what it was taught.
-    """
+    """Says how likely a snare or clap, and a hat or cymbal, is in what was described."""
 
     def __init__(self) -> None:
-        kept = _weights()
-        scale = kept["scale"]
-        # Standardising the description is part of the first layer.
-        self._first = kept["first"] / scale[:, None]
-        self._first_bias = kept["first_bias"] - (kept["mean"] / scale) @ kept["first"]
-        self._last, self._last_bias = kept["last"], kept["last_bias"]
+        self._network = Perceptron(WEIGHTS)
 
     def __call__(self, described: np.ndarray) -> tuple[float, float]:
         """Return how likely a snare and how likely a hat is in it, in log odds above what counts as one."""
-        hidden = np.maximum(described @ self._first + self._first_bias, 0.0)
-        snare, hat = (hidden @ self._last + self._last_bias).tolist()
+        snare, hat = self._network(described).tolist()
         return snare, hat
-
-
-@cache
-def _weights() -> dict[str, np.ndarray]:
-    with np.load(WEIGHTS, allow_pickle=False) as kept:
-        return {name: kept[name].astype(np.float64) for name in kept.files}

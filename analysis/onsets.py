@@ -1,8 +1,9 @@
 """Onsets of the mix: hits within milliseconds, notes without a hard attack as soon as they can be told.
 
-Three detection functions feed one picker. It fires when a function crosses its threshold instead of waiting for a
+Two detection functions feed a picker each. It fires when the function crosses its threshold instead of waiting for a
 peak, which saves two hops; the threshold follows the function's own mean, after the causal peak picking of Böck,
-Krebs and Schedl, "Evaluating the online capabilities of onset detection methods", ISMIR 2012.
+Krebs and Schedl, "Evaluating the online capabilities of onset detection methods", ISMIR 2012. What swells in is told by
+a small network (`analysis.swells`).
 
 Why not ``aubio.onset`` alone: its peak picker reports 9 to 16 ms after the hit at this hop, its silence gate looks at
 the newest hop only and so loses short clicks, and with a steady noise floor at -40 dB it missed kick drums (hfc,
@@ -21,6 +22,7 @@ from analysis import slow_onsets
 from analysis.drums import DRUMS, KickStream, WireStreams
 from analysis.fast_onsets import WINDOW_S, AttackFunction
 from analysis.slow_onsets import RiseFunction
+from analysis.swells import AFTER_S, EVERY, SwellOnsets
 
 __all__ = ["Onset", "OnsetDetector", "OnsetFields"]
 
@@ -61,31 +63,17 @@ class _Picker:
     Attributes
     ----------
     armed : bool
-    rising_s : float
-        Since the function came over `RISING` of its threshold, read between two looks; 0 while it is below.
     """
-
-    RISING = 0.3
 
     def __init__(self, step_s: float, threshold: float, over_mean: float, mean_s: float, rearm: float, most: float):
         self._threshold, self._over_mean, self._rearm, self._most = threshold, over_mean, rearm * threshold, most
         self._mean, self._step = 0.0, 1.0 - math.exp(-step_s / mean_s)
-        self._step_s, self._last = step_s, 0.0
         self.armed = True
-        self.rising_s = 0.0
 
     def look(self, value: float) -> tuple[bool, float]:
         """Return whether the function stands over its threshold, and by what factor."""
         threshold = self._threshold + self._over_mean * self._mean
         self._mean += self._step * (min(value, self._most * self._threshold) - self._mean)
-        begun = self.RISING * threshold
-        if value < begun:
-            self.rising_s = 0.0
-        elif self.rising_s:
-            self.rising_s += self._step_s
-        else:
-            self.rising_s = self._step_s * min(1.0, (value - begun) / max(value - self._last, 1e-9))
-        self._last = value
         if value < self._rearm:
             self.armed = True
         return self.armed and value > threshold, value / threshold
@@ -93,8 +81,7 @@ class _Picker:
 
 ATTACK = {"threshold": 4.0, "over_mean": 1.0, "mean_s": 0.5, "rearm": 0.4, "most": 4.0}
 NOTE = {"threshold": 27.0, "over_mean": 2.0, "mean_s": 1.0, "rearm": 0.5, "most": 1.0}
-SWELL = {"threshold": 18.0, "over_mean": 2.0, "mean_s": 2.0, "rearm": 0.5, "most": 1.0}
-ATTACK_AFTER_S, NOTE_AFTER_S, SWELL_AFTER_S = 0.045, 0.08, 0.18
+ATTACK_AFTER_S, NOTE_AFTER_S = 0.045, 0.08
 """Least time since the onset before, of whichever kind."""
 RELEASE_S = 0.02
 """Time that a sound may take to be cut off."""
@@ -103,11 +90,6 @@ END_S = 0.05
 WEAK, WEAK_AFTER_S = 3.0, 0.1
 """An attack so few times over its threshold, so soon after a note that swelled in, is that note still."""
 ATTACK_AGE_S, NOTE_AGE_S = 0.0035, 0.014
-SWELL_EVERY = 4
-SWELL_STAYS = 0.5
-"""Share of the last look's function that still counts: a swell rises through several looks, noise in one."""
-SWELL_AGE, SWELL_OLDEST_S = 1.2, 0.18
-"""A swelling note is placed so many times as long ago as its function has been rising, and never longer ago."""
 
 
 class OnsetDetector:
@@ -120,24 +102,26 @@ class OnsetDetector:
     sample_rate : int
     look : int
         Half a hop: samples between two looks for attacks.
+    swells : bool
+        Whether to listen for notes that swell in.
     """
 
-    def __init__(self, sample_rate: int, look: int) -> None:
+    def __init__(self, sample_rate: int, look: int, *, swells: bool = True) -> None:
         self._look, self._look_s = look, look / sample_rate
         self._attacks = AttackFunction(sample_rate, look)
         self._kick = KickStream(sample_rate, 2 * look)
         self._wires = WireStreams(self._look_s)
         self._notes = RiseFunction(sample_rate, 2 * look, slow_onsets.NOTE)
-        self._swells = RiseFunction(sample_rate, 2 * look * SWELL_EVERY, slow_onsets.SWELL)
-        self._pending = np.zeros((SWELL_EVERY, 2 * look), np.float32)
+        self._swells = SwellOnsets(sample_rate, 2 * look * EVERY) if swells else None
+        self._functions = [self._attacks, self._wires, self._notes, *([self._swells] if self._swells else [])]
+        self._pending = np.zeros((EVERY, 2 * look), np.float32)
         self._number = 0
         self._attack = _Picker(self._look_s, **ATTACK)
         self._note = _Picker(2 * self._look_s, **NOTE)
-        self._swell = _Picker(2 * self._look_s * SWELL_EVERY, **SWELL)
-        self._swelling = 0.0
         self._heard_s: float | None = None
         self._join_s = JOIN_S, JOIN_S
         self._since_s, self._soft = math.inf, False
+        self._last_age_s, self._since_hit_s = 0.0, math.inf
         # A splash is over once the window has passed the end of the sound; what is still new then is new.
         self._splashes, self._most_splashes = 0, math.ceil((WINDOW_S + RELEASE_S) / self._look_s)
         self._ended_s = math.inf
@@ -178,34 +162,37 @@ class OnsetDetector:
         elif over and not learn_note and not self._attacks.only_ends():
             hit, age_s, self._since_s, self._soft = True, NOTE_AGE_S, 0.0, True
             self._note.armed = self._attack.armed = False
-        self._pending[self._number] = samples
-        self._number = (self._number + 1) % SWELL_EVERY
-        if self._number == 0:
-            self._swelling *= SWELL_STAYS
-            self._swelling += self._swells.process(self._pending.ravel(), learn_swell)
-            over, factor = self._swell.look(self._swelling)
-            if self._since_s < SWELL_AFTER_S:
-                self._swell.armed = False
-            elif over and not learn_swell:
-                self._soft = True
-                hit, age_s, self._since_s = True, min(SWELL_AGE * self._swell.rising_s, SWELL_OLDEST_S), 0.0
+        self._since_hit_s = 0.0 if hit else self._since_hit_s + 2 * self._look_s
+        if (swelled_s := self._swell(samples, learn_swell)) is not None and not hit:
+            self._soft = True
+            hit, age_s, self._since_s = True, swelled_s, 0.0
         if hit:
-            self._swell.armed = False
+            self._last_age_s = age_s
         self._peak = max(most, 2.0, self._peak * self._peak_keep)
         return Onset(hit, min(1.0, most / self._peak), age_s, self._kick.process(samples, learn), snare, hat)
 
+    def _swell(self, samples: np.ndarray, learn: bool) -> float | None:
+        """Return how long ago a note swelled in, or None."""
+        self._pending[self._number] = samples
+        self._number = (self._number + 1) % EVERY
+        if self._number or self._swells is None:
+            return None
+        last_s = self._since_s + self._last_age_s
+        swelled_s = self._swells.process(self._pending.ravel(), self._since_hit_s, last_s, learn)
+        return swelled_s if self._since_s > AFTER_S else None
+
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no onset."""
-        for function in (self._attacks, self._wires, self._notes, self._swells):
+        for function in self._functions:
             function.amplified(gain_db)
 
     def skip(self) -> None:
         """Forget the samples before a hole: where they join those after it, nothing begins."""
         if self._heard_s is None:
             return
-        for function in (self._attacks, self._wires, self._notes, self._swells):
+        for function in self._functions:
             function.clear()
-        self._pending[:], self._swelling = 0.0, 0.0
+        self._pending[:] = 0.0
         self._heard_s, self._join_s = 0.0, (ATTACK_REJOIN_S, NOTE_REJOIN_S)
 
 

@@ -22,7 +22,8 @@ class _Rise:
     """Rise of each band over the most that it and its neighbours have been, shape (bands,) in dB, summed.
 
     That most is forgotten slowly, and takes in a look only after `skip` further ones. The neighbours are the maximum
-    filter of Böck and Widmer (2013): vibrato moves a partial into the next band and is not new there.
+    filter of Böck and Widmer (2013): vibrato moves a partial into the next band and is not new there. ``over`` is how
+    far each band stood over it at the last look.
     """
 
     def __init__(self, bands: int, step_s: float, settings: RiseSettings) -> None:
@@ -32,6 +33,7 @@ class _Rise:
         self._at = 0
         # One band more at either end, for the neighbours.
         self._most = np.full(bands + 2, _FLOOR_DB, np.float32)
+        self.over = np.zeros(bands, np.float32)
         self._work = np.zeros(bands, np.float32)
         self._bounded = np.zeros(bands, np.float32)
         self._sounding = np.zeros(bands, np.float32)
@@ -42,8 +44,8 @@ class _Rise:
             np.maximum(most[1:-1], levels, out=most[1:-1])
         np.maximum(most[:-2], most[2:], out=work)
         np.maximum(work, most[1:-1], out=work)
-        np.subtract(levels, work, out=work)
-        np.subtract(work, self._knee + self._common(levels, floor_db), out=work)
+        np.subtract(levels, work, out=self.over)
+        np.subtract(self.over, self._knee + self._common(levels, floor_db), out=work)
         np.maximum(work, 0.0, out=work)
         np.minimum(work, self._cap, out=work)
         due = self._waiting[self._at]
@@ -60,7 +62,7 @@ class _Rise:
 
     def _common(self, levels: np.ndarray, floor_db: float) -> float:
         """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
-        bounded = np.maximum(self._work, -_COMMON_DB, out=self._bounded)
+        bounded = np.maximum(self.over, -_COMMON_DB, out=self._bounded)
         np.minimum(bounded, _COMMON_DB, out=bounded)
         sounding = np.greater(levels, floor_db + _SOUNDING_DB, out=self._sounding)
         count = float(np.dot(sounding, sounding))
@@ -143,6 +145,15 @@ class RiseFunction:
     hop : int
         Samples handed to each `process`.
     settings : RiseSettings
+
+    Attributes
+    ----------
+    bands_hz : ndarray, shape (bands,)
+        Middle of each band.
+    levels_db, rise_db : ndarray, shape (bands,)
+        Level, and rise over the most of before, at the last look; valid until the next.
+    power : float
+        Mean square in all bands at the last look.
     """
 
     def __init__(self, sample_rate: int, hop: int, settings: RiseSettings) -> None:
@@ -150,17 +161,26 @@ class RiseFunction:
         self._spectrum = SlidingSpectrum(window, hop)
         n_fft = self._spectrum.n_fft
         self._edges = _bands(settings.lowest_hz, settings.highest_hz, window, n_fft, sample_rate)
-        self._levels = np.zeros(len(self._edges) - 1, np.float32)
+        self.bands_hz = (self._edges[:-1] + self._edges[1:]) / 2 * sample_rate / n_fft
+        self.levels_db = np.zeros(len(self._edges) - 1, np.float32)
+        self.power = 0.0
         step_s = hop / sample_rate
         self._floor = MovingFloor(_FLOOR_DB, settings.range_db, step_s)
-        self._rise = _Rise(len(self._levels), step_s, settings)
+        self._rise = _Rise(len(self.levels_db), step_s, settings)
+        self.rise_db = self._rise.over
 
     def process(self, samples: np.ndarray, learn: bool = False) -> float:
         """Take one hop, shape (hop,), and return the rise in dB summed over bands; what is learnt is not new."""
-        spectrum, levels = self._spectrum.process(samples), self._levels
+        spectrum, levels = self._spectrum.process(samples), self.levels_db
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
+        self.power = float(levels.sum())
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
+
+    @property
+    def floor_db(self) -> float:
+        """Level below which nothing is told apart."""
+        return self._floor.floor_db
 
     def clear(self) -> None:
         """Forget the samples, not what their levels were."""

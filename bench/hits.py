@@ -8,7 +8,6 @@ SoundFonts tinysoundfont.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ import numpy as np
 from analysis.fast_onsets import AttackFunction
 from analysis.hits import FEATURES, WEIGHTS, Hits
 from analysis.timing import detector_hop
+from bench.teaching import arguments, bands, write
 from live.bench.hearing import drums, pieces, rhythms
 from live.bench.hearing.clips import CLASSES, clip
 from live.bench.hearing.draw import Draw, Half
@@ -27,7 +27,6 @@ from live.bench.hearing.kits import KitBand
 from live.bench.hearing.sampled import Band
 from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Clip
-from live.files import whole_file
 
 DRUMS = ("snare", "hat")
 WITH_DRUMS = {writer.__name__ for writer in (*rhythms.KITS, *pieces.MIXED)}
@@ -154,27 +153,20 @@ def answers(weights: dict[str, np.ndarray], described: np.ndarray) -> np.ndarray
 
 def main() -> None:
     """Gather, teach, write, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--soundfont", type=Path, action="append", default=[], help="an .sf2 file; may be said again")
+    parser = arguments(__doc__, WEIGHTS, each=3)
     parser.add_argument("--kits", type=Path, help="a folder of Hydrogen drum kits; needs a SoundFont for the rest")
-    parser.add_argument("--each", type=int, default=3, help="clips of each class and source to teach on")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="the network's file")
-    parser.add_argument("--report", action="store_true", help="teach nothing: say how well the network there does")
     chosen = parser.parse_args()
     if chosen.kits and not chosen.soundfont:
         parser.error("--kits has only drums; give --soundfont too, for the other instruments")
 
     from rich.progress import track
 
-    bands: dict[str, Band | None] = {"synthesised": None}
-    bands |= {path.stem: Band(path) for path in chosen.soundfont}
-    if chosen.kits:
-        bands["recorded kits"] = KitBand(chosen.soundfont[0], chosen.kits)
+    players = bands(chosen.soundfont, chosen.kits)
 
     def hear(half: Half, each: int) -> dict[str, Examples]:
         return {
             name: joined(map(examples, track(gathered(half, each, band), f"{half} half, {name}", transient=True)))
-            for name, band in bands.items()
+            for name, band in players.items()
         }
 
     if chosen.report:
@@ -187,8 +179,7 @@ def main() -> None:
             f"taught on {len(taught.described)} hits, {taught.true[:, 0].sum()} snares, {taught.true[:, 1].sum()} hats"
         )
         weights = teach(taught)
-        with whole_file(chosen.out) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **weights)
+        write(weights, chosen.out)
         heard = {"taught": taught, **hear("report", 1)}
     for name, others in heard.items():
         said = answers(weights, others.described) > 0

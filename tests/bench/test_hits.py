@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.hits import FEATURES, Judge, _weights
+from analysis.hits import FEATURES, WEIGHTS, Judge
 from bench import hits
 from live.bench.hearing.draw import Draw
 
@@ -31,7 +31,8 @@ def test_what_is_taught_is_what_is_then_heard():
 def test_the_ears_answer_as_the_teacher_does():
     described = np.random.default_rng(0).normal(-10, 8, (20, FEATURES))
     judge = Judge()
-    assert np.allclose([judge(one) for one in described], hits.answers(_weights(), described), atol=1e-3)
+    with np.load(WEIGHTS) as weights:
+        assert np.allclose([judge(one) for one in described], hits.answers(weights, described), atol=1e-3)
 
 
 def test_a_tilted_clip_keeps_its_truth_and_full_scale():

@@ -1,0 +1,207 @@
+"""Teach the network that finds notes without a hard attack: ``python -m bench.swells --soundfont GM.sf2``.
+
+Writes ``analysis/swells.npz`` from the tuning halves of the clips of ``bentlight bench hearing``, synthesised and
+played by the recorded instruments given, and prints how well the onsets of the report halves are found, which have
+other instruments. It needs mir_eval, and for SoundFonts tinysoundfont.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.onsets import OnsetDetector
+from analysis.swells import AGES, EVERY, FEATURES, WEIGHTS, Swells
+from analysis.timing import detector_hop
+from bench.teaching import arguments, bands, write
+from live.bench.hearing.clips import CLASSES, clip
+from live.bench.hearing.draw import Draw, Half
+from live.bench.hearing.listen import ours
+from live.bench.hearing.sampled import Band
+from live.bench.hearing.truth import Clip
+
+SECONDS = 16.0
+TIMES = {"slow": 8, "mixed": 2, "percussive": 1, "none": 1}
+"""Clips of each class, by its attack, for each that is asked for."""
+PLAIN, PLAIN_S = 120, 12.0
+"""Sounds that are no music, for each clip that is asked for, and their length."""
+REPORT_SEED = 5
+LEARN_S = 0.3
+HIDDEN, NETWORKS = 48, 2
+"""Units, and how many networks are taught from different beginnings and then heard as one."""
+STEPS, BATCH, RATE, DECAY, DROPOUT, JITTER = 12000, 512, 2e-3, 0.02, 0.2, 0.15
+
+
+class Sound(NamedTuple):
+    """Samples ``(n,)``, their rate, and where something begins."""
+
+    samples: np.ndarray
+    rate: int
+    onsets_s: np.ndarray
+
+
+class Examples(NamedTuple):
+    """Descriptions ``(n, FEATURES)``, and of each how many steps ago an onset was, from 1, or 0 for none ``(n,)``."""
+
+    described: np.ndarray
+    ago: np.ndarray
+
+
+def examples(music: Sound) -> Examples:
+    """Describe a sound step by step, and say where its onsets truly are."""
+    look = detector_hop(music.rate)
+    hop = 2 * look
+    step_s = EVERY * hop / music.rate
+    detector, swells = OnsetDetector(music.rate, look, swells=False), Swells(music.rate, EVERY * hop)
+    described, since_s = [], np.inf
+    for number in range(len(music.samples) // hop):
+        end = (number + 1) * hop
+        since_s = 0.0 if detector.process(music.samples[end - hop : end]).hit else since_s + hop / music.rate
+        if (number + 1) % EVERY == 0:
+            learn = end / music.rate <= LEARN_S
+            described.append(swells.process(music.samples[end - EVERY * hop : end], since_s, learn))
+    ends_s = step_s * (1 + np.arange(len(described)))
+    ago = np.zeros(len(described), np.int64)
+    for at_s in music.onsets_s:
+        steps = np.floor((ends_s - at_s) / step_s).astype(int)
+        near = (steps >= 0) & (steps < AGES)
+        ago[near] = steps[near] + 1
+    return Examples(np.array(described, np.float32).reshape(-1, FEATURES), ago)
+
+
+def gathered(half: Half, each: int, band: Band | None) -> Iterator[Clip]:
+    """Yield the clips of a half, of slow attacks most."""
+    for name, (_, attack, _) in CLASSES.items():
+        for index in range(TIMES[attack] * each if name != "silence" else 0):
+            seconds = None if attack == "slow" else SECONDS
+            yield clip(name, index, seed=REPORT_SEED, half=half, seconds=seconds, band=band)
+
+
+def plain(draw: Draw) -> Sound:
+    """Return what music seldom has alone: clicks, notes cut off or very soft, held tones that shake, noise."""
+    rate = draw.one_of((44_100, 48_000))
+    rng, t = draw.rng, np.arange(round(PLAIN_S * rate)) / rate
+    kind = draw.one_of(("clicks", "cut off", "held", "held", "soft", "soft", "rumble", "hiss"))
+    sound, onsets_s = np.zeros(len(t)), np.zeros(0)
+    if kind in ("clicks", "cut off", "soft"):
+        least_s = 0.15 if kind == "clicks" else 0.3
+        onsets_s = 0.5 + np.cumsum(rng.uniform(least_s, draw.between(0.4, 1.0), 100))
+        onsets_s = onsets_s[onsets_s < PLAIN_S - 0.5]
+        attack_s = draw.between(0.002, 0.03)
+        decay_s, hz, low = draw.between(0.0005, 0.06), draw.between(40, 400), draw.chance(0.5)
+        for at_s in onsets_s:
+            since_s = t - at_s
+            if kind == "clicks":
+                burst = np.exp(-np.maximum(since_s, 0) / decay_s) * (since_s >= 0)
+                sound += burst * (np.sin(2 * np.pi * 4 * hz * since_s) if low else rng.standard_normal(len(t)))
+            elif kind == "soft":
+                pitch = 2 * hz * 2 ** (int(rng.integers(0, 12)) / 12)
+                ringing = np.exp(-np.maximum(since_s, 0) / (2 * decay_s + 0.08)) * np.clip(since_s / attack_s, 0, 1)
+                sound += ringing * sum(np.sin(2 * np.pi * n * pitch * since_s) / n**0.5 for n in range(1, 8))
+            else:
+                pitch, held_s = hz * 2 ** (int(rng.integers(0, 12)) / 12), rng.uniform(0.08, 0.26)
+                gate = np.clip(since_s / 0.002, 0, 1) * np.clip((held_s - since_s) / draw.between(1e-4, 0.01), 0, 1)
+                sound += gate * sum(np.sin(2 * np.pi * n * pitch * since_s) / n**2 for n in range(1, 5))
+        if kind == "soft":
+            louder = draw.between(0.5, 4)
+            for _ in range(3):
+                sound += louder * np.sin(2 * np.pi * draw.between(80, 300) * t + rng.random())
+    elif kind == "held":
+        shake_hz, depth, detuned = draw.between(1.5, 8), draw.between(0, 0.8), draw.between(0, 0.006)
+        together, vibrato = draw.chance(0.6), draw.between(0, 0.01) * draw.chance(0.5)
+        for _ in range(int(rng.integers(1, 5))):
+            pitch = draw.between(60, 1000)
+            for voice in (1 - detuned, 1.0, 1 + detuned):
+                phase = pitch * (voice * t - vibrato / (2 * np.pi * 5) * np.cos(2 * np.pi * 5 * t)) + rng.random()
+                sound += sum(np.sin(2 * np.pi * n * phase) / n for n in range(1, 9))
+            sound *= 1 if together else 1 - depth * (0.5 + 0.5 * np.sin(2 * np.pi * draw.between(1.5, 8) * t))
+        sound *= 1 - depth * together * (0.5 + 0.5 * np.sin(2 * np.pi * shake_hz * t))
+    else:
+        spectrum, hz = np.fft.rfft(rng.standard_normal(len(t))), np.fft.rfftfreq(len(t), 1 / rate)
+        low = draw.between(10, 60) if kind == "rumble" else draw.between(60, 4000)
+        wide = draw.between(1.3, 4)
+        sound = np.fft.irfft(spectrum * ((hz > low) & (hz < low * wide)), len(t))
+        sound *= 1 + draw.between(0, 0.5) * np.sin(2 * np.pi * draw.between(0.1, 0.6) * t)
+    sound *= 10 ** (draw.between(-30, -3) / 20) / np.abs(sound).max()
+    if draw.chance(0.5):
+        sound += 10 ** (draw.between(-90, -45) / 20) * rng.standard_normal(len(t))
+    return Sound(sound.astype(np.float32), rate, onsets_s)
+
+
+def sounds(each: int, band: Band | None) -> Iterator[Sound]:
+    """Yield all that is taught of one player; the synthesiser's also holds the plain sounds."""
+    for music in gathered("tune", each, band):
+        yield Sound(music.samples, music.rate, music.truth.onsets_s)
+    for index in range(PLAIN * each if band is None else 0):
+        yield plain(Draw(REPORT_SEED, "tune", "plain", index))
+
+
+def joined(parts: Iterable[Examples]) -> Examples:
+    """Put the examples of several clips together."""
+    described, ago = zip(*parts, strict=True)
+    return Examples(np.concatenate(described), np.concatenate(ago))
+
+
+def teach(taught: Examples, seed: int = 0, steps: int = STEPS) -> dict[str, np.ndarray]:
+    """Fit the networks; returns what ``swells.npz`` holds."""
+    import torch
+    from torch import nn
+
+    mean, scale = taught.described.mean(axis=0), taught.described.std(axis=0) + 1e-3
+    x, y = torch.from_numpy((taught.described - mean) / scale), torch.from_numpy(taught.ago)
+    networks = []
+    for number in range(NETWORKS):
+        torch.manual_seed(seed + number)
+        network = nn.Sequential(
+            nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN, AGES + 1)
+        )
+        optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps)
+            rows = torch.randint(len(x), (BATCH,))
+            # A little at random, so that no example is learnt by heart.
+            answers = network(x[rows] + JITTER * torch.randn(BATCH, FEATURES))
+            loss = nn.functional.cross_entropy(answers, y[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        networks.append([p.detach().numpy().T for p in network.parameters()])
+    first, first_bias, last, last_bias = zip(*networks, strict=True)
+    weights = {
+        "mean": mean, "scale": scale, "first": np.concatenate(first, axis=1), "first_bias": np.concatenate(first_bias),
+        "last": np.concatenate(last) / NETWORKS, "last_bias": np.mean(last_bias, axis=0),
+    }  # fmt: skip
+    return {name: value.astype(np.float32) for name, value in weights.items()}
+
+
+def main() -> None:
+    """Gather, teach, write, report."""
+    import mir_eval
+    from rich.progress import track
+
+    chosen = arguments(__doc__, WEIGHTS, each=2).parse_args()
+    players = bands(chosen.soundfont)
+    if not chosen.report:
+        taught = joined(
+            examples(music)
+            for name, band in players.items()
+            for music in track(list(sounds(chosen.each, band)), f"tune half, {name}", transient=True)
+        )
+        print(f"taught on {len(taught.ago)} steps, {np.mean(taught.ago > 0):.0%} of them soon after an onset")
+        write(teach(taught), chosen.out)
+    for name, band in players.items():
+        scores: dict[str, list[float]] = {}
+        for music in track(list(gathered("report", 1, band)), f"report half, {name}", transient=True):
+            attack = CLASSES[music.name][1]
+            if attack != "none":
+                heard = ours(music).onsets.at_s
+                f, _, _ = mir_eval.onset.f_measure(music.truth.onsets_s, heard, window=0.05)
+                scores.setdefault(attack, []).append(f)
+        said = "   ".join(f"{attack} {np.mean(f):.3f} ({len(f)} clips)" for attack, f in scores.items())
+        print(f"{name:24} onset F: {said}")
+
+
+if __name__ == "__main__":
+    main()
