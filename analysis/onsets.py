@@ -113,6 +113,7 @@ class OnsetDetector:
         self._wires = WireStreams(self._look_s)
         self._notes = RiseFunction(sample_rate, 2 * look, slow_onsets.NOTE)
         self._swells = SwellOnsets(sample_rate, 2 * look * EVERY) if swells else None
+        self._functions: list[AttackFunction | WireStreams | RiseFunction | SwellOnsets]
         self._functions = [self._attacks, self._wires, self._notes, *([self._swells] if self._swells else [])]
         self._pending = np.zeros((EVERY, 2 * look), np.float32)
         self._number = 0
