@@ -8,6 +8,8 @@ other instruments. It needs mir_eval, and for SoundFonts tinysoundfont.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,24 +31,29 @@ PLAIN, PLAIN_S = 120, 12.0
 """Sounds that are no music, for each clip that is asked for, and their length."""
 REPORT_SEED = 5
 LEARN_S = 0.3
+SLOW_SHARE = 0.6
+"""Of each batch."""
 HIDDEN, NETWORKS = 48, 2
 """Units, and how many networks are taught from different beginnings and then heard as one."""
 STEPS, BATCH, RATE, DECAY, DROPOUT, JITTER = 12000, 512, 2e-3, 0.02, 0.2, 0.15
 
 
 class Sound(NamedTuple):
-    """Samples ``(n,)``, their rate, and where something begins."""
+    """Samples ``(n,)``, their rate, where something begins, and whether all of it comes in slowly."""
 
     samples: np.ndarray
     rate: int
     onsets_s: np.ndarray
+    slow: bool = False
 
 
 class Examples(NamedTuple):
-    """Descriptions ``(n, FEATURES)``, and of each how many steps ago an onset was, from 1, or 0 for none ``(n,)``."""
+    """Descriptions ``(n, FEATURES)``, of each how many steps ago an onset was, from 1, or 0 for none ``(n,)``, and
+    whether it is of a sound of slow attacks ``(n,)``."""
 
     described: np.ndarray
     ago: np.ndarray
+    slow: np.ndarray
 
 
 def examples(music: Sound) -> Examples:
@@ -68,7 +75,7 @@ def examples(music: Sound) -> Examples:
         steps = np.floor((ends_s - at_s) / step_s).astype(int)
         near = (steps >= 0) & (steps < AGES)
         ago[near] = steps[near] + 1
-    return Examples(np.array(described, np.float32).reshape(-1, FEATURES), ago)
+    return Examples(np.array(described, np.float32).reshape(-1, FEATURES), ago, np.full(len(ago), music.slow))
 
 
 def gathered(half: Half, each: int, band: Band | None) -> Iterator[Clip]:
@@ -133,15 +140,19 @@ def plain(draw: Draw) -> Sound:
 def sounds(each: int, band: Band | None) -> Iterator[Sound]:
     """Yield all that is taught of one player; the synthesiser's also holds the plain sounds."""
     for music in gathered("tune", each, band):
-        yield Sound(music.samples, music.rate, music.truth.onsets_s)
+        yield Sound(music.samples, music.rate, music.truth.onsets_s, CLASSES[music.name][1] == "slow")
     for index in range(PLAIN * each if band is None else 0):
         yield plain(Draw(REPORT_SEED, "tune", "plain", index))
 
 
 def joined(parts: Iterable[Examples]) -> Examples:
     """Put the examples of several clips together."""
-    described, ago = zip(*parts, strict=True)
-    return Examples(np.concatenate(described), np.concatenate(ago))
+    return Examples(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def heard_of(each: int, soundfont: Path | None) -> Examples:
+    """Describe all that is taught of one player."""
+    return joined(map(examples, sounds(each, Band(soundfont) if soundfont else None)))
 
 
 def teach(taught: Examples, seed: int = 0, steps: int = STEPS) -> dict[str, np.ndarray]:
@@ -151,6 +162,7 @@ def teach(taught: Examples, seed: int = 0, steps: int = STEPS) -> dict[str, np.n
 
     mean, scale = taught.described.mean(axis=0), taught.described.std(axis=0) + 1e-3
     x, y = torch.from_numpy((taught.described - mean) / scale), torch.from_numpy(taught.ago)
+    slow, others = (torch.from_numpy(np.flatnonzero(rows)) for rows in (taught.slow, ~taught.slow))
     networks = []
     for number in range(NETWORKS):
         torch.manual_seed(seed + number)
@@ -160,7 +172,10 @@ def teach(taught: Examples, seed: int = 0, steps: int = STEPS) -> dict[str, np.n
         optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps)
-            rows = torch.randint(len(x), (BATCH,))
+            few = round(SLOW_SHARE * BATCH) if len(others) else BATCH
+            rows = slow[torch.randint(len(slow), (few,))]
+            if few < BATCH:
+                rows = torch.cat([rows, others[torch.randint(len(others), (BATCH - few,))]])
             # A little at random, so that no example is learnt by heart.
             answers = network(x[rows] + JITTER * torch.randn(BATCH, FEATURES))
             loss = nn.functional.cross_entropy(answers, y[rows])
@@ -184,11 +199,10 @@ def main() -> None:
     chosen = arguments(__doc__, WEIGHTS, each=2).parse_args()
     players = bands(chosen.soundfont)
     if not chosen.report:
-        taught = joined(
-            examples(music)
-            for name, band in players.items()
-            for music in track(list(sounds(chosen.each, band)), f"tune half, {name}", transient=True)
-        )
+        # Each player in a process of its own: hearing takes longer than teaching.
+        with ProcessPoolExecutor() as pool:
+            hearing = [pool.submit(heard_of, chosen.each, path) for path in (None, *chosen.soundfont)]
+            taught = joined(one.result() for one in track(hearing, "hearing what is taught", transient=True))
         print(f"taught on {len(taught.ago)} steps, {np.mean(taught.ago > 0):.0%} of them soon after an onset")
         write(teach(taught), chosen.out)
     for name, band in players.items():
