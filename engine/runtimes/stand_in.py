@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.bends.plan import BendPlan
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["StandIn"]
 
 log = logging.getLogger(__name__)
+
+
+_PATIENCE_S = 10.0
+
+
+def _begun(work: Callable[[], None], name: str) -> threading.Thread:
+    """Start work that need not be finished when the program ends, but is not to be cut off at once.
+
+    A thread that comes out of torch while the interpreter shuts down is ended inside C++, which aborts the process.
+    """
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    atexit.register(thread.join, _PATIENCE_S)
+    return thread
 
 
 class StandIn:
@@ -76,8 +92,7 @@ class StandIn:
             except Exception as error:
                 log.warning("torch cannot play what has no graph: %s", error)
 
-        self._loader = threading.Thread(target=load, name="loading in torch", daemon=True)
-        self._loader.start()
+        self._loader = _begun(load, "loading in torch")
         return True
 
     def resize(self, width: int, height: int) -> None:
@@ -109,7 +124,7 @@ class StandIn:
             except Exception as error:
                 log.warning("which of %s breaks the picture cannot be found: %s", plan, error)
 
-        threading.Thread(target=find, name="search for a broken bend", daemon=True).start()
+        _begun(find, "search for a broken bend")
         return None
 
     def forget_culprit(self, plan: BendPlan) -> None:
