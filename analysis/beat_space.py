@@ -97,6 +97,7 @@ class BeatSpace:
         self._hop_s = hop_s
         shortest, longest = math.ceil(60.0 / FASTEST_BPM / hop_s), math.floor(60.0 / SLOWEST_BPM / hop_s)
         lengths = np.arange(shortest, longest + 1)
+        self._shortest = shortest
         ends = np.cumsum(lengths)
         self._lengths, self._starts, self._ends = lengths, ends - lengths, ends - 1
         self._which = np.repeat(np.arange(len(lengths)), lengths)
@@ -185,8 +186,9 @@ class BeatSpace:
     def around(self, phase: float, period_s: float) -> Peak:
         """Mean phase and period, and the mass, of what is believed near a phase and a period."""
         length = period_s / self._hop_s
-        first = int(np.searchsorted(self._lengths, (1 - _NEAR_TEMPO) * length))
-        last = int(np.searchsorted(self._lengths, (1 + _NEAR_TEMPO) * length, "right")) - 1
+        # The lengths are whole numbers in a row.
+        first = max(math.ceil((1 - _NEAR_TEMPO) * length) - self._shortest, 0)
+        last = min(math.floor((1 + _NEAR_TEMPO) * length) - self._shortest, len(self._lengths) - 1)
         if last < first:
             return Peak(phase, period_s, 0.0)
         part = slice(int(self._starts[first]), int(self._ends[last]) + 1)

@@ -10,13 +10,13 @@ from analysis.bars import BarCounter
 from analysis.beat_clock import BeatClock
 from analysis.beat_space import BeatSpace, Peak, nearer_the_centre, wrapped
 from analysis.pulse import Pulse
+from analysis.spectrum import LONG_EVERY, LongSpectrum
 
 __all__ = ["NEXT_BEAT_REST_S", "BeatTracker"]
 
 NEXT_BEAT_REST_S = 3.0
 """`next_beat_s` while no beat can be foretold: further away than any beat is."""
 
-_HOPS_PER_LOOK = 2
 _DELAY_S = 0.018
 """From a beat's attack to the look in which its onset strength is greatest."""
 _EVIDENCE_S = 4.0
@@ -57,18 +57,19 @@ class BeatTracker:
     ----------
     sample_rate : int
     hop : int
-        Samples handed to each `process`.
+        Samples from each `process` to the next.
+    spectrum : LongSpectrum
+        Where the spectra come from.
     """
 
-    def __init__(self, sample_rate: int, hop: int) -> None:
+    def __init__(self, sample_rate: int, hop: int, spectrum: LongSpectrum) -> None:
         self._hop_s = hop / sample_rate
-        self._look_s = _HOPS_PER_LOOK * self._hop_s
-        self._pulse = Pulse(sample_rate, _HOPS_PER_LOOK * hop)
+        self._look_s = LONG_EVERY * self._hop_s
+        self._pulse = Pulse(sample_rate, self._look_s, spectrum)
         self._space = BeatSpace(self._look_s)
         self._clock = BeatClock(self._hop_s)
         self._bars = BarCounter()
-        self._waiting: list[np.ndarray] = []
-        self._now_s = 0.0
+        self._now_s, self._since_look = 0.0, 0
         self._evidence = 0.0
         self._evidence_keep = math.exp(-self._look_s / _EVIDENCE_S)
         self._followed: Peak | None = None
@@ -133,11 +134,13 @@ class BeatTracker:
 
     # Sound --------------------------------------------------------------------------------------------
 
-    def process(self, samples: np.ndarray, *, audible: bool) -> bool:
-        """Take one hop, shape (hop,), and return whether a beat began in it.
+    def process(self, spectrum: np.ndarray | None, *, audible: bool) -> bool:
+        """Move on by one hop, and return whether a beat began in it.
 
         Parameters
         ----------
+        spectrum : ndarray, shape (n_fft // 2 + 1,), or None
+            The long power spectrum, in the hops that bring one.
         audible : bool
             Whether the hop is above the silence gate.
         """
@@ -145,10 +148,10 @@ class BeatTracker:
         if audible and self._quiet_s > _NEW_PIECE_S:
             self._first_s = math.nan
         self._quiet_s = 0.0 if audible else self._quiet_s + self._hop_s
-        self._waiting.append(samples)
-        if len(self._waiting) == _HOPS_PER_LOOK:
-            strength = self._pulse.process(np.concatenate(self._waiting))
-            self._waiting.clear()
+        self._since_look += 1
+        if spectrum is not None:
+            self._since_look = 0
+            strength = self._pulse.process(spectrum)
             self._look(strength)
             self._bars.look(strength, self._pulse.harmony)
         self._steer()
@@ -266,7 +269,7 @@ class BeatTracker:
             self._clock.rest()
             return
         # Between two looks the beat goes on.
-        since_s = _DELAY_S + len(self._waiting) * self._hop_s
+        since_s = _DELAY_S + self._since_look * self._hop_s
         self._clock.aim(self._followed.phase + self._shift + since_s / self._period_s, self._period_s)
 
     # Hands and clocks ---------------------------------------------------------------------------------
@@ -285,7 +288,7 @@ class BeatTracker:
             self._tap_tempo((self._taps[-1] - self._taps[0]) / (len(self._taps) - 1))
         if self._followed is None:
             return
-        heard = self._followed.phase + (_DELAY_S + len(self._waiting) * self._hop_s) / self._period_s
+        heard = self._followed.phase + (_DELAY_S + self._since_look * self._hop_s) / self._period_s
         off = wrapped((self._now_s - at_s) / self._period_s - heard - self._shift)
         if abs(off) > _SAME_BEAT:
             # A tap tells which beat is meant; when exactly it is, the tracker hears better, unless they disagree.
@@ -300,7 +303,7 @@ class BeatTracker:
             return
         self._tapped = True
         self._space.restrict(60.0 / (period_s * _TAP_TEMPO), 60.0 * _TAP_TEMPO / period_s)
-        phase = (self._now_s - self._taps[-1] - _DELAY_S - len(self._waiting) * self._hop_s) / period_s % 1.0
+        phase = (self._now_s - self._taps[-1] - _DELAY_S - self._since_look * self._hop_s) / period_s % 1.0
         self._space.insist(phase, period_s)
         self._follow(Peak(phase, period_s, 1.0))
 

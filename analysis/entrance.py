@@ -45,12 +45,14 @@ def clean(block: np.ndarray) -> np.ndarray:
     """
     if block.dtype.kind in "iu":
         block = block / float(np.iinfo(block.dtype).max)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        rows = np.array(block.T, np.float32, order="C", ndmin=2)
-        # A small sum of squares, which is quickly had, leaves no room for what is large or no number.
-        flat = rows.reshape(-1)
-        well = float(np.dot(flat, flat)) <= _OVERS**2
-    if not well:
+    if block.dtype == np.float32:
+        rows = np.array(block.T, order="C", ndmin=2)
+    else:
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            rows = np.array(block.T, np.float32, order="C", ndmin=2)
+    # A small sum of squares, which is quickly had, leaves no room for what is large or no number.
+    flat = rows.reshape(-1)
+    if not float(np.dot(flat, flat)) <= _OVERS**2:
         np.nan_to_num(rows, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         np.clip(rows, -_OVERS, _OVERS, out=rows)
     return rows

@@ -61,7 +61,9 @@ class AttackFunction:
         self._per_spread = (1.0 / spread).astype(np.float32)
         look_s = look / sample_rate
         self._floor = MovingFloor(_FLOOR_DB, _RANGE_DB, look_s)
-        self._history = np.full((max(_SKIP + 2, round(_HISTORY_S / look_s)), len(spread)), _FLOOR_DB, np.float32)
+        self._count = max(_SKIP + 2, round(_HISTORY_S / look_s))
+        # Everything twice, so that any stretch of it is one piece.
+        self._history = np.full((2 * self._count, len(spread)), _FLOOR_DB, np.float32)
         self._at = 0
         self._levels = np.zeros(len(spread), np.float32)
         self._before = np.zeros(len(spread), np.float32)
@@ -75,18 +77,12 @@ class AttackFunction:
         np.dot(self._weights, self._spectrum.process(samples), out=self.band_power)
         levels[:] = self.band_power
         self._floor.decibels(levels)
-        count = len(history)
-        # The newest _SKIP looks are parked outside the maximum until their turn comes.
-        oldest = self._at
+        oldest, count = self._at, self._count
         if learn:
             np.maximum(history, levels, out=history)
-        older = count - _SKIP
-        stop = oldest + older
-        if stop <= count:
-            history[oldest:stop].max(axis=0, out=before)
-        else:
-            np.maximum(history[oldest:].max(axis=0), history[: stop - count].max(axis=0), out=before)
-        history[oldest] = levels
+        # The newest _SKIP looks are parked outside the maximum until their turn comes.
+        np.maximum.reduce(history[oldest : oldest + count - _SKIP], axis=0, out=before)
+        history[oldest] = history[oldest + count] = levels
         self._at = (oldest + 1) % count
         function, rise_db = self._function, self.rise_db
         np.subtract(levels, before, out=rise_db)
@@ -94,7 +90,7 @@ class AttackFunction:
         np.subtract(function, _KNEE, out=function)
         np.maximum(function, 0.0, out=function)
         np.minimum(function, _CAP, out=function)
-        return float(function.sum())
+        return float(np.add.reduce(function))
 
     def only_ends(self) -> bool:
         """Whether what the last look brought is no more than what the end of a louder sound stirs up.

@@ -41,7 +41,7 @@ class MovingFloor:
 
     def decibels(self, power: np.ndarray) -> None:
         """Replace powers, shape (bands,), by levels in dB, in place."""
-        self._loudest = max(float(power.max()), self._loudest * self._keep)
+        self._loudest = max(float(np.maximum.reduce(power)), self._loudest * self._keep)
         floor = max(self._lowest, self._share * self._loudest)
         self.floor_db = 10.0 * math.log10(floor)
         np.add(power, floor, out=power)

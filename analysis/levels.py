@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,8 +42,7 @@ def band_weights(edges_hz: list[tuple[float, float]], n_fft: int, sample_rate: i
     return np.clip(weights / width, 0, 1).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Spectral:
+class Spectral(NamedTuple):
     """Levels and shape of one hop; fields as in `analysis.frame.FEATURES`."""
 
     rms: float
@@ -115,13 +114,13 @@ class Levels:
         magnitude = np.sqrt(power)
         magnitude *= self._in_range
 
-        magnitude_sum = float(magnitude.sum())
+        magnitude_sum = float(np.add.reduce(magnitude))
         total = magnitude_sum + self._rest_sum
         centroid = float(np.dot(magnitude, self.frequencies)) / total
         low_hz, high_hz = _BRIGHT_HZ
         bright = math.log(max(centroid, low_hz) / low_hz) / math.log(high_hz / low_hz)
         rise = np.subtract(magnitude, self._magnitude, out=self._rise)
-        flux = float(np.maximum(rise, 0.0, out=rise).sum()) / total
+        flux = float(np.add.reduce(np.maximum(rise, 0.0, out=rise))) / total
         self._magnitude = magnitude
         return Spectral(
             rms=min(1.0, math.sqrt(mean_square)),

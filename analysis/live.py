@@ -19,6 +19,7 @@ from analysis.pitch import Pitch
 from analysis.separation import Separation
 from analysis.shape import Shape
 from analysis.smoothing import SmoothLevels
+from analysis.spectrum import LongSpectrum
 from analysis.stereo import Stereo
 from analysis.timing import check_rate, detector_hop, hop_size
 from bentlight.errors import BadInput
@@ -102,12 +103,13 @@ class LiveAnalyzer:
         self._smooth = SmoothLevels(self.hop_s)
         self._stereo = Stereo(self.hop_s)
         self._shape = Shape(self._levels.frequencies, self.hop_s)
-        self._separation = Separation(self.sample_rate, self.hop)
+        self._long = LongSpectrum(self.sample_rate, self.hop)
+        self._separation = Separation(self.sample_rate, self._long)
         self._harmony = Harmony(self.sample_rate, self.hop)
         self._pitch = Pitch(self.sample_rate, self.hop)
         self._onsets = make_detector(onset_method, self.sample_rate, self._look)
         self._onset_fields = OnsetFields({"kick": kick_count, "snare": snare_count, "hat": hat_count})
-        self._beats = BeatTracker(self.sample_rate, self.hop)
+        self._beats = BeatTracker(self.sample_rate, self.hop, self._long)
         self._peak, self._peak_keep = 0.1, math.exp(-self.hop_s / 6.0)
         self._auto: AutoGain | None = None
         self._gain_db = self._wanted_db = 0.0
@@ -201,6 +203,7 @@ class LiveAnalyzer:
         self._smooth.skip(gap_s)
         self._stereo.skip(gap_s)
         self._onsets.skip()
+        self._long.clear()
         self._separation.skip()
         self._harmony.skip(gap_s)
         self._pitch.skip()
@@ -243,12 +246,12 @@ class LiveAnalyzer:
 
     def _fill(self, frame: np.ndarray, rows: np.ndarray) -> None:
         entered = self._entrance.process(rows)
-        samples = self._amplify(entered.mid)
+        samples, peak = self._amplify(entered.mid)
         onset = self._onsets.process(samples)
         hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
-        peak = max(float(samples.max()), -float(samples.min()))
-        beat = self._beats.process(samples, audible=heard.rms > _AUDIBLE)
+        spectrum = self._long.process(samples)
+        beat = self._beats.process(spectrum, audible=heard.rms > _AUDIBLE)
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
 
         self._loudness.process(heard.rms, self._gain_db)
@@ -256,7 +259,8 @@ class LiveAnalyzer:
         self._smooth.process(heard.all_levels)
         self._stereo.process(entered.pair, self._gain_db)
         self._shape.process(heard.magnitude, opening * heard.presence)
-        self._separation.process(samples)
+        if spectrum is not None:
+            self._separation.process(spectrum)
         self._harmony.process(samples, opening)
         self._pitch.process(samples, opening)
 
@@ -295,7 +299,8 @@ class LiveAnalyzer:
         frame["beat_confidence"], frame["next_beat_s"] = self._beats.confidence, self._beats.next_beat_s
         frame["bar_beat"], frame["bar_phase"] = self._beats.bar_beat, self._beats.bar_phase
 
-    def _amplify(self, mid: np.ndarray) -> np.ndarray:
+    def _amplify(self, mid: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return a hop after gain, within full scale, and its peak."""
         if self._auto is not None:
             self._wanted_db = self._auto.advance(float(np.dot(mid, mid)) / len(mid))
         step = self._wanted_db - self._gain_db
@@ -304,5 +309,8 @@ class LiveAnalyzer:
         if step:
             self._onsets.amplified(step)
         samples = mid * np.float32(10 ** (self._gain_db / 20))
-        np.maximum(samples, -1.0, out=samples)
-        return np.minimum(samples, 1.0, out=samples)
+        peak = max(float(np.maximum.reduce(samples)), -float(np.minimum.reduce(samples)))
+        if peak <= 1.0:
+            return samples, peak
+        np.maximum(samples, np.float32(-1.0), out=samples)
+        return np.minimum(samples, np.float32(1.0), out=samples), 1.0

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,8 +33,7 @@ ATTACK_REJOIN_S, NOTE_REJOIN_S = 0.016, 0.05
 PEAK_S = 6.0
 
 
-@dataclass(frozen=True, slots=True)
-class Onset:
+class Onset(NamedTuple):
     """What one hop brought.
 
     Attributes
@@ -210,10 +209,11 @@ class OnsetFields:
         self._counts = {drum: counts.get(drum, 0) for drum in DRUMS}
 
     def fill(self, frame: np.ndarray, onset: Onset) -> None:
-        """Fill in what `onset` says."""
+        """Fill in, in a frame of zeros, what `onset` says."""
         frame["onset_age_s"] = onset.age_s
         for drum, strength in zip(DRUMS, (onset.kick, onset.snare, onset.hat), strict=True):
-            self._counts[drum] += strength > 0
-            frame[drum] = strength > 0
-            frame[drum + "_strength"] = strength
+            # In a fresh frame the others are 0.
+            if strength > 0:
+                self._counts[drum] += 1
+                frame[drum], frame[drum + "_strength"] = True, strength
             frame[drum + "_count"] = self._counts[drum]

@@ -8,14 +8,13 @@ import math
 import numpy as np
 
 from analysis.levels import band_weights
-from analysis.spectrum import PowerSpectrum, hann
+from analysis.spectrum import LongSpectrum
 
 __all__ = ["GROUPS", "Pulse"]
 
 GROUPS = 3
 """Low, middle and high."""
 
-_WINDOW_AT_48K = 2048
 _LOWEST_HZ, _HIGHEST_HZ = 27.5, 14_080.0
 _PER_OCTAVE = 6
 _SPLITS_HZ = (150.0, 2_000.0)
@@ -41,8 +40,10 @@ class Pulse:
     Parameters
     ----------
     sample_rate : int
-    hop : int
-        Samples handed to each `process`.
+    look_s : float
+        Time between two looks.
+    spectrum : LongSpectrum
+        Where the spectra come from.
 
     Attributes
     ----------
@@ -50,21 +51,13 @@ class Pulse:
         Level in dB of each band from 60 Hz to 2 kHz as of the last look.
     """
 
-    def __init__(self, sample_rate: int, hop: int) -> None:
-        length = max(hop, round(_WINDOW_AT_48K * sample_rate / 48_000))
-        n_fft = 1 << math.ceil(math.log2(length))
-        hop_s = hop / sample_rate
-        self._length, self._hop = length, hop
-        self._history = np.zeros(length, np.float32)
-        self._window = hann(length).astype(np.float32)
-        self._padded = np.zeros(n_fft, np.float32)
-        self._spectrum = PowerSpectrum(n_fft)
+    def __init__(self, sample_rate: int, look_s: float, spectrum: LongSpectrum) -> None:
         count = round(_PER_OCTAVE * math.log2(_HIGHEST_HZ / _LOWEST_HZ))
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, count + 1)
         top = 0.48 * sample_rate
         pairs = [(lo, hi) for lo, hi in itertools.pairwise(edges.tolist()) if lo < top]
         # Power of a sine of amplitude 1 comes out as 1. Most weights are 0: the others are kept, band by band.
-        weights = band_weights(pairs, n_fft, sample_rate) * np.float32(4.0 / float(self._window.sum()) ** 2)
+        weights = band_weights(pairs, spectrum.n_fft, sample_rate) * np.float32(4.0 / spectrum.window_sum**2)
         rows, self._bins = np.nonzero(weights)
         self._weights = weights[rows, self._bins]
         self._edges = np.searchsorted(rows, np.arange(len(pairs)))
@@ -72,33 +65,28 @@ class Pulse:
         self._starts = np.searchsorted(centres, (0.0, *_SPLITS_HZ))
         self._counts = np.diff([*self._starts, len(pairs)]).astype(np.float64)
         self._past = np.full((_LAG, len(pairs) + 2), _QUIETEST_DB)
-        self._fresh = 0
+        self._fresh, self._stale = 0, spectrum.looks
         self._loudest = 10 ** (_QUIETEST_DB / 10)
-        self._loudest_keep = math.exp(-hop_s / _LOUDEST_KEEP_S)
+        self._loudest_keep = math.exp(-look_s / _LOUDEST_KEEP_S)
         self._mean = np.zeros(GROUPS)
-        self._mean_step = 1 - math.exp(-hop_s / _MEAN_S)
+        self._mean_step = 1 - math.exp(-look_s / _MEAN_S)
         self._peak = np.array(_LEAST_PEAK_DB)
-        self._peak_keep = math.exp(-hop_s / _PEAK_S)
+        self._peak_keep = math.exp(-look_s / _PEAK_S)
         self._harmonic = slice(*np.searchsorted(centres, (60.0, _SPLITS_HZ[1])).tolist())
         self.harmony = np.full(len(pairs), _QUIETEST_DB)[self._harmonic]
 
-    def process(self, samples: np.ndarray) -> np.ndarray:
-        """Take one hop, shape (hop,), and return the strengths, shape (GROUPS,), each 0 to 1."""
-        return self._scaled(self._flux(samples))
+    def process(self, spectrum: np.ndarray) -> np.ndarray:
+        """Take a power spectrum, shape (n_fft // 2 + 1,); return the strengths, shape (GROUPS,), each 0 to 1."""
+        return self._scaled(self._flux(spectrum))
 
     def skip(self) -> None:
         """Forget the sound before a hole: where it joins what comes after, nothing begins."""
-        self._history[:] = 0.0
-        self._fresh = -math.ceil(self._length / self._hop)
+        self._fresh = -self._stale
 
-    def _flux(self, samples: np.ndarray) -> np.ndarray:
+    def _flux(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the mean rise in each range in dB, shape (GROUPS,)."""
-        history = self._history
-        history[: -self._hop] = history[self._hop :]
-        history[-self._hop :] = samples
-        np.multiply(history, self._window, out=self._padded[: self._length])
-        power = np.add.reduceat(self._spectrum.of(self._padded)[self._bins] * self._weights, self._edges)
-        self._loudest = max(float(power.max()), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
+        power = np.add.reduceat(spectrum[self._bins] * self._weights, self._edges)
+        self._loudest = max(float(np.maximum.reduce(power)), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
         floor = self._loudest * 10 ** (-_RANGE_DB / 10)
         levels = 10.0 * np.log10(power + floor)
         before = self._past[0]

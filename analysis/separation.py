@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from analysis.frame import SEPARATION_EVERY
-from analysis.history import History
 from analysis.levels import scaled_level
-from analysis.spectrum import hann
+from analysis.spectrum import LongSpectrum
 
 __all__ = ["Separation"]
 
-_WINDOW_AT_48K = 2048
 _LOWEST_HZ, _HIGHEST_HZ = 35.0, 16_000.0
 _FINE_TO_HZ, _COARSE = 2_000.0, 4
 """Up to where each bin is looked at alone, and how many are taken together above."""
@@ -27,7 +22,7 @@ class Separation:
 
     After Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
 
-    Every second hop a spectrum of 43 ms is taken. The sixth smallest value of each frequency in the last 17 spectra,
+    It looks at a spectrum of 43 ms every second hop. The sixth smallest value of each frequency in the last 17 spectra,
     0.18 s, is what is held: harmonic. (The median would take hats in sixteenths for held: each fills half of the
     spectra to the next.) The median across 17 neighbouring frequencies is what is wide: percussive. The Wiener masks
     H² / (H² + P²) and P² / (H² + P²) of the two share out the present power; of the percussive share only what exceeds
@@ -40,50 +35,36 @@ class Separation:
     Parameters
     ----------
     sample_rate : int
-    hop : int
-        Samples handed to each `process`.
+    spectrum : LongSpectrum
+        Where the spectra come from.
     """
 
-    def __init__(self, sample_rate: int, hop: int) -> None:
-        self._length = round(_WINDOW_AT_48K * sample_rate / 48_000)
-        self._history = History(self._length + hop)
-        window = hann(self._length)
-        self._window = window.astype(np.float32)
-        self._n_fft = 1 << math.ceil(math.log2(self._length))
-        bin_hz = sample_rate / self._n_fft
+    def __init__(self, sample_rate: int, spectrum: LongSpectrum) -> None:
+        bin_hz = sample_rate / spectrum.n_fft
         highest_hz = min(_HIGHEST_HZ, 0.45 * sample_rate)
         lowest, fine, highest = (int(hz / bin_hz) for hz in (_LOWEST_HZ, _FINE_TO_HZ, highest_hz))
         bounds = np.array([*range(lowest, fine), *range(fine, highest, _COARSE)])
         self._first, self._end, self._groups = int(bounds[0]), int(bounds[-1]), bounds[:-1] - bounds[0]
         self._counts = np.diff(bounds).astype(np.float32)
-        self._to_mean_square = np.float32(2.0 / (self._n_fft * float(np.sum(window**2))))
+        self._to_mean_square = np.float32(2.0 / (spectrum.n_fft * spectrum.window_energy))
         size = len(self._groups)
         self._past = np.zeros((size, _ALONG), np.float32)
         self._padded = np.zeros(size + _ACROSS - 1, np.float32)
         self._neighbours = sliding_window_view(self._padded, _ACROSS)
-        self._hops = self._spectra = 0
+        self._spectra = 0
         self._percussive = self._harmonic = 0.0
-
-    def process(self, samples: np.ndarray) -> None:
-        """Take one hop, shape (hop,)."""
-        self._history.push(samples)
-        self._hops += 1
-        if self._hops % SEPARATION_EVERY == 0:
-            self._separate()
 
     def skip(self) -> None:
         """Forget the sound before a hole."""
-        self._history.clear()
         self._past[:] = 0.0
 
     def write(self, frame: np.ndarray) -> None:
         """Fill in this group's fields."""
         frame["percussive"], frame["harmonic"] = self._percussive, self._harmonic
 
-    def _separate(self) -> None:
-        spectrum = np.fft.rfft(self._history.last(self._length) * self._window, self._n_fft)[self._first : self._end]
-        bins = np.square(spectrum.real) + np.square(spectrum.imag)
-        power = (np.add.reduceat(bins, self._groups) / self._counts).astype(np.float32)
+    def process(self, spectrum: np.ndarray) -> None:
+        """Take a power spectrum, shape (n_fft // 2 + 1,), float32."""
+        power = np.add.reduceat(spectrum[self._first : self._end], self._groups) / self._counts
         power *= self._to_mean_square
         self._past[:, self._spectra % _ALONG] = power
         self._spectra += 1

@@ -54,7 +54,7 @@ class _Rise:
         np.maximum(inner, due, out=inner)
         due[:] = levels
         self._at = (self._at + 1) % len(self._waiting)
-        return float(work.sum())
+        return float(np.add.reduce(work))
 
     def amplified(self, gain_db: float) -> None:
         self._most += np.float32(gain_db)
@@ -173,7 +173,7 @@ class RiseFunction:
         """Take one hop, shape (hop,), and return the rise in dB summed over bands; what is learnt is not new."""
         spectrum, levels = self._spectrum.process(samples), self.levels_db
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
-        self.power = float(levels.sum())
+        self.power = float(np.add.reduce(levels))
         self._floor.decibels(levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
 

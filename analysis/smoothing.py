@@ -24,19 +24,22 @@ class SmoothLevels:
 
     def __init__(self, hop_s: float) -> None:
         self._rise, self._fall = (1.0 - math.exp(-hop_s / tau_s) for tau_s in (SMOOTH_ATTACK_S, SMOOTH_RELEASE_S))
-        self._levels = np.zeros(BANDS + 3)
+        self._levels = [0.0] * (BANDS + 3)
 
     def process(self, levels: np.ndarray) -> None:
         """Take the levels of a hop: the bands, then low, mid and high."""
-        away = levels - self._levels
-        self._levels += away * np.where(away > 0.0, self._rise, self._fall)
-        self._levels[self._levels < _REST] = 0.0
+        # Of eleven numbers plain arithmetic is quicker than arrays.
+        rise, fall = self._rise, self._fall
+        pairs = zip(self._levels, levels.tolist(), strict=True)
+        smooth = (old + (new - old) * (rise if new > old else fall) for old, new in pairs)
+        self._levels = [level if level >= _REST else 0.0 for level in smooth]
 
     def skip(self, gap_s: float) -> None:
         """Fall as through silence of that length."""
-        self._levels *= math.exp(-gap_s / SMOOTH_RELEASE_S)
+        keep = math.exp(-gap_s / SMOOTH_RELEASE_S)
+        self._levels = [keep * level for level in self._levels]
 
     def write(self, frame: np.ndarray) -> None:
         """Fill in this group's fields."""
         frame["bands_smooth"] = self._levels[:BANDS]
-        frame["low_smooth"], frame["mid_smooth"], frame["high_smooth"] = self._levels[BANDS:].tolist()
+        frame["low_smooth"], frame["mid_smooth"], frame["high_smooth"] = self._levels[BANDS:]

@@ -59,6 +59,7 @@ class Swells:
         # At low sample rates the highest groups have no bands.
         self._present, self._starts, self._counts = np.unique(group, return_index=True, return_counts=True)
         self._levels = np.zeros((_AGO + 1, len(group)), np.float32)
+        self._bands = np.zeros((4, len(group)), np.float32)
         self._maps = np.zeros((_STEPS, 4, _GROUPS), np.float32)
         self._sums = np.zeros((_STEPS, 2), np.float32)
         self._totals = np.zeros(_STEPS, np.float32)
@@ -70,20 +71,26 @@ class Swells:
         summed = function.process(samples, learn)
         levels, floor_db = function.levels_db, function.floor_db
         total_db = 10.0 * math.log10(function.power + _TINY)
-        rise = np.clip(function.rise_db, -_COMMON_DB, _MOST_DB)
-        sounding = levels > floor_db + _SOUNDING_DB
-        common = float(np.minimum(rise, _COMMON_DB)[sounding].mean()) if sounding.any() else 0.0
-        self._levels = np.roll(self._levels, 1, axis=0)
-        self._levels[0] = levels
         if not self._begun:
             self._levels[:], self._totals[:], self._begun = levels, total_db, True
-        for past in (self._maps, self._sums, self._totals):
+        for past in (self._levels, self._maps, self._sums, self._totals):
             past[1:] = past[:-1].copy()
+        self._levels[0] = levels
+        bands = self._bands
+        rise, over_floor = bands[1], bands[3]
+        np.maximum(function.rise_db, np.float32(-_COMMON_DB), out=rise)
+        np.minimum(rise, np.float32(_MOST_DB), out=rise)
+        np.subtract(levels, np.float32(floor_db), out=over_floor)
+        np.maximum(rise - np.float32(_LEAST_DB), np.float32(0.0), out=bands[0])
+        np.subtract(levels, self._levels[_AGO], out=bands[2])
+        np.maximum(bands[2], np.float32(-_MOST_DB), out=bands[2])
+        np.minimum(bands[2], np.float32(_MOST_DB), out=bands[2])
+        sounding = (over_floor > np.float32(_SOUNDING_DB)).astype(np.float32)
+        count = float(np.dot(sounding, sounding))
+        common = float(np.dot(np.minimum(rise, np.float32(_COMMON_DB)), sounding)) / count if count else 0.0
         now = self._maps[0]
-        now[0, self._present] = self._means(np.maximum(rise - _LEAST_DB, 0.0))
+        now[:, self._present] = np.add.reduceat(bands, self._starts, axis=1) / self._counts
         now[1, self._present] = np.maximum.reduceat(rise, self._starts)
-        now[2, self._present] = self._means(np.clip(levels - self._levels[_AGO], -_MOST_DB, _MOST_DB))
-        now[3, self._present] = self._means(levels - floor_db)
         self._sums[0], self._totals[0] = (summed, common), total_db
         since_s = min(since_hit_s, _LONG_S)
         since = [since_s, *(math.exp(-since_s / over_s) for over_s in _OVER_S)]
@@ -93,7 +100,7 @@ class Swells:
     @property
     def fallen_db(self) -> float:
         """How far the level lies below the highest of the last eight steps."""
-        return float(self._totals.max() - self._totals[0])
+        return float(np.maximum.reduce(self._totals) - self._totals[0])
 
     def clear(self) -> None:
         """Forget the samples, not what their levels were."""
@@ -105,9 +112,6 @@ class Swells:
         self._function.amplified(gain_db)
         self._levels += np.float32(gain_db)
         self._totals += np.float32(gain_db)
-
-    def _means(self, bands: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(bands, self._starts) / self._counts
 
 
 LIKELY = 0.7

@@ -10,6 +10,7 @@ import soxr
 
 from analysis import LiveAnalyzer
 from analysis.beats import NEXT_BEAT_REST_S, BeatTracker
+from analysis.spectrum import LongSpectrum
 from analysis.timing import hop_size
 from tests.analysis.sounds import beat, click, hat, kick, noise, place, pluck, snare
 
@@ -24,12 +25,13 @@ def follow(
 ) -> np.ndarray:
     """Let a tracker hear a sound and return what it says after each hop; `acts` are done at their times."""
     hop = hop_size(rate)
-    tracker, heard = BeatTracker(rate, hop), np.zeros(len(sound) // hop, HEARD)
+    spectrum = LongSpectrum(rate, hop)
+    tracker, heard = BeatTracker(rate, hop, spectrum), np.zeros(len(sound) // hop, HEARD)
     waiting = sorted((acts or {}).items())
     for number in range(len(heard)):
         samples = np.ascontiguousarray(sound[number * hop : (number + 1) * hop], np.float32)
         time_s = (number + 1) * hop / rate
-        began = tracker.process(samples, audible=bool(np.abs(samples).max() > 2e-3))
+        began = tracker.process(spectrum.process(samples), audible=bool(np.abs(samples).max() > 2e-3))
         heard[number] = (
             time_s, began, tracker.tempo, tracker.phase, tracker.confidence, tracker.next_beat_s,
             tracker.bar_beat, tracker.bar_phase,
