@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 import aubio
 import numpy as np
@@ -47,7 +46,7 @@ class AubioOnsets:
             look = np.ascontiguousarray(samples[part * self._look : (part + 1) * self._look])
             if self._detector(look)[0] > 0:
                 hit, age_s = True, self._delay_s + (1 - part) * self._look_s
-        return replace(self._own.process(samples), hit=hit, age_s=min(age_s, 0.25))
+        return self._own.process(samples)._replace(hit=hit, age_s=min(age_s, 0.25))
 
     def amplified(self, gain_db: float) -> None:
         """As `OnsetDetector.amplified`; aubio is not told."""
