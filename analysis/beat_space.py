@@ -126,17 +126,18 @@ class BeatSpace:
         keep[np.argmin(np.abs(np.log(periods_s * math.sqrt(slowest_bpm * fastest_bpm) / 60.0)))] = True
         self._range = self._weights * keep
         self._prior = self._spread(self._range)
-        self._anew = self._prior
+        self._restart = np.float32(_RESTART) * self._prior
         self._keep = None if keep.all() else keep.astype(np.float32)
 
     def expect(self, period_s: float) -> None:
         """Say that a jump of tempo is likelier to one near `period_s`: music seldom changes its level. 0 for none."""
-        self._anew = self._prior
+        anew = self._prior
         if period_s > 0.0:
             octaves = np.log2(self._lengths * self._hop_s / period_s)
             near = self._range * np.exp(-0.5 * (octaves / _JUMP_OCTAVES) ** 2)
             if near.sum() > 0.0:
-                self._anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
+                anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
+        self._restart = np.float32(_RESTART) * anew
 
     def _spread(self, weights: np.ndarray) -> np.ndarray:
         """Return weights of the tempi as probabilities of the states."""
@@ -165,14 +166,14 @@ class BeatSpace:
         begun = self._change @ belief[self._ends]
         after[self._starts] = begun if self._keep is None else begun * self._keep
         after *= np.float32(1 - _RESTART)
-        after += np.float32(_RESTART) * self._anew
-        busy = min(1.0, float(self._rate.sum()) / _BUSY)
+        after += self._restart
+        busy = min(1.0, float(np.add.reduce(self._rate)) / _BUSY)
         heard = self._rate / (self._rate + _SPARSE)
         alone = min(_ALONE, float(_TRUST_SUM / max(heard @ _TRUSTS, 1e-3)))
         score = self._scores @ np.array([*(alone * strength), *(alone * self._rate), busy], np.float32)
         np.exp(score, out=score)
         after *= score
-        total = float(after.sum())
+        total = float(np.add.reduce(after))
         after *= np.float32(1.0 / total)
         self._belief, self._after = after, belief
         self._rate += self._rate_step * (strength - self._rate)

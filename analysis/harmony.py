@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.frame import CHROMA_EVERY
 from analysis.history import History
-from analysis.spectrum import hann
+from analysis.spectrum import PowerSpectrum, hann
 
 __all__ = ["Harmony"]
 
@@ -57,9 +57,9 @@ class Harmony:
         self._length = round(_WINDOW_AT_48K * sample_rate / 48_000)
         self._history = History(self._length + hop)
         window = hann(self._length)
-        self._window = (window * (2.0 / window.sum())).astype(np.float32)
-        self._n_fft = 1 << math.ceil(math.log2(self._length))
-        self._bin_hz = sample_rate / self._n_fft
+        n_fft = 1 << math.ceil(math.log2(self._length))
+        self._spectrum = PowerSpectrum(window * (2.0 / window.sum()), n_fft)
+        self._bin_hz = sample_rate / n_fft
         self._first = int(_LOWEST_HZ / self._bin_hz)
         highest = int(min(_HIGHEST_HZ, 0.45 * sample_rate) / self._bin_hz)
         self._strips = (highest - self._first) // _STRIP
@@ -87,8 +87,8 @@ class Harmony:
         self._hops += 1
         turn = self._hops % CHROMA_EVERY
         if turn == 4:
-            spectrum = np.fft.rfft(self._history.last(self._length) * self._window, self._n_fft)
-            self._magnitude = np.abs(spectrum[self._first : self._end])
+            power = self._spectrum.of(self._history.last(self._length))
+            self._magnitude = np.sqrt(power[self._first : self._end])
         elif turn == 6:
             self._peaks = self._find_peaks()
         elif turn == 0:
@@ -159,7 +159,7 @@ class Harmony:
             self._long[:] = 0.0
             self._beside, self._tuning = 0j, 0.0
         deviation = self._long - self._long.mean()
-        length = float(np.linalg.norm(deviation))
+        length = math.sqrt(float(np.dot(deviation, deviation)))
         self._key, self._strength = -1, 0.0
         if length > 1e-9:
             fits = self._profiles @ deviation / length

@@ -65,7 +65,7 @@ class Spectral(NamedTuple):
 class Levels:
     """Level meter over the last 21.3 ms (Hann window), whatever the sample rate.
 
-    The window lasts the same time at every rate and is padded with zeros to a power of two for aubio's FFT.
+    The window lasts the same time at every rate and is padded with zeros to a power of two.
 
     Parameters
     ----------
@@ -84,12 +84,11 @@ class Levels:
         n_fft = 1 << math.ceil(math.log2(1.5 * length))
         self._length, self._hop = length, hop
         self._history = np.zeros(length, np.float32)
-        self._window = hann(length).astype(np.float32)
-        self._padded = np.zeros(n_fft, np.float32)
-        self._spectrum = PowerSpectrum(n_fft)
+        window = hann(length)
+        self._spectrum = PowerSpectrum(window, n_fft)
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, BANDS + 1)
         pairs = [*itertools.pairwise(edges), *_WIDE_HZ]
-        window_energy = float(np.sum(self._window.astype(float) ** 2))
+        window_energy = float(np.sum(window**2))
         self.frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
         in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0]
         self._in_range = in_range
@@ -105,8 +104,7 @@ class Levels:
         history[:-hop] = history[hop:]
         history[-hop:] = samples
         mean_square = float(np.dot(history, history)) / self._length
-        np.multiply(history, self._window, out=self._padded[: self._length])
-        power = self._spectrum.of(self._padded)
+        power = self._spectrum.of(history)
         scaled = np.log10(np.maximum(self._bands @ power, np.float32(1e-12)))
         scaled *= np.float32(-10.0 / FLOOR_DB)
         scaled += np.float32(1.0)

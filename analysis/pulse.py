@@ -86,7 +86,9 @@ class Pulse:
     def _flux(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the mean rise in each range in dB, shape (GROUPS,)."""
         power = np.add.reduceat(spectrum[self._bins] * self._weights, self._edges)
-        self._loudest = max(float(np.maximum.reduce(power)), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
+        self._loudest = max(
+            float(np.maximum.reduce(power)), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10)
+        )
         floor = self._loudest * 10 ** (-_RANGE_DB / 10)
         levels = 10.0 * np.log10(power + floor)
         before = self._past[0]

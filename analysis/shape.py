@@ -60,7 +60,7 @@ class Shape:
         magnitude = magnitude[: len(self._frequencies)]
         squares = np.square(magnitude[self._first : self._end])
         self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)
-        largest = float(magnitude.max())
+        largest = float(np.maximum.reduce(magnitude))
         if presence <= 0.0 or largest <= _EMPTY:
             self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
             return
@@ -76,8 +76,10 @@ class Shape:
         self._skewness = presence * min(MOST_SKEWNESS, max(-MOST_SKEWNESS, skewness))
         self._kurtosis = presence * min(MOST_KURTOSIS, max(0.0, kurtosis))
         self._rolloff = presence * min(16_000.0, rolloff)
-        mean = float(self._powers.mean())
-        flatness = math.exp(float(np.log(self._powers + 1e-9 * mean + 1e-30).mean())) / (mean + 1e-30)
+        count = len(self._powers)
+        mean = float(np.add.reduce(self._powers)) / count
+        log_mean = float(np.add.reduce(np.log(self._powers + (1e-9 * mean + 1e-30)))) / count
+        flatness = math.exp(log_mean) / (mean + 1e-30)
         self._flatness = presence * min(1.0, flatness)
 
     def write(self, frame: np.ndarray) -> None:
