@@ -27,6 +27,23 @@ def test_stages_run_resume_and_export(tmp_path):
     assert torch.isfinite(pictures).all()
 
 
+def test_a_finish_taken_up_again_begins_from_what_stage_unet_has_learnt_since(tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    folder = str(tmp_path / "train")
+    small = ["--folder", folder, "--steps", "1", "--pictures", "8", "--batch", "4", "--held-out", "1"]
+    for stage in ("vae", "unet", "pixels"):
+        main(["--stage", stage, *small])
+    finished = load_file(tmp_path / "train" / "network.safetensors")
+    main(["--stage", "unet", *small, "--resume", "--rate", "0.1"])
+    learnt = load_file(tmp_path / "train" / "network.safetensors")
+    main(["--stage", "pixels", *small, "--resume", "--rate", "1e-12"])
+    again = load_file(tmp_path / "train" / "network.safetensors")
+    assert all(torch.allclose(again[key], learnt[key], atol=1e-5) for key in learnt)
+    assert not all(torch.allclose(again[key], finished[key], atol=1e-5) for key in learnt)
+
+
 def test_resuming_in_an_empty_folder_goes_on_from_the_shipped_weights(tmp_path):
     import torch
     from safetensors.torch import load_file

@@ -101,11 +101,14 @@ def train_finish(run: Run) -> dict:
     step, raw_path = 0, run.folder / "finish-raw.pt"
     if run.resume and raw_path.exists():
         kept = torch.load(raw_path, weights_only=True, map_location=run.device)
-        painting.load_state_dict(kept["painting"])
         judge_net.load_state_dict(kept["judge"])
-        optimiser.load_state_dict(kept["optimiser"])
         judging.load_state_dict(kept["judging"])
-        average.shadow, average.steps, step = kept["average"], kept["step"], kept["step"]
+        step = kept["step"]
+        # Where stage `unet` has gone on since, what it made is finished, by the discriminator that there was.
+        if raw_path.stat().st_mtime_ns >= (run.folder / "network.safetensors").stat().st_mtime_ns:
+            painting.load_state_dict(kept["painting"])
+            optimiser.load_state_dict(kept["optimiser"])
+            average.shadow, average.steps = kept["average"], step
     first_step = step
     rng, generator = (
         random.Random(run.seed + step + 7919 * run.rank),
