@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import slow_onsets
-from analysis.drums import DRUMS, KickStream, WireStreams
+from analysis.drums import DRUMS, WireStreams
 from analysis.fast_onsets import WINDOW_S, AttackFunction
+from analysis.kicks import KickStream
 from analysis.slow_onsets import RiseFunction
 from analysis.swells import AFTER_S, EVERY, SwellOnsets
 
@@ -108,9 +109,9 @@ class OnsetDetector:
     def __init__(self, sample_rate: int, look: int, *, swells: bool = True) -> None:
         self._look, self._look_s = look, look / sample_rate
         self._attacks = AttackFunction(sample_rate, look)
-        self._kick = KickStream(sample_rate, 2 * look)
         self._wires = WireStreams(self._look_s)
         self._notes = RiseFunction(sample_rate, 2 * look, slow_onsets.NOTE)
+        self._kick = KickStream(sample_rate, 2 * look, self._notes.n_fft)
         self._swells = SwellOnsets(sample_rate, 2 * look * EVERY) if swells else None
         self._functions: list[AttackFunction | WireStreams | RiseFunction | SwellOnsets]
         self._functions = [self._attacks, self._wires, self._notes, *([self._swells] if self._swells else [])]
@@ -169,7 +170,8 @@ class OnsetDetector:
         if hit:
             self._last_age_s = age_s
         self._peak = max(most, 2.0, self._peak * self._peak_keep)
-        return Onset(hit, min(1.0, most / self._peak), age_s, self._kick.process(samples, learn), snare, hat)
+        kick = self._kick.process(samples, self._notes.spectrum, learn)
+        return Onset(hit, min(1.0, most / self._peak), age_s, kick, snare, hat)
 
     def _swell(self, samples: np.ndarray, learn: bool) -> float | None:
         """Return how long ago a note swelled in, or None."""
@@ -192,6 +194,7 @@ class OnsetDetector:
             return
         for function in self._functions:
             function.clear()
+        self._kick.clear()
         self._pending[:] = 0.0
         self._heard_s, self._join_s = 0.0, (ATTACK_REJOIN_S, NOTE_REJOIN_S)
 

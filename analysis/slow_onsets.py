@@ -154,12 +154,16 @@ class RiseFunction:
         Level, and rise over the most of before, at the last look; valid until the next.
     power : float
         Mean square in all bands at the last look.
+    n_fft : int
+    spectrum : ndarray, shape (n_fft // 2 + 1,)
+        Mean square per bin at the last look; valid until the next.
     """
 
     def __init__(self, sample_rate: int, hop: int, settings: RiseSettings) -> None:
         window = sloped_window(round(settings.window_s * sample_rate), round(settings.fall_s * sample_rate))
         self._spectrum = SlidingSpectrum(window, hop)
-        n_fft = self._spectrum.n_fft
+        self.n_fft = n_fft = self._spectrum.n_fft
+        self.spectrum = np.zeros(n_fft // 2 + 1, np.float32)
         self._edges = _bands(settings.lowest_hz, settings.highest_hz, window, n_fft, sample_rate)
         self.bands_hz = (self._edges[:-1] + self._edges[1:]) / 2 * sample_rate / n_fft
         self.levels_db = np.zeros(len(self._edges) - 1, np.float32)
@@ -172,6 +176,7 @@ class RiseFunction:
     def process(self, samples: np.ndarray, learn: bool = False) -> float:
         """Take one hop, shape (hop,), and return the rise in dB summed over bands; what is learnt is not new."""
         spectrum, levels = self._spectrum.process(samples), self.levels_db
+        self.spectrum = spectrum
         np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
         self.power = float(np.add.reduce(levels))
         self._floor.decibels(levels)

@@ -9,8 +9,7 @@ SoundFonts tinysoundfont.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,22 +18,11 @@ import numpy as np
 from analysis.fast_onsets import AttackFunction
 from analysis.hits import FEATURES, WEIGHTS, Hits
 from analysis.timing import detector_hop
-from bench.teaching import arguments, bands, write
-from live.bench.hearing import drums, pieces, rhythms
-from live.bench.hearing.clips import CLASSES, clip
-from live.bench.hearing.draw import Draw, Half
-from live.bench.hearing.kits import KitBand
-from live.bench.hearing.sampled import Band
-from live.bench.hearing.song import Song
+from bench.teaching import arguments, bands, with_drums, write
+from live.bench.hearing.draw import Half
 from live.bench.hearing.truth import Clip
 
 DRUMS = ("snare", "hat")
-WITH_DRUMS = {writer.__name__ for writer in (*rhythms.KITS, *pieces.MIXED)}
-SECONDS = 16.0
-APART = 6
-"""Clips of hits apart for each clip of a class."""
-TILT_DB = 3.0
-REPORT_SEED = 5
 EARLY_S, LATE_S = 0.040, 0.012
 """How long before and after a hit begins what it is may have its onset."""
 JITTER_DB, COPIES = 2.0, 3
@@ -72,42 +60,6 @@ def examples(music: Clip) -> Examples:
                 true[row, column] = True
         unheard[column] = len(left)
     return Examples(np.array([one for _, one in found]).reshape(-1, FEATURES), true, unheard)
-
-
-def apart(draw: Draw) -> Song:
-    """Single hits of every drum, never two at once, in no order."""
-    song, kit = rhythms.start(draw, 90, 130, seconds=SECONDS)
-    tom, ride = drums.tom(draw, song.rate), drums.ride(draw, song.rate)
-    heard = [("kick", kit.kick), ("snare", kit.snare), ("snare", kit.clap), ("hat", kit.hat), ("hat", kit.open),
-             ("hat", ride), ("tom", tom)]  # fmt: skip
-    for step in range(2 * song.beats):
-        song.hit(*draw.one_of(heard), step / 2, draw.between(0.4, 1.0))
-    return song
-
-
-def tilted(music: Clip, draw: Draw) -> Clip:
-    """Make a clip brighter or darker by up to 3 dB an octave, as another room or another master would."""
-    spectrum = np.fft.rfft(music.samples)
-    octaves = np.log2(np.fft.rfftfreq(len(music.samples), 1 / music.rate) / 1000 + 0.02)
-    samples = np.fft.irfft(spectrum * 10 ** (draw.between(-TILT_DB, TILT_DB) * octaves / 20), len(music.samples))
-    peak = 10 ** (draw.between(-12, -1) / 20)
-    return replace(music, samples=(peak * samples / (np.abs(samples).max() + 1e-9)).astype(np.float32))
-
-
-def gathered(half: Half, each: int, band: Band | None) -> Iterator[Clip]:
-    """Yield the clips of a half in which something begins, of drums among other instruments twice as many; in the
-    tuning half also hits apart, and half of all tilted."""
-    for name, (_, attack, _) in CLASSES.items():
-        if attack == "none" or (isinstance(band, KitBand) and name not in WITH_DRUMS):
-            continue
-        for index in range(2 * each if attack == "mixed" else each):
-            music = clip(name, index, seed=REPORT_SEED, half=half, seconds=SECONDS, band=band)
-            tilt = half == "tune" and index % 2
-            yield tilted(music, Draw(index, half, f"{name}, tilted", index)) if tilt else music
-    for index in range(APART * each if half == "tune" else 0):
-        draw = Draw(REPORT_SEED, half, "apart", index, seconds=SECONDS, band=band)
-        music = apart(draw).clip("apart", index, "percussive", beats=False)
-        yield tilted(music, draw) if index % 2 else music
 
 
 def joined(parts: Iterable[Examples]) -> Examples:
@@ -165,7 +117,7 @@ def main() -> None:
 
     def hear(half: Half, each: int) -> dict[str, Examples]:
         return {
-            name: joined(map(examples, track(gathered(half, each, band), f"{half} half, {name}", transient=True)))
+            name: joined(map(examples, track(with_drums(half, each, band), f"{half} half, {name}", transient=True)))
             for name, band in players.items()
         }
 

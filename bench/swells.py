@@ -17,25 +17,21 @@ import numpy as np
 from analysis.onsets import OnsetDetector
 from analysis.swells import AGES, EVERY, FEATURES, WEIGHTS, Swells
 from analysis.timing import detector_hop
-from bench.teaching import arguments, bands, write
+from bench.teaching import REPORT_SEED, SECONDS, Lesson, arguments, bands, fitted, write
 from live.bench.hearing.clips import CLASSES, clip
 from live.bench.hearing.draw import Draw, Half
 from live.bench.hearing.listen import ours
 from live.bench.hearing.sampled import Band
 from live.bench.hearing.truth import Clip
 
-SECONDS = 16.0
 TIMES = {"slow": 8, "mixed": 2, "percussive": 1, "none": 1}
 """Clips of each class, by its attack, for each that is asked for."""
 PLAIN, PLAIN_S = 120, 12.0
 """Sounds that are no music, for each clip that is asked for, and their length."""
-REPORT_SEED = 5
 LEARN_S = 0.3
 SLOW_SHARE = 0.6
 """Of each batch."""
-HIDDEN, NETWORKS = 48, 2
-"""Units, and how many networks are taught from different beginnings and then heard as one."""
-STEPS, BATCH, RATE, DECAY, DROPOUT, JITTER = 12000, 512, 2e-3, 0.02, 0.2, 0.15
+LESSON = Lesson(hidden=48, networks=2, steps=12000, batch=512, rate=2e-3, decay=0.02, dropout=0.2, jitter=0.15)
 
 
 class Sound(NamedTuple):
@@ -155,40 +151,24 @@ def heard_of(each: int, soundfont: Path | None) -> Examples:
     return joined(map(examples, sounds(each, Band(soundfont) if soundfont else None)))
 
 
-def teach(taught: Examples, seed: int = 0, steps: int = STEPS) -> dict[str, np.ndarray]:
+def teach(taught: Examples, lesson: Lesson = LESSON) -> dict[str, np.ndarray]:
     """Fit the networks; returns what ``swells.npz`` holds."""
     import torch
-    from torch import nn
 
-    mean, scale = taught.described.mean(axis=0), taught.described.std(axis=0) + 1e-3
-    x, y = torch.from_numpy((taught.described - mean) / scale), torch.from_numpy(taught.ago)
+    ago = torch.from_numpy(taught.ago)
     slow, others = (torch.from_numpy(np.flatnonzero(rows)) for rows in (taught.slow, ~taught.slow))
-    networks = []
-    for number in range(NETWORKS):
-        torch.manual_seed(seed + number)
-        network = nn.Sequential(
-            nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN, AGES + 1)
-        )
-        optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-        for step in range(steps):
-            optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps)
-            few = round(SLOW_SHARE * BATCH) if len(others) else BATCH
-            rows = slow[torch.randint(len(slow), (few,))]
-            if few < BATCH:
-                rows = torch.cat([rows, others[torch.randint(len(others), (BATCH - few,))]])
-            # A little at random, so that no example is learnt by heart.
-            answers = network(x[rows] + JITTER * torch.randn(BATCH, FEATURES))
-            loss = nn.functional.cross_entropy(answers, y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        networks.append([p.detach().numpy().T for p in network.parameters()])
-    first, first_bias, last, last_bias = zip(*networks, strict=True)
-    weights = {
-        "mean": mean, "scale": scale, "first": np.concatenate(first, axis=1), "first_bias": np.concatenate(first_bias),
-        "last": np.concatenate(last) / NETWORKS, "last_bias": np.mean(last_bias, axis=0),
-    }  # fmt: skip
-    return {name: value.astype(np.float32) for name, value in weights.items()}
+    few = round(SLOW_SHARE * lesson.batch) if len(others) else lesson.batch
+
+    def pick() -> torch.Tensor:
+        rows = slow[torch.randint(len(slow), (few,))]
+        if few == lesson.batch:
+            return rows
+        return torch.cat([rows, others[torch.randint(len(others), (lesson.batch - few,))]])
+
+    def loss(said: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(said, ago[rows])
+
+    return fitted(taught.described, AGES + 1, pick, loss, lesson)
 
 
 def main() -> None:
@@ -207,7 +187,8 @@ def main() -> None:
         write(teach(taught), chosen.out)
     for name, band in players.items():
         scores: dict[str, list[float]] = {}
-        for music in track(list(gathered("report", 1, band)), f"report half, {name}", transient=True):
+        reported = list(gathered("report", chosen.each if chosen.report else 1, band))
+        for music in track(reported, f"report half, {name}", transient=True):
             attack = CLASSES[music.name][1]
             if attack != "none":
                 heard = ours(music).onsets.at_s

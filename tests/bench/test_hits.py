@@ -3,12 +3,12 @@
 import numpy as np
 
 from analysis.hits import FEATURES, WEIGHTS, Judge
-from bench import hits
+from bench import hits, teaching
 from live.bench.hearing.draw import Draw
 
 
 def drums_apart(index):
-    return hits.apart(Draw(1, "tune", "apart", index, 48_000, 8.0)).clip("apart", index, "percussive", beats=False)
+    return teaching.apart(Draw(1, "tune", "apart", index, 48_000, 8.0)).clip("apart", index, "percussive", beats=False)
 
 
 def test_what_begins_in_a_clip_is_labelled_with_what_it_is():
@@ -37,7 +37,7 @@ def test_the_ears_answer_as_the_teacher_does():
 
 def test_a_tilted_clip_keeps_its_truth_and_full_scale():
     music = drums_apart(1)
-    tilted = hits.tilted(music, Draw(2, "tune", "tilt", 0))
+    tilted = teaching.tilted(music, Draw(2, "tune", "tilt", 0))
     assert tilted.truth is music.truth
     assert np.isfinite(tilted.samples).all()
     assert 0.2 < np.abs(tilted.samples).max() < 1.0
@@ -50,7 +50,7 @@ def test_a_report_teaches_nothing_and_says_how_the_network_does(monkeypatch, cap
         asked.append((half, each, band))
         return [drums_apart(0)]
 
-    monkeypatch.setattr(hits, "gathered", gathered)
+    monkeypatch.setattr(hits, "with_drums", gathered)
     monkeypatch.setattr(hits, "teach", None)
     monkeypatch.setattr("sys.argv", ["hits", "--report", "--each", "2"])
     before = hits.WEIGHTS.read_bytes()

@@ -1,5 +1,7 @@
 """How the network that finds notes without a hard attack is taught."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis.perceptron import Perceptron
@@ -30,7 +32,7 @@ def test_what_is_taught_is_what_is_then_said(tmp_path):
     taught = swells.joined(
         swells.examples(swells.Sound(music.samples, music.rate, music.truth.onsets_s, slow=True)) for music in sounds
     )
-    write(swells.teach(taught, steps=400), tmp_path / "swells.npz")
+    write(swells.teach(taught, replace(swells.LESSON, steps=400)), tmp_path / "swells.npz")
     network = Perceptron(tmp_path / "swells.npz")
     said = np.array([network(one).argmax() for one in taught.described])
     soon = taught.ago > 0
