@@ -39,6 +39,9 @@ lint: .venv/ready-dev
 	@$(BIN)/python -c 'import torch' 2>/dev/null || \
 		$(BIN)/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@# macOS from 13 (Intel) or 14 has wheels of it; elsewhere it came with the line above.
+	@test "$$(uname)" != Darwin || $(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: 'pyfftw>=0.15' 2>/dev/null || \
+		echo "No pyfftw for this macOS: hearing takes numpy's FFT, and a quarter more time"
 	@touch $@
 
 .venv/ready-dev: .venv/ready

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from analysis.drum_gate import DrumGate
 from analysis.fast_onsets import EDGES_HZ, AttackFunction
-from analysis.gate import Gate
 from analysis.hits import Hits, Judge
 
 __all__ = ["DRUMS", "WireStreams"]
@@ -31,8 +31,8 @@ class WireStreams:
 
     def __init__(self, look_s: float) -> None:
         self._hits, self._judge = Hits(look_s), Judge()
-        self._snare = Gate(look_s, self.SNARE_SHARE, self.SNARE_APART_S)
-        self._hat = Gate(look_s, self.HAT_SHARE, self.HAT_APART_S)
+        self._snare = DrumGate(look_s, self.SNARE_SHARE, self.SNARE_APART_S)
+        self._hat = DrumGate(look_s, self.HAT_SHARE, self.HAT_APART_S)
 
     def process(self, attacks: AttackFunction, learn: bool = False) -> tuple[float, float]:
         """Take what the attack function made of a look and return the strengths of a snare and of a hat in it, or 0."""
@@ -54,6 +54,8 @@ class WireStreams:
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no hit."""
         self._hits.amplified(gain_db)
+        self._snare.amplified(gain_db)
+        self._hat.amplified(gain_db)
 
     def clear(self) -> None:
         """Forget what began before a hole."""

@@ -50,9 +50,9 @@ def clean(block: np.ndarray) -> np.ndarray:
     else:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             rows = np.array(block.T, np.float32, order="C", ndmin=2)
-    # A small sum of squares, which is quickly had, leaves no room for what is large or no number.
     flat = rows.reshape(-1)
-    if not float(np.dot(flat, flat)) <= _OVERS**2:
+    # What is no number fails both comparisons.
+    if not (np.maximum.reduce(flat, initial=0.0) <= _OVERS and np.minimum.reduce(flat, initial=0.0) >= -_OVERS):
         np.nan_to_num(rows, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         np.clip(rows, -_OVERS, _OVERS, out=rows)
     return rows

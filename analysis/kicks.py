@@ -13,10 +13,10 @@ from typing import NamedTuple
 import aubio
 import numpy as np
 
-from analysis.gate import Gate
+from analysis.drum_gate import LEAST_POWER, DrumGate
 from analysis.perceptron import Perceptron
 
-__all__ = ["FEATURES", "WEIGHTS", "Kicks", "KickStream", "Risen"]
+__all__ = ["FEATURES", "LIKELY", "LOOKS", "SURE", "WEIGHTS", "KickStream", "Kicks", "Risen"]
 
 WEIGHTS = Path(__file__).with_name("kicks.npz")
 """What `python -m bench.kicks` found."""
@@ -31,9 +31,12 @@ FEATURES = len(_AGO) * _BANDS + 2 * _LEVELS + 2 + _BANDS + 1 + 1
 LOOKS = (1, 2)
 """Hops from the rise to the descriptions."""
 _CORNER_HZ, _BODY_HZ = 100.0, 210.0
-_RISE, _LEAST_POWER = 1.7, 10 ** (-7.5)
+_RISE = 1.7
+"""What the level below 100 Hz has to be of the most it has been for something to begin; the network says what."""
 _HISTORY_S, _SKIP = 0.11, 8
+"""How far back that most reaches, and how many of the newest hops are left out: a kick takes some to swell."""
 _APART_S, _LATELY_S = 0.045, 3.0
+"""Least time from one rise to the next, and how long the most of late lasts."""
 _TINY, _MOST_DB = 1e-9, 60.0
 
 
@@ -96,18 +99,22 @@ class Kicks:
         self._context_rise = _TINY
 
     def process(self, samples: np.ndarray, spectrum: np.ndarray, learn: bool = False) -> Risen | None:
-        """Take one hop, shape (hop,), and its power spectrum; return what began one or two hops ago, or None."""
+        """Take one hop, shape (hop,), and its power spectrum; return what began one or two hops ago, or None.
+
+        While learning, what is heard is taken as having been there before.
+        """
         low, body = self._low[1](self._low[0](samples)), self._body(samples)
         level, skin = float(np.dot(low, low)) / len(low), float(np.dot(body, body)) / len(body)
         levels, bodies = self._levels, self._bodies
-        before = max(levels[:-_SKIP])
         if learn:
-            before = max(before, level)
+            levels[:] = [max(past, level) for past in levels]
+            bodies[:] = [max(past, skin) for past in bodies]
+        before = max(levels[:-_SKIP])
         self._at = (self._at + 1) % len(self._spectra)
         bands = self._spectra[self._at]
         np.add.reduceat(spectrum[: self._end], self._starts, out=bands[: self._present])
         self._since += 1
-        if self._since > self._apart and level > max(_LEAST_POWER, _RISE * before):
+        if self._since > self._apart and level > max(LEAST_POWER, _RISE * before):
             self._since = 0
             self._before = before, max(bodies[:-_SKIP])
             self._context, self._context_rise = self._lately.copy(), self._largest
@@ -116,7 +123,8 @@ class Kicks:
         del levels[0], bodies[0]
         self._lately *= self._keep
         np.maximum(self._lately, bands, out=self._lately)
-        self._largest = max(self._largest * self._keep, level - before)
+        np.maximum(self._lately, _TINY, out=self._lately)
+        self._largest = max(self._largest * self._keep, level - before, _TINY)
         if self._since not in LOOKS:
             return None
         attack = max(level - self._before[0], 0.0)
@@ -125,6 +133,18 @@ class Kicks:
     def clear(self) -> None:
         """Forget what began before a hole."""
         self._since = self._apart
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is no rise."""
+        gain = 10 ** (gain_db / 10)
+        self._levels = [gain * level for level in self._levels]
+        self._bodies = [gain * level for level in self._bodies]
+        self._before = gain * self._before[0], gain * self._before[1]
+        self._spectra *= gain
+        self._lately *= gain
+        self._context *= gain
+        self._largest *= gain
+        self._context_rise *= gain
 
     def _describe(self, attack: float) -> np.ndarray:
         rows = [(self._at - ago) % len(self._spectra) for ago in _AGO]
@@ -163,7 +183,7 @@ class KickStream:
 
     def __init__(self, sample_rate: int, hop: int, n_fft: int) -> None:
         self._kicks, self._network = Kicks(sample_rate, hop, n_fft), Perceptron(WEIGHTS)
-        self._gate = Gate(hop / sample_rate, LEAST_SHARE, APART_S)
+        self._gate = DrumGate(hop / sample_rate, LEAST_SHARE, APART_S)
 
     def process(self, samples: np.ndarray, spectrum: np.ndarray, learn: bool = False) -> float:
         """Take one hop, shape (hop,), float32, and its power spectrum; return the strength of a kick in it, or 0."""
@@ -177,6 +197,11 @@ class KickStream:
     def clear(self) -> None:
         """Forget what began before a hole."""
         self._kicks.clear()
+
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much: that is no kick."""
+        self._kicks.amplified(gain_db)
+        self._gate.amplified(gain_db)
 
 
 def _biquad(kind: str, frequency_hz: float, q: float, sample_rate: int) -> aubio.digital_filter:

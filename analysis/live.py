@@ -28,8 +28,8 @@ __all__ = ["LiveAnalyzer"]
 
 _GAIN_RANGE_DB = (-60.0, 60.0)
 _GAIN_SLEW_DB = 0.5
-"""Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. What it moves within what a kick or the
-beat is told from is less than their thresholds."""
+"""Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. Onsets and drums are told of it; what it
+moves within what the beat is told from is less than its threshold."""
 _AUDIBLE = 10 ** (-55 / 20)
 
 

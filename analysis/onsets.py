@@ -113,8 +113,9 @@ class OnsetDetector:
         self._notes = RiseFunction(sample_rate, 2 * look, slow_onsets.NOTE)
         self._kick = KickStream(sample_rate, 2 * look, self._notes.n_fft)
         self._swells = SwellOnsets(sample_rate, 2 * look * EVERY) if swells else None
-        self._functions: list[AttackFunction | WireStreams | RiseFunction | SwellOnsets]
-        self._functions = [self._attacks, self._wires, self._notes, *([self._swells] if self._swells else [])]
+        self._functions: list[AttackFunction | WireStreams | RiseFunction | KickStream | SwellOnsets]
+        self._functions = [self._attacks, self._wires, self._notes, self._kick]
+        self._functions += [self._swells] if self._swells else []
         self._pending = np.zeros((EVERY, 2 * look), np.float32)
         self._number = 0
         self._attack = _Picker(self._look_s, **ATTACK)
@@ -170,7 +171,7 @@ class OnsetDetector:
         if hit:
             self._last_age_s = age_s
         self._peak = max(most, 2.0, self._peak * self._peak_keep)
-        kick = self._kick.process(samples, self._notes.spectrum, learn)
+        kick = self._kick.process(samples, self._notes.spectrum, learn_note)
         return Onset(hit, min(1.0, most / self._peak), age_s, kick, snare, hat)
 
     def _swell(self, samples: np.ndarray, learn: bool) -> float | None:
@@ -194,7 +195,6 @@ class OnsetDetector:
             return
         for function in self._functions:
             function.clear()
-        self._kick.clear()
         self._pending[:] = 0.0
         self._heard_s, self._join_s = 0.0, (ATTACK_REJOIN_S, NOTE_REJOIN_S)
 
@@ -215,7 +215,6 @@ class OnsetFields:
         """Fill in, in a frame of zeros, what `onset` says."""
         frame["onset_age_s"] = onset.age_s
         for drum, strength in zip(DRUMS, (onset.kick, onset.snare, onset.hat), strict=True):
-            # In a fresh frame the others are 0.
             if strength > 0:
                 self._counts[drum] += 1
                 frame[drum], frame[drum + "_strength"] = True, strength

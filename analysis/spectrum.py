@@ -1,4 +1,4 @@
-"""Power spectrum of the newest samples, for the onset detectors."""
+"""Power spectra of the newest samples."""
 
 from __future__ import annotations
 

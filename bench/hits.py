@@ -18,7 +18,7 @@ import numpy as np
 from analysis.fast_onsets import AttackFunction
 from analysis.hits import FEATURES, WEIGHTS, Hits
 from analysis.timing import detector_hop
-from bench.teaching import arguments, bands, with_drums, write
+from bench.teaching import arguments, bands, beginnings, write
 from live.bench.hearing.draw import Half
 from live.bench.hearing.truth import Clip
 
@@ -117,7 +117,7 @@ def main() -> None:
 
     def hear(half: Half, each: int) -> dict[str, Examples]:
         return {
-            name: joined(map(examples, track(with_drums(half, each, band), f"{half} half, {name}", transient=True)))
+            name: joined(map(examples, track(beginnings(half, each, band), f"{half} half, {name}", transient=True)))
             for name, band in players.items()
         }
 

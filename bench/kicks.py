@@ -2,7 +2,9 @@
 
 Writes ``analysis/kicks.npz`` from the tuning halves of the clips of ``bentlight bench hearing``, synthesised and played
 by the recorded instruments given, and prints how well kicks are told in the report halves, which have other recordings
-(but of a drum of which a SoundFont has only one). For SoundFonts it needs tinysoundfont.
+(but of a drum of which a SoundFont has only one). That is the network alone; how soon after another and how weak a
+kick may be is up to `analysis.kicks.KickStream`, which `bentlight bench hearing` scores. For SoundFonts it needs
+tinysoundfont.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ import numpy as np
 
 from analysis import slow_onsets
 from analysis.kicks import FEATURES, LIKELY, LOOKS, SURE, WEIGHTS, Kicks
+from analysis.onsets import JOIN_S
 from analysis.slow_onsets import RiseFunction
 from analysis.timing import hop_size
-from bench.teaching import REPORT_SEED, SECONDS, Lesson, arguments, bands, fitted, with_drums, write
+from bench.teaching import REPORT_SEED, SECONDS, Lesson, arguments, beginnings, fitted, write
 from live.bench.hearing import drums, rhythms
 from live.bench.hearing.clips import clip
 from live.bench.hearing.draw import Draw, Half
@@ -26,7 +29,6 @@ from live.bench.hearing.kits import KitBand
 from live.bench.hearing.sampled import Band
 from live.bench.hearing.truth import Clip
 
-LEARN_S = 0.12
 EARLY_S, LATE_S = 0.040, 0.012
 """How long before and after a rise the kick that it is may have its onset."""
 NEAR_S = 0.06
@@ -55,7 +57,7 @@ def examples(music: Clip) -> Examples:
     found: list[tuple[float, list[np.ndarray]]] = []
     for number in range(len(music.samples) // hop):
         samples = music.samples[number * hop : (number + 1) * hop]
-        learn = (number + 1) * hop_s <= LEARN_S
+        learn = (number + 1) * hop_s <= JOIN_S
         notes.process(samples, learn)
         risen = kicks.process(samples, notes.spectrum, learn)
         if risen is None or learn:
@@ -84,7 +86,7 @@ def examples(music: Clip) -> Examples:
 
 def gathered(half: Half, each: int, band: Band | None) -> Iterator[Clip]:
     """Yield clips of a half with drums and without, and noise; in the tuning half also plain tracks."""
-    yield from with_drums(half, each, band)
+    yield from beginnings(half, each, band)
     for name in NOISES if band is None else ():
         for index in range(2 * each):
             yield clip(name, index, seed=REPORT_SEED, half=half, seconds=SECONDS)
@@ -149,17 +151,17 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.kits and not chosen.soundfont:
         parser.error("--kits has only drums; give --soundfont too, for the other instruments")
-    names = list(bands(chosen.soundfont, chosen.kits))
-    sources = [(None, None), *((path, None) for path in chosen.soundfont)]
+    sources: dict[str, tuple[Path | None, Path | None]] = {"synthesised": (None, None)}
+    sources |= {path.stem: (path, None) for path in chosen.soundfont}
     if chosen.kits:
-        sources.append((chosen.soundfont[0], chosen.kits))
+        sources["recorded kits"] = chosen.soundfont[0], chosen.kits
 
     def hear(half: Half, each: int) -> dict[str, Examples]:
         # Each player in a process of its own: hearing takes longer than teaching.
         with ProcessPoolExecutor() as pool:
-            hearing = [pool.submit(heard_of, half, each, *source) for source in sources]
-            heard = [one.result() for one in track(hearing, f"hearing the {half} half", transient=True)]
-        return dict(zip(names, heard, strict=True))
+            hearing = {name: pool.submit(heard_of, half, each, *source) for name, source in sources.items()}
+            waiting = track(hearing.items(), f"hearing the {half} half", transient=True)
+            return {name: one.result() for name, one in waiting}
 
     if chosen.report:
         with np.load(chosen.out) as kept:

@@ -1,4 +1,4 @@
-"""What the commands that teach the small networks of `analysis` share: who plays, and where the weights go."""
+"""What the commands that teach the small networks of `analysis` share: players, clips, fitting, writing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Clip
 from live.files import whole_file
 
-__all__ = ["REPORT_SEED", "SECONDS", "Lesson", "arguments", "bands", "fitted", "with_drums", "write"]
+__all__ = ["REPORT_SEED", "SECONDS", "Lesson", "apart", "arguments", "bands", "beginnings", "fitted", "tilted", "write"]
 
 WITH_DRUMS = {writer.__name__ for writer in (*rhythms.KITS, *pieces.MIXED)}
 SECONDS = 16.0
@@ -33,7 +33,7 @@ def arguments(about: str | None, weights: Path, each: int) -> argparse.ArgumentP
     """Return a parser of what every teaching command takes."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="an .sf2 file; may be said again")
-    parser.add_argument("--each", type=int, default=each, help="clips of each class and source to teach on")
+    parser.add_argument("--each", type=int, default=each, help="clips of each class and source, to teach or to score")
     parser.add_argument("--out", type=Path, default=weights, help="the network's file")
     parser.add_argument("--report", action="store_true", help="teach nothing: say how well the network there does")
     return parser
@@ -68,7 +68,7 @@ def tilted(music: Clip, draw: Draw) -> Clip:
     return replace(music, samples=(peak * samples / (np.abs(samples).max() + 1e-9)).astype(np.float32))
 
 
-def with_drums(half: Half, each: int, band: Band | None) -> Iterator[Clip]:
+def beginnings(half: Half, each: int, band: Band | None) -> Iterator[Clip]:
     """Yield the clips of a half in which something begins, of drums among other instruments twice as many; in the
     tuning half also hits apart, and half of all tilted."""
     for name, (_, attack, _) in CLASSES.items():

@@ -51,6 +51,7 @@ def assert_sound(frames: np.ndarray) -> None:
     assert np.all((np.abs(sums - 1) < 1e-5) | (sums == 0))
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("gain", [0.0, 60.0, "auto"])
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_field_is_finite_and_in_range_during_a_fault_and_after(name: str, gain: float | str) -> None:

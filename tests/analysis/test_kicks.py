@@ -8,6 +8,7 @@ import pytest
 from analysis import LiveAnalyzer, slow_onsets
 from analysis.kicks import FEATURES, LOOKS, Kicks, Risen
 from analysis.slow_onsets import RiseFunction
+from analysis.timing import hop_size
 from live.bench.hearing.clips import clip
 from tests.analysis.sounds import hat, kick, noise, place
 
@@ -26,9 +27,9 @@ def risen(sound: np.ndarray, rate: int = RATE, hop: int = HOP) -> list[tuple[flo
     return found
 
 
-@pytest.mark.parametrize(("rate", "hop"), [(48_000, 256), (44_100, 235), (8_000, 43)])
-def test_each_kick_is_described_twice_and_soon(rate: int, hop: int) -> None:
-    found = risen(place(TIMES, kick, rate, 5.0, -90), rate, hop)
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_each_kick_is_described_twice_and_soon(rate: int) -> None:
+    found = risen(place(TIMES, kick, rate, 5.0, -90), rate, hop_size(rate))
     for at_s in TIMES:
         near = [one for end_s, one in found if 0 < end_s - at_s < 0.04]
         assert [one.hops for one in near] == list(LOOKS)
@@ -74,7 +75,7 @@ def test_bass_notes_pianos_and_pads_are_no_kicks(name: str) -> None:
     assert kicks <= max(1, 0.2 * notes)
 
 
-def test_pink_noise_has_no_kicks() -> None:
+def test_noise_has_hardly_a_kick() -> None:
     for index in range(2):
         sound = clip("pink_noise", index, seed=79, half="report", rate=RATE, seconds=10.0).samples
         assert LiveAnalyzer(RATE).process(sound)["kick"].sum() <= 1
@@ -90,3 +91,32 @@ def test_kicks_of_instruments_that_were_not_taught_are_heard() -> None:
         hits = sum(np.abs(found - at).min(initial=1.0) < 0.05 for at in times)
         scores.append(2 * hits / (len(found) + len(times)))
     assert np.mean(scores) >= 0.85
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
+def test_kicks_are_heard_at_every_sample_rate(rate: int) -> None:
+    frames = LiveAnalyzer(rate).process(place(TIMES, kick, rate, 5.0))
+    found = frames["time_s"][frames["kick"] > 0]
+    assert len(found) == len(TIMES)
+    assert np.abs(found - TIMES).max() <= 0.03
+
+
+@pytest.mark.parametrize("pitch_hz", [41.2, 55.0, 82.4])
+def test_a_bass_that_came_in_during_a_hole_is_no_kick(pitch_hz: float) -> None:
+    ears, t = LiveAnalyzer(RATE), np.arange(2 * RATE) / RATE
+    bass = (0.5 * np.sin(2 * np.pi * pitch_hz * t)).astype(np.float32) + noise(RATE, 2.0, -60)
+    for _ in range(4):
+        ears.process(noise(RATE, 2.0, -60))
+        ears.skip(5000)
+        assert ears.process(bass)["kick"].sum() == 0
+
+
+def test_gain_turned_up_over_a_held_bass_is_no_kick() -> None:
+    kicks, t = 0, np.arange(4 * RATE) / RATE
+    for pitch_hz in (41.2, 55.0, 82.4):
+        bass = (0.01 * np.sin(2 * np.pi * pitch_hz * t)).astype(np.float32)
+        ears = LiveAnalyzer(RATE)
+        ears.process(bass[: 2 * RATE])
+        ears.set_gain(30.0)
+        kicks += ears.process(bass[2 * RATE :])["kick"].sum()
+    assert kicks == 0

@@ -50,7 +50,7 @@ def test_a_report_teaches_nothing_and_says_how_the_network_does(monkeypatch, cap
         asked.append((half, each, band))
         return [drums_apart(0)]
 
-    monkeypatch.setattr(hits, "with_drums", gathered)
+    monkeypatch.setattr(hits, "beginnings", gathered)
     monkeypatch.setattr(hits, "teach", None)
     monkeypatch.setattr("sys.argv", ["hits", "--report", "--each", "2"])
     before = hits.WEIGHTS.read_bytes()

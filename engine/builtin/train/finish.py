@@ -5,7 +5,9 @@ discriminator, which sees the noise and the caption's form and colours too, asks
 picture has its painted answer, matching the discriminator's features is a learnt measure of likeness as well.
 """
 
+import hashlib
 import random
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +83,12 @@ class Discriminator(nn.Module):
         return (self.verdict(x) + (x * wanted).sum(1, keepdim=True)).flatten(1), features
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def train_finish(run: Run) -> dict:
     """Finish on pixels; rewrites ``network.safetensors``, writes ``decoder.safetensors`` and ``finish-raw.pt``."""
     from engine.builtin.train.judge import held_out, judge, sheet
@@ -98,14 +106,18 @@ def train_finish(run: Run) -> dict:
     average = Average(painting, 0.998)
     optimiser = torch.optim.AdamW(painting.parameters(), lr=run.rate, betas=(0.8, 0.98), weight_decay=1e-3)
     judging = torch.optim.AdamW(judge_net.parameters(), lr=4e-4, betas=(0.0, 0.98), weight_decay=0.0)
-    step, raw_path = 0, run.folder / "finish-raw.pt"
+    step, raw_path, network_path = 0, run.folder / "finish-raw.pt", run.folder / "network.safetensors"
     if run.resume and raw_path.exists():
         kept = torch.load(raw_path, weights_only=True, map_location=run.device)
         judge_net.load_state_dict(kept["judge"])
         judging.load_state_dict(kept["judging"])
         step = kept["step"]
         # Where stage `unet` has gone on since, what it made is finished, by the discriminator that there was.
-        if raw_path.stat().st_mtime_ns >= (run.folder / "network.safetensors").stat().st_mtime_ns:
+        if kept.get("network") not in (None, digest(network_path)):
+            run.log(
+                "pixels: stage unet has gone on since the last finish; the discriminator is kept, its network taken"
+            )
+        else:
             painting.load_state_dict(kept["painting"])
             optimiser.load_state_dict(kept["optimiser"])
             average.shadow, average.steps = kept["average"], step
@@ -128,7 +140,7 @@ def train_finish(run: Run) -> dict:
         average.swap()
         kept = {
             "painting": painting.state_dict(), "judge": judge_net.state_dict(), "average": average.shadow, "step": step,
-            "optimiser": optimiser.state_dict(), "judging": judging.state_dict(),
+            "optimiser": optimiser.state_dict(), "judging": judging.state_dict(), "network": digest(network_path),
         }  # fmt: skip
         torch.save(kept, raw_path.with_suffix(".tmp"))
         raw_path.with_suffix(".tmp").replace(raw_path)

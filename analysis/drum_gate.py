@@ -1,17 +1,17 @@
-"""`Gate`: which attacks of a drum are too small or too soon."""
+"""`DrumGate`: which attacks of a drum are too small or too soon."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["Gate"]
+__all__ = ["LEAST_POWER", "DrumGate"]
 
 _PEAK_S = 3.0
-_LEAST_POWER = 10 ** (-7.5)
+LEAST_POWER = 10 ** (-7.5)
 """Attacks weaker than -75 dB of full scale are no drum."""
 
 
-class Gate:
+class DrumGate:
     """Lets an attack pass that is not small beside the largest of the last seconds, and not too soon.
 
     Parameters
@@ -35,9 +35,13 @@ class Gate:
         self._since_s += self._step_s
         self._largest *= self._keep
 
+    def amplified(self, gain_db: float) -> None:
+        """Say that all that comes from now on is louder by so much."""
+        self._largest *= 10 ** (gain_db / 10)
+
     def passes(self, attack: float) -> float:
         """Return the strength of an attack given by its rise in mean square; 0 if it does not pass."""
-        if self._since_s < self._apart_s or attack < max(_LEAST_POWER, self._least_share * self._largest):
+        if self._since_s < self._apart_s or attack < max(LEAST_POWER, self._least_share * self._largest):
             return 0.0
         self._since_s = 0.0
         self._largest = max(self._largest, attack)
