@@ -114,7 +114,7 @@ class Swells:
         self._totals += np.float32(gain_db)
 
 
-LIKELY = 0.7
+LIKELY = 0.75
 """How likely an onset has to be to lie in the reported tenth of a second."""
 FALLEN_DB = 12.0
 """What has grown so much weaker in the last eight steps does not swell."""

@@ -185,6 +185,9 @@ def main() -> None:
             taught = joined(one.result() for one in track(hearing, "hearing what is taught", transient=True))
         print(f"taught on {len(taught.ago)} steps, {np.mean(taught.ago > 0):.0%} of them soon after an onset")
         write(teach(taught), chosen.out)
+    if chosen.out.resolve() != WEIGHTS:
+        print(f"{chosen.out} is not what is heard with: put it in place of {WEIGHTS} for the report")
+        return
     for name, band in players.items():
         scores: dict[str, list[float]] = {}
         reported = list(gathered("report", chosen.each if chosen.report else 1, band))
