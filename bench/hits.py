@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from analysis.fast_onsets import AttackFunction
 from analysis.hits import FEATURES, WEIGHTS, Hits
 from analysis.timing import detector_hop
-from bench.teaching import arguments, bands, beginnings, write
+from bench.teaching import answers, asked_for, bands, beginnings, write
 from live.bench.hearing.draw import Half
 from live.bench.hearing.truth import Clip
 
@@ -97,19 +96,9 @@ def teach(taught: Examples, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
-def answers(weights: dict[str, np.ndarray], described: np.ndarray) -> np.ndarray:
-    """Return the log odds of snare and hat, shape (n, 2)."""
-    inner = (described - weights["mean"]) / weights["scale"] @ weights["first"] + weights["first_bias"]
-    return np.maximum(inner, 0.0) @ weights["last"] + weights["last_bias"]
-
-
 def main() -> None:
     """Gather, teach, write, report."""
-    parser = arguments(__doc__, WEIGHTS, each=3)
-    parser.add_argument("--kits", type=Path, help="a folder of Hydrogen drum kits; needs a SoundFont for the rest")
-    chosen = parser.parse_args()
-    if chosen.kits and not chosen.soundfont:
-        parser.error("--kits has only drums; give --soundfont too, for the other instruments")
+    chosen = asked_for(__doc__, WEIGHTS, each=3, kits=True)
 
     from rich.progress import track
 

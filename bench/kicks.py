@@ -21,7 +21,7 @@ from analysis.kicks import FEATURES, LIKELY, LOOKS, SURE, WEIGHTS, Kicks
 from analysis.onsets import JOIN_S
 from analysis.slow_onsets import RiseFunction
 from analysis.timing import hop_size
-from bench.teaching import REPORT_SEED, SECONDS, Lesson, arguments, beginnings, fitted, write
+from bench.teaching import REPORT_SEED, SECONDS, Lesson, answers, asked_for, beginnings, fitted, write
 from live.bench.hearing import drums, rhythms
 from live.bench.hearing.clips import clip
 from live.bench.hearing.draw import Draw, Half
@@ -137,8 +137,7 @@ def teach(taught: Examples, lesson: Lesson = LESSON) -> dict[str, np.ndarray]:
 
 def told(weights: dict[str, np.ndarray], described: np.ndarray) -> np.ndarray:
     """Return whether each of what rises is told as a kick, shape (n,)."""
-    inner = (described - weights["mean"]) / weights["scale"] @ weights["first"] + weights["first_bias"]
-    odds = (np.maximum(inner, 0.0) @ weights["last"] + weights["last_bias"])[..., 0]
+    odds = answers(weights, described)[..., 0]
     return (odds > np.array([SURE, LIKELY])).any(axis=1)
 
 
@@ -146,11 +145,7 @@ def main() -> None:
     """Gather, teach, write, report."""
     from rich.progress import track
 
-    parser = arguments(__doc__, WEIGHTS, each=4)
-    parser.add_argument("--kits", type=Path, help="a folder of Hydrogen drum kits; needs a SoundFont for the rest")
-    chosen = parser.parse_args()
-    if chosen.kits and not chosen.soundfont:
-        parser.error("--kits has only drums; give --soundfont too, for the other instruments")
+    chosen = asked_for(__doc__, WEIGHTS, each=4, kits=True)
     sources: dict[str, tuple[Path | None, Path | None]] = {"synthesised": (None, None)}
     sources |= {path.stem: (path, None) for path in chosen.soundfont}
     if chosen.kits:

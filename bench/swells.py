@@ -17,7 +17,7 @@ import numpy as np
 from analysis.onsets import OnsetDetector
 from analysis.swells import AGES, EVERY, FEATURES, WEIGHTS, Swells
 from analysis.timing import detector_hop
-from bench.teaching import REPORT_SEED, SECONDS, Lesson, arguments, bands, fitted, write
+from bench.teaching import REPORT_SEED, SECONDS, Lesson, asked_for, bands, fitted, write
 from live.bench.hearing.clips import CLASSES, clip
 from live.bench.hearing.draw import Draw, Half
 from live.bench.hearing.listen import ours
@@ -176,7 +176,7 @@ def main() -> None:
     import mir_eval
     from rich.progress import track
 
-    chosen = arguments(__doc__, WEIGHTS, each=2).parse_args()
+    chosen = asked_for(__doc__, WEIGHTS, each=2)
     players = bands(chosen.soundfont)
     if not chosen.report:
         # Each player in a process of its own: hearing takes longer than teaching.

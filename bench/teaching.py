@@ -19,7 +19,19 @@ from live.bench.hearing.song import Song
 from live.bench.hearing.truth import Clip
 from live.files import whole_file
 
-__all__ = ["REPORT_SEED", "SECONDS", "Lesson", "apart", "arguments", "bands", "beginnings", "fitted", "tilted", "write"]
+__all__ = [
+    "REPORT_SEED",
+    "SECONDS",
+    "Lesson",
+    "answers",
+    "apart",
+    "asked_for",
+    "bands",
+    "beginnings",
+    "fitted",
+    "tilted",
+    "write",
+]
 
 WITH_DRUMS = {writer.__name__ for writer in (*rhythms.KITS, *pieces.MIXED)}
 SECONDS = 16.0
@@ -29,14 +41,20 @@ TILT_DB = 3.0
 REPORT_SEED = 5
 
 
-def arguments(about: str | None, weights: Path, each: int) -> argparse.ArgumentParser:
-    """Return a parser of what every teaching command takes."""
+def asked_for(about: str | None, weights: Path, each: int, *, kits: bool = False) -> argparse.Namespace:
+    """Return what a teaching command was asked for: ``soundfont``, ``each``, ``out``, ``report`` and ``kits``."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="an .sf2 file; may be said again")
     parser.add_argument("--each", type=int, default=each, help="clips of each class and source, to teach or to score")
     parser.add_argument("--out", type=Path, default=weights, help="the network's file")
     parser.add_argument("--report", action="store_true", help="teach nothing: say how well the network there does")
-    return parser
+    if not kits:
+        return parser.parse_args()
+    parser.add_argument("--kits", type=Path, help="a folder of Hydrogen drum kits; needs a SoundFont for the rest")
+    chosen = parser.parse_args()
+    if chosen.kits and not chosen.soundfont:
+        parser.error("--kits has only drums; give --soundfont too, for the other instruments")
+    return chosen
 
 
 def bands(soundfonts: list[Path], kits: Path | None = None) -> dict[str, Band | None]:
@@ -111,18 +129,18 @@ class Lesson:
 
 
 def fitted(
-    described: np.ndarray, answers: int, pick: Callable[[], Any], loss: Callable[[Any, Any], Any], lesson: Lesson
+    described: np.ndarray, outputs: int, pick: Callable[[], Any], loss: Callable[[Any, Any], Any], lesson: Lesson
 ) -> dict[str, np.ndarray]:
     """Fit a network and return it as `analysis.perceptron` reads it.
 
     Parameters
     ----------
     described : ndarray of float32, shape (n, features)
-    answers : int
+    outputs : int
     pick : callable
         Returns the rows of a batch, a tensor (batch,) of indices.
     loss : callable
-        Takes answers, (batch, answers), and the rows they belong to; returns the mean loss.
+        Takes answers, (batch, outputs), and the rows they belong to; returns the mean loss.
     lesson : Lesson
     """
     import torch
@@ -135,7 +153,7 @@ def fitted(
         torch.manual_seed(number)
         network = nn.Sequential(
             nn.Linear(x.shape[1], lesson.hidden), nn.ReLU(), nn.Dropout(lesson.dropout),
-            nn.Linear(lesson.hidden, answers),
+            nn.Linear(lesson.hidden, outputs),
         )  # fmt: skip
         optimiser = torch.optim.AdamW(network.parameters(), lr=lesson.rate, weight_decay=lesson.decay)
         for step in range(lesson.steps):
@@ -152,6 +170,12 @@ def fitted(
         "last": np.concatenate(last) / lesson.networks, "last_bias": np.mean(last_bias, axis=0),
     }  # fmt: skip
     return {name: value.astype(np.float32) for name, value in weights.items()}
+
+
+def answers(weights: dict[str, np.ndarray], described: np.ndarray) -> np.ndarray:
+    """Return what a network says of descriptions, (..., features), as (..., answers): `Perceptron`, many at once."""
+    inner = (described - weights["mean"]) / weights["scale"] @ weights["first"] + weights["first_bias"]
+    return np.maximum(inner, 0.0) @ weights["last"] + weights["last_bias"]
 
 
 def write(weights: dict[str, np.ndarray], path: Path) -> None:
