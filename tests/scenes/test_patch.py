@@ -195,7 +195,7 @@ def test_routes_turned_down_leave_the_resting_values():
     for scene in scenes_and_test().values():
         rest = tuple(entry.resting(p) for entry in scene.bends for p in entry.parameters)
         patch = Patch(scene)
-        amounts = {address: 0.0 for address in patch.parameters if address.endswith("/amount")}
+        amounts = {address: 0.0 for address in patch.parameters if address.startswith("/route/")}
         assert {spec.values for spec in visit(patch, frames, times, amounts)} == {rest}
         assert {spec.values for spec in visit(Patch(scene), frames, times, {"/intensity": 0})} == {rest}
 
