@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 __all__ = ["METRE", "BarCounter"]
@@ -64,8 +66,8 @@ class BarCounter:
         self._move((1 if beat_phase < 0.5 else METRE) - self.beat)
         self._told = True
 
-    def look(self, strength: np.ndarray, levels: np.ndarray) -> None:
-        """Take onset strengths, shape (groups,), and levels in dB of the bands that carry harmony, shape (bands,)."""
+    def look(self, strength: Sequence[float], levels: np.ndarray) -> None:
+        """Take the onset strength of each group, and levels in dB of the bands that carry harmony, shape (bands,)."""
         if _HARMONY_PHASES[0] < self._phase < _HARMONY_PHASES[1]:
             # The least of each band: what is held, without drums and passing notes.
             self._floor = levels if self._floor is None else np.minimum(self._floor, levels)

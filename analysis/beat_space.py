@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,6 @@ _SHARES = (
 _ANYWHERE = (0.35, 0.45, 0.45)
 """Share that begins at no place in particular."""
 _TRUST = (0.45, 0.45, 0.35)
-_TRUSTS = np.array(_TRUST)
 _TRUST_SUM = sum(_TRUST)
 _SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
@@ -103,7 +103,8 @@ class BeatSpace:
         self._which = np.repeat(np.arange(len(lengths)), lengths)
         self._length_of = lengths[self._which].astype(np.float32)
         self._phases = ((np.arange(ends[-1]) - self._starts[self._which]) / lengths[self._which]).astype(np.float32)
-        self._turns = np.exp(2j * np.pi * self._phases).astype(np.complex64)
+        turns = 2.0 * np.pi * self._phases
+        self._turns_x, self._turns_y = np.cos(turns), np.sin(turns)
         change = np.exp(-_CHANGE * np.abs(lengths[:, None] / lengths[None, :] - 1.0))
         self._change = (change / change.sum(0)).astype(np.float32)
         octaves = np.log2(60.0 / (lengths * hop_s) / _CENTRE_BPM)
@@ -114,7 +115,8 @@ class BeatSpace:
         salience = -_SALIENCE_PER_S * hop_s * octaves[self._which] ** 2
         columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), salience[None]])
         self._scores = np.ascontiguousarray(columns.T, np.float32)
-        self._rate = np.full(GROUPS, 0.02)
+        self._rate = [0.02] * GROUPS
+        self._terms = np.zeros(2 * GROUPS + 1, np.float32)
         self._rate_step = 1 - math.exp(-hop_s / _RATE_S)
         self.restrict()
         self.reset()
@@ -159,24 +161,26 @@ class BeatSpace:
         if total > 0.0:
             self._belief[:] = 0.9 * blob / total + 0.1 * self._prior
 
-    def advance(self, strength: np.ndarray) -> float:
-        """Take one look's strengths, shape (GROUPS,), and return its evidence for a beat, in nats."""
+    def advance(self, strength: Sequence[float]) -> float:
+        """Take one look's strength of each group and return its evidence for a beat, in nats."""
         belief, after = self._belief, self._after
         after[1:] = belief[:-1]
-        begun = self._change @ belief[self._ends]
+        begun = self._change @ belief.take(self._ends)
         after[self._starts] = begun if self._keep is None else begun * self._keep
         after *= np.float32(1 - _RESTART)
         after += self._restart
-        busy = min(1.0, float(np.add.reduce(self._rate)) / _BUSY)
-        heard = self._rate / (self._rate + _SPARSE)
-        alone = min(_ALONE, float(_TRUST_SUM / max(heard @ _TRUSTS, 1e-3)))
-        score = self._scores @ np.array([*(alone * strength), *(alone * self._rate), busy], np.float32)
+        rate = self._rate
+        busy = min(1.0, sum(rate) / _BUSY)
+        heard = sum(trust * often / (often + _SPARSE) for trust, often in zip(_TRUST, rate, strict=True))
+        alone = min(_ALONE, _TRUST_SUM / max(heard, 1e-3))
+        self._terms[:] = [*(alone * s for s in strength), *(alone * often for often in rate), busy]
+        score = self._scores @ self._terms
         np.exp(score, out=score)
         after *= score
         total = float(np.add.reduce(after))
         after *= np.float32(1.0 / total)
         self._belief, self._after = after, belief
-        self._rate += self._rate_step * (strength - self._rate)
+        self._rate = [often + self._rate_step * (s - often) for often, s in zip(rate, strength, strict=True)]
         return math.log(total)
 
     def best(self) -> Peak:
@@ -196,12 +200,12 @@ class BeatSpace:
         apart = self._phases[part] - np.float32(phase)
         apart = np.abs(apart - np.rint(apart))
         near = self._belief[part] * (apart < _NEAR_BEATS)
-        mass = float(near.sum())
+        mass = float(np.add.reduce(near))
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)
-        turn = complex(np.dot(near, self._turns[part]))
+        x, y = float(np.dot(near, self._turns_x[part])), float(np.dot(near, self._turns_y[part]))
         mean = float(np.dot(near, self._length_of[part])) / mass
-        return Peak((math.atan2(turn.imag, turn.real) / math.tau) % 1.0, mean * self._hop_s, mass)
+        return Peak((math.atan2(y, x) / math.tau) % 1.0, mean * self._hop_s, mass)
 
 
 def _pattern(length: int, hop_s: float) -> np.ndarray:

@@ -172,8 +172,8 @@ class BeatTracker:
             self._followed = Peak((phase + seconds / self._period_s) % 1.0, period_s, mass)
             self._space.insist(self._followed.phase, self._period_s)
 
-    def _look(self, strength: np.ndarray) -> None:
-        if strength.sum() > _HIT:
+    def _look(self, strength: list[float]) -> None:
+        if sum(strength) > _HIT:
             self._hit_s = self._now_s
             if math.isnan(self._first_s):
                 self._first_s = self._now_s

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import aubio
 import numpy as np
 
+from analysis.extremes import largest, smallest
+
 __all__ = ["Entrance", "Entered", "clean"]
 
 _OVERS = 8.0
@@ -50,9 +52,8 @@ def clean(block: np.ndarray) -> np.ndarray:
     else:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             rows = np.array(block.T, np.float32, order="C", ndmin=2)
-    flat = rows.reshape(-1)
     # What is no number fails both comparisons.
-    if not (np.maximum.reduce(flat, initial=0.0) <= _OVERS and np.minimum.reduce(flat, initial=0.0) >= -_OVERS):
+    if rows.size and not (largest(rows) <= _OVERS and smallest(rows) >= -_OVERS):
         np.nan_to_num(rows, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         np.clip(rows, -_OVERS, _OVERS, out=rows)
     return rows
@@ -134,7 +135,7 @@ class Entrance:
         """Three samples in a row at full scale are clipped, and so is whatever lies beyond it."""
         self._clipped_s += self._hop_s
         # With less energy than one such sample has, there is none.
-        loudest = max(float(rows.max()), -float(rows.min())) if energy > 0.99 else 0.0
+        loudest = max(largest(rows), -smallest(rows)) if energy > 0.99 else 0.0
         if loudest < _FULL_SCALE:
             self._full[:] = False
             return

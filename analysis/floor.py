@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from analysis.extremes import largest
+
 __all__ = ["MovingFloor"]
 
 _SINK_DB_PER_S = 6.0
@@ -41,7 +43,7 @@ class MovingFloor:
 
     def decibels(self, power: np.ndarray) -> None:
         """Replace powers, shape (bands,), by levels in dB, in place."""
-        self._loudest = max(float(np.maximum.reduce(power)), self._loudest * self._keep)
+        self._loudest = max(largest(power), self._loudest * self._keep)
         floor = max(self._lowest, self._share * self._loudest)
         self.floor_db = 10.0 * math.log10(floor)
         np.add(power, floor, out=power)

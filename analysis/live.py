@@ -9,6 +9,7 @@ import numpy as np
 from analysis.aubio_onsets import make_detector
 from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
+from analysis.extremes import largest, smallest
 from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S
 from analysis.gain import AutoGain
 from analysis.harmony import Harmony
@@ -309,7 +310,7 @@ class LiveAnalyzer:
         if step:
             self._onsets.amplified(step)
         samples = mid * np.float32(10 ** (self._gain_db / 20))
-        peak = max(float(np.maximum.reduce(samples)), -float(np.minimum.reduce(samples)))
+        peak = max(largest(samples), -smallest(samples))
         if peak <= 1.0:
             return samples, peak
         np.maximum(samples, np.float32(-1.0), out=samples)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from analysis.extremes import largest
 from analysis.levels import band_weights
 from analysis.spectrum import LongSpectrum
 
@@ -68,16 +69,17 @@ class Pulse:
         self._fresh, self._stale = 0, spectrum.looks
         self._loudest = 10 ** (_QUIETEST_DB / 10)
         self._loudest_keep = math.exp(-look_s / _LOUDEST_KEEP_S)
-        self._mean = np.zeros(GROUPS)
+        self._mean = [0.0] * GROUPS
         self._mean_step = 1 - math.exp(-look_s / _MEAN_S)
-        self._peak = np.array(_LEAST_PEAK_DB)
+        self._peak = list(_LEAST_PEAK_DB)
         self._peak_keep = math.exp(-look_s / _PEAK_S)
         self._harmonic = slice(*np.searchsorted(centres, (60.0, _SPLITS_HZ[1])).tolist())
         self.harmony = np.full(len(pairs), _QUIETEST_DB)[self._harmonic]
 
-    def process(self, spectrum: np.ndarray) -> np.ndarray:
-        """Take a power spectrum, shape (n_fft // 2 + 1,); return the strengths, shape (GROUPS,), each 0 to 1."""
-        return self._scaled(self._flux(spectrum))
+    def process(self, spectrum: np.ndarray) -> list[float]:
+        """Take a power spectrum, shape (n_fft // 2 + 1,); return the strength of each group, 0 to 1."""
+        # Of three numbers plain arithmetic is quicker than arrays.
+        return [self._scaled(group, flux) for group, flux in enumerate(self._flux(spectrum).tolist())]
 
     def skip(self) -> None:
         """Forget the sound before a hole: where it joins what comes after, nothing begins."""
@@ -86,9 +88,7 @@ class Pulse:
     def _flux(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the mean rise in each range in dB, shape (GROUPS,)."""
         power = np.add.reduceat(spectrum[self._bins] * self._weights, self._edges)
-        self._loudest = max(
-            float(np.maximum.reduce(power)), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10)
-        )
+        self._loudest = max(largest(power), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
         floor = self._loudest * 10 ** (-_RANGE_DB / 10)
         levels = 10.0 * np.log10(power + floor)
         before = self._past[0]
@@ -103,9 +103,8 @@ class Pulse:
         self._past[-1, 0], self._past[-1, -1] = levels[0], levels[-1]
         return np.add.reduceat(rise, self._starts) / self._counts
 
-    def _scaled(self, flux: np.ndarray) -> np.ndarray:
-        self._peak = np.maximum(np.maximum(flux, self._peak * self._peak_keep), _LEAST_PEAK_DB)
-        strength = (flux - self._mean) / (self._peak - np.minimum(self._mean, 0.8 * self._peak))
-        strength = np.minimum(np.maximum(strength, 0.0), 1.0)
-        self._mean += self._mean_step * (flux - self._mean)
-        return strength
+    def _scaled(self, group: int, flux: float) -> float:
+        mean = self._mean[group]
+        peak = self._peak[group] = max(flux, self._peak[group] * self._peak_keep, _LEAST_PEAK_DB[group])
+        self._mean[group] = mean + self._mean_step * (flux - mean)
+        return min(max((flux - mean) / (peak - min(mean, 0.8 * peak)), 0.0), 1.0)

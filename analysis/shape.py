@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from analysis.extremes import largest
 from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS, SHAPE_EVERY
 
 __all__ = ["Shape"]
@@ -60,18 +61,18 @@ class Shape:
         magnitude = magnitude[: len(self._frequencies)]
         squares = np.square(magnitude[self._first : self._end])
         self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)
-        largest = float(np.maximum.reduce(magnitude))
-        if presence <= 0.0 or largest <= _EMPTY:
+        loudest = largest(magnitude)
+        if presence <= 0.0 or loudest <= _EMPTY:
             self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
             return
         # A tone's leakage, spread thin up to 16 kHz, would outweigh the tone in the fourth power.
-        above = magnitude - np.float32(_LEAST * largest)
+        above = magnitude - np.float32(_LEAST * loudest)
         weights = np.maximum(above, 0.0, out=above).astype(np.float64)
         variance, third, fourth = _central(self._powers_of_f @ weights)
         deviation = max(math.sqrt(max(variance, 0.0)), 1e-3)
         skewness, kurtosis = third / deviation**3, fourth / deviation**4
-        running = np.cumsum(weights)
-        rolloff = float(self._frequencies[np.searchsorted(running, _SHARE * running[-1])])
+        running = np.add.accumulate(weights)
+        rolloff = float(self._frequencies[running.searchsorted(_SHARE * running[-1])])
         self._spread = presence * min(8_000.0, 1000.0 * deviation)
         self._skewness = presence * min(MOST_SKEWNESS, max(-MOST_SKEWNESS, skewness))
         self._kurtosis = presence * min(MOST_KURTOSIS, max(0.0, kurtosis))
