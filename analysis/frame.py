@@ -140,7 +140,7 @@ FEATURES: tuple[Field, ...] = (
     Field("onset", "f4", 1, "", 0, 1, 0, "1 in the hop in which a new hit is reported, else 0"),
     Field("onset_strength", "f4", 1, "", 0, 1, 0, "strength of the hit in the hop that reports it, else 0"),
     Field("novelty", "f4", 1, "", 0, 1, 0, "onset detection function, scaled by its own recent peaks"),
-    Field("onset_age_s", "f4", 1, "s", 0, 0.25, 0, "how long before the end of the hop the onset is thought to lie"),
+    Field("onset_age_s", "f4", 1, "s", 0, 0.3, 0, "how long before the end of the hop the onset is thought to lie"),
     Field("kick", "f4", 1, "", 0, 1, 0, "1 in the hop in which a kick drum is reported, else 0"),
     Field("kick_strength", "f4", 1, "", 0, 1, 0, "its attack beside the largest of late, in that hop, else 0"),
     Field("snare", "f4", 1, "", 0, 1, 0, "1 in the hop in which a snare or clap is reported, else 0"),

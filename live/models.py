@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bentlight.errors import BadInput, ModelMissing
@@ -98,15 +99,17 @@ def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
         PALETTES,
         PLACE_WORDS,
         SCALE_WORDS,
+        understand,
     )  # fmt: skip
 
-    def spellings(words: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    def spellings(words: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
         return [(first, ", ".join(others)) for first, *others in words.values()]
 
     return {
         "forms": [(FORMS[form][0], ", ".join(FORMS[form][1:])) for form in LEARNT],
         "colours": [(colour, "") for colour in COLOURS],
-        "moods": spellings(MOOD_WORDS),
+        # A word that captions use in every mood says none.
+        "moods": spellings({m: [w for w in words if understand(w).mood == m] for m, words in MOOD_WORDS.items()}),
         "palettes": [
             (name, f"{a}, {b}" + (f", {mood}" if mood != "plain" else "")) for name, (a, b, mood) in PALETTES.items()
         ],

@@ -37,7 +37,7 @@ def hearing(
     ] = WhichHalf.report,
     only: Annotated[list[str] | None, typer.Option(help="Only clips of this class; may be said again.")] = None,
     each: Annotated[int, typer.Option(min=1, help="Clips of each class; of slow attacks twice as many.")] = 2,
-    seconds: Annotated[float | None, typer.Option(min=6, help="Length of each clip; 20 to 32 when not said.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=6, help="Length of each clip; 18 to 32 when not said.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the clips and their truth in this folder.")] = None,
     soundfont: Annotated[
         Path | None, typer.Option(help="An .sf2 file whose recorded instruments play in place of synthesised ones.")

@@ -61,7 +61,7 @@ def play(  # the options are read from the context: their names are those of `Wi
     context: typer.Context,
     input: Annotated[
         str | None,
-        typer.Option(help="default, a device's NAME or INDEX (see `bentlight devices`), file:PATH, demo or silence."),
+        typer.Option(help="default, a device's NAME (see `bentlight devices`), file:PATH, demo or silence."),
     ] = None,
     channels: Annotated[str | None, typer.Option(help="Input channels to hear, such as 1,2 or 3.")] = None,
     gain: Annotated[str, typer.Option(help="auto, or a gain in dB such as 6 or -3.")] = "auto",

@@ -58,7 +58,7 @@ def clip(
     seconds: float | None = None,
     band: Band | None = None,
 ) -> Clip:
-    """Return one clip; when not said, its rate is drawn from 44.1 and 48 kHz, its length from 20 to 32 s.
+    """Return one clip; when not said, its rate is drawn from 44.1 and 48 kHz, its length from 18 to 32 s.
 
     With a band, its instruments play.
 

@@ -68,7 +68,7 @@ def hear(
     each : int
         Clips of each class; of slow attacks twice as many.
     seconds : float, optional
-        Length of each clip; 20 to 32 s when not said.
+        Length of each clip; 18 to 32 s when not said.
     folder : Path, optional
         Where to keep the clips with their truth.
     band : Band, optional
