@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
+import yaml
 
+from scenes.load import library
 from tests.live.pulse import RATE, PrivatePulse, private_pulse
 from tests.live.screen import Screen, need_screen
 from tests.pictures import change_ratio, decode, lag_s
@@ -42,6 +44,15 @@ def draw_clicks(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return samples, times
 
 
+def standing_scene(folder: Path) -> Path:
+    """The scene that a show begins with, but its prompt stays: what changes in the pictures is then what is heard."""
+    scene = yaml.safe_load(next(iter(library().values())).read_text(encoding="utf-8"))
+    del scene["motion"]["prompts"]
+    path = folder / "standing.yaml"
+    path.write_text(yaml.safe_dump(scene), encoding="utf-8")
+    return path
+
+
 class Show:
     """`bentlight play` as a process of its own, its window on the virtual display."""
 
@@ -49,7 +60,7 @@ class Show:
         self.video, self.report_path = folder / f"{name}.mkv", folder / f"{name}.json"
         self.osc_port = osc_port
         command = [sys.executable, "-m", "live", "--verbose", "play", "--windowed", "--input", "pulse", "--gain", "0"]
-        command += ["--seed", "7", "--osc", f"127.0.0.1:{osc_port}"]
+        command += ["--seed", "7", "--scene", str(standing_scene(folder)), "--osc", f"127.0.0.1:{osc_port}"]
         command += ["--record", str(self.video), "--report", str(self.report_path)]
         environment = {**os.environ, **server.environment, **screen.environment, "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=folder)
@@ -92,7 +103,7 @@ def graphs():
     """Everything exported beforehand: on a fresh machine that goes on beside the first minutes of playing."""
     from engine import Generator
     from live.preparing import prepare_for
-    from scenes.load import library, load
+    from scenes.load import load
     from scenes.patch import Patch
 
     need_screen()
