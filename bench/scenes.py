@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--sound", default="demo", help="a sound file (the demo track)")
     parser.add_argument("--every", type=_positive, default=EVERY_S, help=f"seconds from picture to picture ({EVERY_S})")
     parser.add_argument("--seconds", type=_positive, default=SECONDS, help=f"of the sound ({SECONDS:g})")
-    parser.add_argument("--side", type=int, default=SIDE, help=f"height of a picture on the sheet, in pixels ({SIDE})")
+    parser.add_argument("--side", type=_pixels, default=SIDE, help=f"height of each picture in pixels ({SIDE})")
     parser.add_argument("--out", type=Path, default=SHEET, help=f"the sheet ({SHEET.name} in docs/pictures)")
     chosen = parser.parse_args()
 
@@ -44,14 +45,21 @@ def main() -> None:
         rows = [moments(scene, generator, chosen.sound, chosen.every, chosen.seconds) for scene in playing]
     except BentlightError as error:
         parser.error(str(error))
-    print(contact_sheet(rows, chosen.out, [Path(name).stem for name in names], side=chosen.side))
+    try:
+        print(contact_sheet(rows, chosen.out, [scene.name for scene in found], side=chosen.side))
+    except OSError as error:
+        parser.error(f"{chosen.out} cannot be written ({error.strerror}); choose another place with --out")
 
 
 def _positive(text: str) -> float:
     value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
     return value
+
+
+def _pixels(text: str) -> int:
+    return max(1, round(_positive(text)))
 
 
 def moments(scene: Scene, generator: Generator, sound: str, every_s: float, seconds: float) -> Tensor:
