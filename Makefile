@@ -1,4 +1,4 @@
-# make run   plays.        make test   lints and tests everything.
+# make run   plays.        make test   lints and tests everything; ARGS='tests/engine -k noise' only that.
 # Both make .venv when it is missing and install what is not there yet.
 
 # Pinned for a repeatable environment; `pip install bentlight` takes any torch >= 2.4.
@@ -15,6 +15,9 @@ BIN := .venv/bin
 PLAY_PACKAGES := libportaudio2
 TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils xvfb
 
+# What plays in real time is tested with no other test beside it.
+REAL_TIME := tests/live tests/test_plays.py
+
 .PHONY: run test lint clean
 .DEFAULT_GOAL := run
 
@@ -25,7 +28,12 @@ run: .venv/ready
 test: .venv/ready-dev
 	@$(call apt,$(TEST_PACKAGES))
 	@$(MAKE) --no-print-directory lint
+ifdef ARGS
 	@$(BIN)/pytest $(ARGS)
+else
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(addprefix --ignore=,$(REAL_TIME))
+	@$(BIN)/pytest $(REAL_TIME)
+endif
 
 lint: .venv/ready-dev
 	@$(BIN)/ruff check .
