@@ -22,14 +22,8 @@ _CHANGE = 80.0
 _RESTART = 2e-4
 """Chance per look that the beat begins anew anywhere, so that a change of song is believed within some beats."""
 _JUMP_OCTAVES, _JUMP_NEAR = 0.25, 0.8
-_JITTER_S = 0.014
-_PLACES = (0.0, 1 / 2, 2 / 3, 1 / 3, 1 / 4, 3 / 4)
-_SHARES = (
-    (1.00, 0.12, 0.06, 0.03, 0.05, 0.06),
-    (1.00, 0.15, 0.08, 0.04, 0.06, 0.06),
-    (1.00, 0.50, 0.30, 0.10, 0.12, 0.12),
-)
-"""How much begins at each place of a beat beside the beat itself, in the low, middle and high range."""
+_STAY = 0.98
+"""Chance that the next beat has the feel of the one before."""
 _ANYWHERE = (0.35, 0.45, 0.45)
 """Share that begins at no place in particular."""
 _TRUST = (0.45, 0.45, 0.35)
@@ -37,6 +31,51 @@ _TRUST_SUM = sum(_TRUST)
 _SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
 _NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
+
+
+class _Feel(NamedTuple):
+    """What begins where in a beat.
+
+    Attributes
+    ----------
+    often : float
+        How many beats of all music are of this feel.
+    places : tuple of float
+        Places in the beat, 0 to 1.
+    jitter_s : tuple of float
+        How far what begins at each place strays from it.
+    shares : tuple of tuple of float
+        How much begins at each place beside the beat itself, in the low, middle and high range.
+    """
+
+    often: float
+    places: tuple[float, ...]
+    jitter_s: tuple[float, ...]
+    shares: tuple[tuple[float, ...], ...]
+
+
+_STRAIGHT = _Feel(
+    0.7,
+    (0.0, 1 / 2, 1 / 4, 3 / 4, 2 / 3, 1 / 3),
+    (0.014,) * 6,
+    (
+        (1.00, 0.12, 0.05, 0.06, 0.04, 0.03),
+        (1.00, 0.15, 0.06, 0.06, 0.04, 0.04),
+        (1.00, 0.50, 0.12, 0.12, 0.08, 0.04),
+    ),
+)
+# Swing is anything from 1:1 when it is fast to over 3:1 when it is slow (Friberg & Sundström 2002); this is 16:9.
+_SWUNG = _Feel(
+    0.3,
+    (0.0, 1 / 2, 1 / 4, 3 / 4, 0.64, 1 / 3),
+    (0.014, 0.014, 0.014, 0.014, 0.022, 0.014),
+    (
+        (1.00, 0.05, 0.02, 0.02, 0.15, 0.04),
+        (1.00, 0.06, 0.03, 0.03, 0.25, 0.05),
+        (1.00, 0.08, 0.03, 0.03, 0.80, 0.08),
+    ),
+)
+_FEELS = (_STRAIGHT, _SWUNG)
 
 
 def wrapped(beats: float) -> float:
@@ -77,7 +116,8 @@ class BeatSpace:
 
     The states are those of Krebs, Böck & Widmer 2015, "An efficient state-space model for joint tempo and meter
     tracking": one for every look in a beat of each whole number of looks, and the tempo may change at a beat by a
-    factor of likelihood ``exp(-80 |ratio - 1|)``. Only the forward algorithm is used, so it is causal.
+    factor of likelihood ``exp(-80 |ratio - 1|)``. Only the forward algorithm is used, so it is causal. Each is there
+    once for each feel, straight and swung, which may also change at a beat.
 
     What is observed is onset strength in three ranges. Onsets are taken as a Poisson process whose rate depends on
     the place in the beat, relative to the rate heard of late: a look's log-likelihood ratio against "onsets fall
@@ -96,8 +136,10 @@ class BeatSpace:
     def __init__(self, hop_s: float) -> None:
         self._hop_s = hop_s
         shortest, longest = math.ceil(60.0 / FASTEST_BPM / hop_s), math.floor(60.0 / SLOWEST_BPM / hop_s)
-        lengths = np.arange(shortest, longest + 1)
-        self._shortest = shortest
+        tempi = np.arange(shortest, longest + 1)
+        self._shortest, self._tempi = shortest, len(tempi)
+        often = np.array([feel.often for feel in _FEELS])
+        lengths, often_of = np.tile(tempi, len(_FEELS)), np.repeat(often, len(tempi))
         ends = np.cumsum(lengths)
         self._lengths, self._starts, self._ends = lengths, ends - lengths, ends - 1
         self._which = np.repeat(np.arange(len(lengths)), lengths)
@@ -105,12 +147,13 @@ class BeatSpace:
         self._phases = ((np.arange(ends[-1]) - self._starts[self._which]) / lengths[self._which]).astype(np.float32)
         turns = 2.0 * np.pi * self._phases
         self._turns_x, self._turns_y = np.cos(turns), np.sin(turns)
-        change = np.exp(-_CHANGE * np.abs(lengths[:, None] / lengths[None, :] - 1.0))
-        self._change = (change / change.sum(0)).astype(np.float32)
+        change = np.exp(-_CHANGE * np.abs(tempi[:, None] / tempi[None, :] - 1.0))
+        self._change = (change / change.sum(0)).T.astype(np.float32)
+        self._change_feel = (_STAY * np.eye(len(_FEELS)) + (1 - _STAY) * often[:, None]).astype(np.float32)
         octaves = np.log2(60.0 / (lengths * hop_s) / _CENTRE_BPM)
         # Tempi lie closer than on a log scale by their length, and each has as many states.
-        self._weights = np.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2) / lengths**2
-        pattern = np.concatenate([_pattern(int(length), hop_s) for length in lengths], axis=1)
+        self._weights = often_of * np.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2) / lengths**2
+        pattern = np.concatenate([_pattern(feel, int(n), hop_s) for feel in _FEELS for n in tempi], axis=1)
         trust = np.array(_TRUST)[:, None]
         salience = -_SALIENCE_PER_S * hop_s * octaves[self._which] ** 2
         columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), salience[None]])
@@ -125,7 +168,8 @@ class BeatSpace:
         """Believe in no tempo outside this range from now on. The nearest tempo is always left."""
         periods_s = self._lengths * self._hop_s
         keep = (periods_s >= 60.0 / fastest_bpm) & (periods_s <= 60.0 / slowest_bpm)
-        keep[np.argmin(np.abs(np.log(periods_s * math.sqrt(slowest_bpm * fastest_bpm) / 60.0)))] = True
+        apart = np.abs(np.log(periods_s * math.sqrt(slowest_bpm * fastest_bpm) / 60.0))
+        keep[apart == apart.min()] = True
         self._range = self._weights * keep
         self._prior = self._spread(self._range)
         self._restart = np.float32(_RESTART) * self._prior
@@ -165,7 +209,8 @@ class BeatSpace:
         """Take one look's strength of each group and return its evidence for a beat, in nats."""
         belief, after = self._belief, self._after
         after[1:] = belief[:-1]
-        begun = self._change @ belief.take(self._ends)
+        ended = belief.take(self._ends).reshape(len(_FEELS), self._tempi)
+        begun = (self._change_feel @ ended @ self._change).ravel()
         after[self._starts] = begun if self._keep is None else begun * self._keep
         after *= np.float32(1 - _RESTART)
         after += self._restart
@@ -193,13 +238,15 @@ class BeatSpace:
         length = period_s / self._hop_s
         # The lengths are whole numbers in a row.
         first = max(math.ceil((1 - _NEAR_TEMPO) * length) - self._shortest, 0)
-        last = min(math.floor((1 + _NEAR_TEMPO) * length) - self._shortest, len(self._lengths) - 1)
+        last = min(math.floor((1 + _NEAR_TEMPO) * length) - self._shortest, self._tempi - 1)
         if last < first:
             return Peak(phase, period_s, 0.0)
-        part = slice(int(self._starts[first]), int(self._ends[last]) + 1)
+        # A feel's states are the same places, one feel after the other.
+        begin, end, count = int(self._starts[first]), int(self._ends[last]) + 1, len(self._belief) // len(_FEELS)
+        part = slice(begin, end)
         apart = self._phases[part] - np.float32(phase)
         apart = np.abs(apart - np.rint(apart))
-        near = self._belief[part] * (apart < _NEAR_BEATS)
+        near = self._belief.reshape(len(_FEELS), count)[:, part].sum(0) * (apart < _NEAR_BEATS)
         mass = float(np.add.reduce(near))
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)
@@ -208,11 +255,11 @@ class BeatSpace:
         return Peak((math.atan2(y, x) / math.tau) % 1.0, mean * self._hop_s, mass)
 
 
-def _pattern(length: int, hop_s: float) -> np.ndarray:
+def _pattern(feel: _Feel, length: int, hop_s: float) -> np.ndarray:
     """Rate of onsets over a beat of `length` looks, of mean 1 in each range, shape (GROUPS, length)."""
-    off = (np.arange(length) - np.array(_PLACES)[:, None] * length + length / 2) % length - length / 2
-    bumps = np.exp(-0.5 * (off * hop_s / _JITTER_S) ** 2)
+    off = (np.arange(length) - np.array(feel.places)[:, None] * length + length / 2) % length - length / 2
+    bumps = np.exp(-0.5 * (off * hop_s / np.array(feel.jitter_s)[:, None]) ** 2)
     bumps /= bumps.sum(1, keepdims=True)
-    shares = np.array(_SHARES) / np.sum(_SHARES, axis=1, keepdims=True)
+    shares = np.array(feel.shares) / np.sum(feel.shares, axis=1, keepdims=True)
     anywhere = np.array(_ANYWHERE)[:, None]
     return length * ((1 - anywhere) * (shares @ bumps) + anywhere / length)

@@ -100,6 +100,18 @@ def test_hats_between_the_beats_do_not_move_it() -> None:
     assert (np.cumsum(frames["beat"]) == frames["beat_count"]).all()
 
 
+@pytest.mark.parametrize(("bpm", "swing"), [(112, 0.67), (136, 0.64), (150, 0.6)])
+def test_a_swung_ride_alone_is_counted_in_its_beats(bpm: float, swing: float) -> None:
+    seconds, beat_s = 14.0, 60 / bpm
+    truth = np.arange(0.3, seconds - 1, beat_s)
+    sound = place(truth, hat, RATE, seconds) + 0.6 * place(truth[1::2] + swing * beat_s, hat, RATE, seconds)
+    heard = follow(sound)
+    late = heard[heard["time_s"] > 7]
+    assert np.median(late["tempo"]) == pytest.approx(bpm, rel=0.01)
+    found = beat_times(late)
+    assert np.median(np.abs(apart_s(found[found < truth[-1] + 0.1], truth))) < 0.012
+
+
 @pytest.mark.parametrize("bpm", [66, 92, 128, 172])
 def test_the_tempo_does_not_alternate_between_half_and_double(bpm: float) -> None:
     heard = follow(clicks(bpm, 20.0)[0])
