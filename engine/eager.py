@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,10 +21,11 @@ from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
-from engine.measures import Measure, SiteInfo
+from engine.measures import Measure, SiteInfo, cached
 from engine.measuring import Survey
 from engine.networks import SizeIds, decoded, encoded, enlargement, predictor
 from engine.noise import NoiseBank
+from engine.paces import Paces
 from engine.pictures import finite, mixed_with, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
@@ -59,7 +61,7 @@ class EagerGenerator(Generator):
         self._decoder_dtype = dtype
         self._zero_empty = parts.zero_empty
         self._size_ids = SizeIds(dtype, device)
-        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
+        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty, paces=Paces(self._paces_path))
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
@@ -80,6 +82,10 @@ class EagerGenerator(Generator):
     def _key(self) -> str:
         """Name of the networks as they paint, in the types that they are in by then."""
         return fingerprint(self._unet, self._vae, *self.text.encoders)
+
+    def _paces_path(self) -> Path:
+        with self._lock:
+            return cached("paces", self._survey.key)
 
     @classmethod
     def open(
@@ -116,6 +122,8 @@ class EagerGenerator(Generator):
     def stream(self) -> None:
         """Make pictures of several steps by stream batch from now on; see `engine.stream`."""
         self._stream = Stream(self.device)
+        # A picture of a stream is finished later than it is asked for, and depends on those before.
+        self._prompts.paces = None
 
     @property
     def has_tiny_autoencoder(self) -> bool:
@@ -192,6 +200,14 @@ class EagerGenerator(Generator):
     def keep(self, name: str, embedding: np.ndarray) -> None:
         with torch.inference_mode():
             self._prompts.keep(name, embedding)
+
+    @property
+    def prompt_space(self) -> PromptSpace | None:
+        return self._prompts
+
+    def take_paces(self, paces: Paces) -> None:
+        """Blend at these paces from now on."""
+        self._prompts.paces = paces
 
     def sites(self) -> tuple[SiteInfo, ...]:
         with self._lock:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bentlight.errors import BadInput
 from engine.bends.plan import BendPlan
+from engine.paces import measured
 from engine.runtimes.providers import ONNX_ONLY, graphics_device
 from engine.spec import FrameSpec, Picture
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from engine.measures import SiteInfo
+    from engine.prompts import PromptSpace
 
 __all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "Wanted", "check_numbers", "checked_size"]
 
@@ -208,6 +210,53 @@ class Generator(ABC):
     @abstractmethod
     def _prepare(self, wanted: Wanted) -> None:
         """Do what `prepare` says."""
+
+    @property
+    def prompt_space(self) -> PromptSpace | None:
+        """Where the prompts are kept and blended; None where there is none (yet)."""
+        return None
+
+    def unpaced(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Return those pairs of prompts whose even blend has not been measured yet, and can be."""
+        space = self.prompt_space
+        if space is None or space.paces is None:
+            return ()
+        return tuple(pair for pair in pairs if pair[0] != pair[1] and space.pace(*pair) is None)
+
+    def pacing(self, first: str, second: str, spec: FrameSpec) -> Iterator[None]:
+        """Measure the even blend of two prompts, picture by picture; see `engine.paces`.
+
+        To be gone through on the thread that renders, with pictures of the show in between if it cannot wait. The pace
+        is known when it has been exhausted, and lasts longer than this run once `save_paces` was called.
+
+        Parameters
+        ----------
+        first, second : str
+        spec : FrameSpec
+            Pictures as they are at rest; other prompts, seeds and paths take the place of its own.
+
+        Raises
+        ------
+        BadInput, NotFinite, OutOfMemory
+            As in `render`; nothing is kept then.
+        """
+        space = self.prompt_space
+        if space is None:
+            return
+        still = replace(spec, blending="slerp", angle=0.0, paths=(), pulls=(), still=0.0, feedback=0.0, strength=1.0)
+
+        def picture(weight: float, seed: int) -> np.ndarray:
+            prompts = ((first, 1.0 - weight), (second, weight))
+            return self.render(replace(still, prompts=prompts, seed=seed, seed_to=seed)).pixels
+
+        pace = yield from measured(picture)
+        space.keep_pace(first, second, pace)
+
+    def save_paces(self) -> None:
+        """Keep what `pacing` measured for the next run; from any thread."""
+        space = self.prompt_space
+        if space is not None and space.paces is not None:
+            space.paces.save()
 
     @abstractmethod
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from engine.files import write_whole
+
 __all__ = [
     "MOST_CLUSTERS",
     "Measure",
     "SiteInfo",
+    "cached",
     "clusters_of",
     "listed",
     "load_measures",
@@ -122,9 +123,14 @@ def _k_means(rows: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(order)[labels]
 
 
+def cached(what: str, key: str) -> Path:
+    """Return where something of the model called `key` is kept between runs."""
+    return Path(platformdirs.user_cache_dir("bentlight", appauthor=False)) / what / f"{key}.json"
+
+
 def measures_path(key: str) -> Path:
     """Return where the measures of the model called `key` are kept between runs."""
-    return Path(platformdirs.user_cache_dir("bentlight", appauthor=False)) / "sites" / f"{key}.json"
+    return cached("sites", key)
 
 
 def load_measures(path: Path, key: str) -> dict[str, Measure] | None:
@@ -145,10 +151,6 @@ def save_measures(path: Path, key: str, measures: Mapping[str, Measure]) -> None
     """Write measures, whole or not at all; a folder that cannot be written to costs only measuring again."""
     sites = {a: {"channels": m.channels, "sd": m.sd, "clusters": list(m.clusters)} for a, m in measures.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"model": key, "sites": sites}, file, indent=1)
-        os.replace(name, path)
+        write_whole(path, json.dumps({"model": key, "sites": sites}, indent=1).encode("utf-8"))
     except OSError:
         return

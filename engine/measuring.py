@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -58,14 +59,19 @@ class Survey:
         device: torch.device,
     ) -> None:
         self._modules, self._sampler, self._paint, self._native = modules, sampler, paint, native
-        self._key, self._folder, self._device = key, folder, device
+        self._ask_key, self._folder, self._device = key, folder, device
         self._measures: dict[str, Measure] | None = None
         self._meters: dict[Size, dict[str, Meter]] = {}
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Name of the model."""
+        return self._ask_key()
 
     def measures(self) -> dict[str, Measure]:
         """Return what is known of every site, in the order in which a picture passes them."""
         if self._measures is None:
-            key = f"{_MEASURES_VERSION}-{self._key()}"
+            key = f"{_MEASURES_VERSION}-{self.key}"
             shipped = None if self._folder is None else load_measures(self._folder / "sites.json", key)
             found = shipped or load_measures(measures_path(key), key)
             if found is None or not set(found) >= set(self._modules):

@@ -55,6 +55,10 @@ class PaintedGenerator(EagerGenerator):
     def keep(self, name: str, embedding: np.ndarray) -> None:
         raise BadInput("the painter reads words and can keep no embedding; use a model.")
 
+    @property
+    def prompt_space(self) -> None:
+        return None
+
     def sites(self) -> tuple[SiteInfo, ...]:
         width, height = self.size
         shapes = {"latent.0": self.latent_shape()[1:], "picture": (3, height, width)}

@@ -140,6 +140,7 @@ class Director:
                 # So that a hand on the gain goes on from where it is.
                 self._board.reflect("/gain", round(self._ears.status().gain_db))
             self._watch_scene()
+            self._save_paces()
 
     def _act(self, address: str, value: Value) -> None:
         handler = self._handlers.get(address)
@@ -165,6 +166,7 @@ class Director:
         self._closed.set()
         if self._preparing is not None:
             self._preparing.stop()
+        self._save_paces()
         self.recordings.close()
 
     # Scenes and prompts ------------------------------------------------------------------------------
@@ -188,6 +190,7 @@ class Director:
             self._overrides = {**self._overrides, "/prompt": ""}
         self._board.adopt(patch.parameters, keep=edited)
         self._renderer.patch = patch
+        self._renderer.pacer.want(generator, patch)
         self._scene_fault = None
 
     def _watch_scene(self) -> None:
@@ -198,6 +201,10 @@ class Director:
                 self.notice(f"{self.bank.current} was read again")
         except BentlightError as error:
             self._scene_fault = f"kept the running scene: {error}"
+
+    def _save_paces(self) -> None:
+        if self._renderer.generator is not None:
+            self._renderer.generator.save_paces()
 
     def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
         for name in self.bank.names:

@@ -14,6 +14,7 @@ import numpy as np
 from bentlight.errors import BadInput
 from live.files import free_name
 from live.fitting import fit_scene
+from live.pacer import pace_now
 from live.preparing import prepare_for
 from live.sound_file import DamagedSound, measure
 from scenes import Patch, Scene, library, load
@@ -113,6 +114,7 @@ def render(
             for step in specs(sound, patch, fps=fps, seconds=seconds):
                 writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
                 for index, spec in step.pictures:
+                    pace_now(generator, patch, spec)
                     previous = generator.render(spec, previous if spec.wants_previous else None)
                     writer.write_picture(previous.pixels, index)
                     if progress is not None:

@@ -17,6 +17,7 @@ from bentlight.parameter import Value
 from engine.spec import FrameSpec, Picture
 from live.histogram import Histogram
 from live.mailbox import Mailbox
+from live.pacer import Pacer
 
 if TYPE_CHECKING:
     from engine.errors import NotFinite
@@ -148,6 +149,8 @@ class Renderer:
         Set by the performance before `run`; `patch` may be exchanged at any moment.
     listeners : list of callable
         Called with each new picture, on the render thread; they must not block.
+    pacer : Pacer
+        Told by the director which blends are to be measured.
     onset_listener : callable or None
         Called with an `OnsetTrace` for each onset that reached a picture.
     """
@@ -166,6 +169,7 @@ class Renderer:
         self.on_out_of_memory: Callable[[Generator], None] | None = None
         self.on_broken_picture: Callable[[NotFinite], None] | None = None
         self.hearing = Hearing(reader, clock)
+        self.pacer = Pacer(clock)
         self.stats = RenderStats()
         self._controls = controls
         self._pictures = pictures
@@ -223,6 +227,8 @@ class Renderer:
             listener(picture)
         self._account(picture, begun, done, float(frames[-1]["published_s"]))
         self._previous = picture
+        if not len(hits):  # a hit is answered by the next picture too, which is not to come later
+            self.pacer.spend(generator, done - begun)
         return True
 
     def _complain(self, error: NotFinite, now: float) -> None:

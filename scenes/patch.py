@@ -78,6 +78,22 @@ class Patch:
         self._left_amounts, self._left_s = self._amounts, -math.inf
 
     @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Texts that follow each other in the scene and whose blend is to be even; see `engine.paces`."""
+        motion, texts = self.scene.motion.prompts, [prompt.text for prompt in self.scene.prompts]
+        if motion.blending != "even" or motion.kind == "mixture":
+            return ()
+        following = texts[1:] if motion.kind == "travel" else texts[1:] + texts[:1]
+        pairs = (tuple(sorted(pair)) for pair in zip(texts, following, strict=False) if pair[0] != pair[1])
+        return tuple(dict.fromkeys((first, second) for first, second in pairs))
+
+    @property
+    def resting(self) -> FrameSpec:
+        """A picture of the scene while nothing is heard and nothing played."""
+        values = tuple(float(self.parameters[address].default) for address, *_ in self._slots)
+        return FrameSpec(steps=self.scene.steps, guidance=self.scene.guidance, plan=self.plan, values=values)
+
+    @property
     def levels(self) -> dict[str, float]:
         """Each route's envelope (0..1) at the newest hop, for meters."""
         return {voice.route.name: voice.envelope.level for voice in self._voices}

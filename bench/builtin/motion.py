@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,6 +11,8 @@ from bench.builtin.measures import circle, difference, step_ratio
 from bench.builtin.readings import Reading, Section
 from bench.builtin.setting import Setting
 from engine.builtin.painter import paint
+from engine.noise import fixed_noise
+from engine.paces import Pace, measured
 
 __all__ = ["measure"]
 
@@ -24,7 +27,7 @@ def measure(setting: Setting) -> Section:
     forms, counts, model = setting.forms(), setting.counts, setting.model
     captions = draw_captions(setting.rng("motion"), len(forms), forms, held_out=True)
     ends = setting.noise("motion", SEEDS)
-    steps, reach, painted_reach, blends = {}, {}, {}, {}
+    steps, reach, painted_reach, plain, even = {}, {}, {}, {}, {}
     for k, form in enumerate(setting.track(forms, "walking", len(forms))):
         caption, following = captions[k], captions[(k + 1) % len(captions)]
         walked = model.pictures(circle(ends[:1], ends[1:2], counts.walk), [caption] * counts.walk)
@@ -32,13 +35,23 @@ def measure(setting: Setting) -> Section:
         reach[form] = _opposites(walked) / _independent(model.pictures(ends, [caption] * SEEDS))
         few = circle(ends[:1], ends[1:2], SEEDS)
         painted_reach[form] = _opposites(paint(few, [caption] * SEEDS)) / _independent(paint(ends, [caption] * SEEDS))
-        text = torch.cat([model.blend(caption, following, i / (counts.blend - 1)) for i in range(counts.blend)])
-        blended = model.pictures(ends[:1].expand(counts.blend, -1, -1, -1), text)
-        blends[form] = step_ratio(difference(blended[1:], blended[:-1]))
-    section.data = {"walk": steps, "blend": blends, "opposites": reach, "opposites, painter": painted_reach}
+        pace = _pace(setting, caption, following)
+        shares = [i / (counts.blend - 1) for i in range(counts.blend)]
+        for ratios, weights in ((plain, shares), (even, [pace(share) for share in shares])):
+            text = torch.cat([model.blend(caption, following, weight) for weight in weights])
+            blended = model.pictures(ends[:1].expand(counts.blend, -1, -1, -1), text)
+            ratios[form] = step_ratio(difference(blended[1:], blended[:-1]))
+    section.data = {
+        "walk": steps,
+        "blend": even,
+        "blend at the weights' pace": plain,
+        "opposites": reach,
+        "opposites, painter": painted_reach,
+    }
     section.readings += [
         Reading("walk: largest step / mean step", max(steps.values()), at_most=3.0, note=_at(steps, counts.walk)),
-        Reading("blend: largest step / mean step", max(blends.values()), at_most=3.0, note=_at(blends, counts.blend)),
+        Reading("blend: largest step / mean step", max(even.values()), at_most=3.0, note=_at(even, counts.blend)),
+        Reading("blend at the weights' own pace", max(plain.values()), note=_at(plain, counts.blend)),
         Reading(
             "opposite points / independent noises",
             sum(reach.values()) / len(reach),
@@ -48,6 +61,23 @@ def measure(setting: Setting) -> Section:
         ),
     ]
     return section
+
+
+def _pace(setting: Setting, caption: str, following: str) -> Pace:
+    """The pace of a blend as a show measures it: with other noises than those that are walked."""
+    model = setting.model
+
+    def picture(weight: float, seed: int) -> np.ndarray:
+        noise = torch.from_numpy(fixed_noise(seed, (1, 4, 32, 32))).to(model.device)
+        drawn = model.pictures(noise, model.blend(caption, following, weight))[0]
+        return (255 * drawn).round().byte().permute(1, 2, 0).cpu().numpy()
+
+    measuring = measured(picture)
+    while True:
+        try:
+            next(measuring)
+        except StopIteration as end:
+            return end.value
 
 
 def _at(ratios: dict[str, float], count: int) -> str:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 import weakref
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
+from engine.files import write_whole
 from engine.runtimes.task import Task
 
 __all__ = ["Graph", "Store", "Tensors", "graphs_folder", "tensor_place"]
@@ -131,6 +131,11 @@ class Store:
         content = json.dumps({**facts, "complete": True}, indent=1)
         write_whole(self.folder / "model.json", content.encode("utf-8"))
 
+    @property
+    def paces(self) -> Path:
+        """Where the paces of even blends are kept."""
+        return self.folder / "paces.json"
+
     def opened(self, source: str) -> None:
         """Note that the graphs are in use now, and which model, whatever its version, they are of."""
         with contextlib.suppress(OSError):
@@ -179,22 +184,6 @@ class Store:
 def tensor_place(digest: str) -> str:
     """Return where in a model's folder the tensor of a hash lies."""
     return f"tensors/{digest}"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            # Else a power cut can leave the name on an empty file.
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
 
 
 def _has_size(path: Path, size: int) -> bool:

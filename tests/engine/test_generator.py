@@ -134,7 +134,7 @@ def test_measures_belong_to_the_types_and_the_text_encoders_that_they_were_taken
     with torch.no_grad():
         next(other.text.encoders[0].parameters()).add_(1)
     assert other._key() not in (first, second)
-    assert other._survey._key() == other._key()
+    assert other._survey.key == other._key()
 
 
 def test_measures_of_another_version_are_taken_anew(tiny_folder, monkeypatch) -> None:

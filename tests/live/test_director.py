@@ -74,6 +74,13 @@ class Generator:
         self.prepared = set()
         self.plans = []
         self.ways = []
+        self.saved = 0
+
+    def unpaced(self, pairs):
+        return tuple(pairs)
+
+    def save_paces(self):
+        self.saved += 1
 
     def prepare(self, prompts=(), plans=(), **how):
         self.prepared |= set(prompts)

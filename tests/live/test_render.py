@@ -52,10 +52,18 @@ class FakePatch:
 
 
 class FakeGenerator:
-    model, size = "fake", (8, 8)
+    model, size, prompt_space = "fake", (8, 8), object()
 
     def __init__(self):
         self.failures = []
+        self.paced = []
+
+    def unpaced(self, pairs):
+        return tuple(pairs)
+
+    def pacing(self, first, second, spec):
+        self.paced.append((first, second))
+        yield
 
     def render(self, spec, previous=None):
         if self.failures:
