@@ -17,6 +17,8 @@ SLOWEST_BPM, FASTEST_BPM = 50.0, 195.0
 _CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.55
 _SALIENCE_PER_S = 1.0
 """Log-likelihood that a second of music at an octave from the centre loses: listeners tap near 120 BPM."""
+_LEVEL_PER_S = 0.6
+"""What a second at an octave or more from the tempo expected loses: who taps along seldom goes from half to double."""
 _BUSY = 0.1
 _CHANGE = 80.0
 _RESTART = 2e-4
@@ -155,8 +157,8 @@ class BeatSpace:
         self._weights = often_of * np.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2) / lengths**2
         pattern = np.concatenate([_pattern(feel, int(n), hop_s) for feel in _FEELS for n in tempi], axis=1)
         trust = np.array(_TRUST)[:, None]
-        salience = -_SALIENCE_PER_S * hop_s * octaves[self._which] ** 2
-        columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), salience[None]])
+        self._salience = (-_SALIENCE_PER_S * hop_s * octaves**2).astype(np.float32)
+        columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), self._salience[self._which][None]])
         self._scores = np.ascontiguousarray(columns.T, np.float32)
         self._rate = [0.02] * GROUPS
         self._terms = np.zeros(2 * GROUPS + 1, np.float32)
@@ -176,13 +178,15 @@ class BeatSpace:
         self._keep = None if keep.all() else keep.astype(np.float32)
 
     def expect(self, period_s: float) -> None:
-        """Say that a jump of tempo is likelier to one near `period_s`: music seldom changes its level. 0 for none."""
-        anew = self._prior
+        """Say that tempi near `period_s` are likelier from now on: music seldom changes its level. 0 for none."""
+        anew, salience = self._prior, self._salience
         if period_s > 0.0:
             octaves = np.log2(self._lengths * self._hop_s / period_s)
             near = self._range * np.exp(-0.5 * (octaves / _JUMP_OCTAVES) ** 2)
             if near.sum() > 0.0:
                 anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
+            salience = salience - np.float32(_LEVEL_PER_S * self._hop_s) * np.minimum(octaves**2, 1.0)
+        self._scores[:, -1] = salience[self._which]
         self._restart = np.float32(_RESTART) * anew
 
     def _spread(self, weights: np.ndarray) -> np.ndarray:
