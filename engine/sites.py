@@ -46,9 +46,13 @@ class ModuleSite:
         if self.skip is None:
 
             def after(module: nn.Module, args: Any, output: Any) -> Any:
-                if isinstance(output, tuple):
-                    return (touch(output[0]), *output[1:])
-                return touch(output)
+                if not isinstance(output, tuple):
+                    return touch(output)
+                bent, *others = touch(output[0]), *output[1:]
+                if others and isinstance(others[0], tuple):
+                    # What a down block hands down it hands across as well: one activation, bent for all who read it.
+                    others[0] = tuple(bent if skip is output[0] else skip for skip in others[0])
+                return (bent, *others)
 
             return self.module.register_forward_hook(after)
 

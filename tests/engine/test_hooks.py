@@ -78,6 +78,29 @@ def test_a_skip_bends_what_the_up_path_receives_and_nothing_else(generator) -> N
     assert difference(bent(generator, bend, values=(0.0, 1.0)), plain) > 0.05
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_a_level_hands_down_and_across_is_bent_once_for_both(generator, level) -> None:
+    unet, seen = generator._unet, []
+    below = unet.down_blocks[1] if level == 0 else unet.mid_block
+    handles = [
+        below.register_forward_pre_hook(
+            lambda m, a, k: seen.append(a[0] if a else k["hidden_states"]), with_kwargs=True
+        )
+    ]
+    handles += [
+        block.register_forward_pre_hook(lambda m, a, k: seen.extend(k["res_hidden_states_tuple"]), with_kwargs=True)
+        for block in unet.up_blocks
+    ]
+    try:
+        bent(generator, Bend("b", "multiply", f"unet.down.{level}"), values=(0.0, 1.0))
+    finally:
+        for handle in handles:
+            handle.remove()
+    handed_down, *skips = seen
+    assert not handed_down.any()
+    assert [s.shape for s in skips if not s.any()] == [handed_down.shape]
+
+
 def test_moving_values_rebuilds_nothing(generator) -> None:
     plan = BendPlan((Bend("turn", "rotate", "unet.mid"), Bend("push", "add", "unet.up.0", "odd")))
     generator.prepare(plans=[plan])
