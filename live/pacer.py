@@ -45,12 +45,15 @@ class Pacer:
         with self._lock:
             self._waiting = wanted
 
-    def spend(self, generator: Generator, made_s: float) -> None:
-        """Measure a little after a picture that took `made_s`, if there is time for it; on the render thread."""
+    def spend(self, generator: Generator, made_s: float, *, hurried: bool = False) -> None:
+        """Measure a little after a picture that took `made_s`, if there is time for it; on the render thread.
+
+        Not if `hurried`: the next picture is not to come later, and there will be more time after it.
+        """
         if (self._going is None and not self._waiting) or generator.prompt_space is None:
             return
         self._credit_s += SHARE * made_s
-        if self._credit_s < self._cost_s:
+        if hurried or self._credit_s < self._cost_s:
             return
         begun_s = self._clock()
         try:

@@ -227,8 +227,8 @@ class Renderer:
             listener(picture)
         self._account(picture, begun, done, float(frames[-1]["published_s"]))
         self._previous = picture
-        if not len(hits):  # a hit is answered by the next picture too, which is not to come later
-            self.pacer.spend(generator, done - begun)
+        # A hit is answered by the next picture too.
+        self.pacer.spend(generator, done - begun, hurried=len(hits) > 0)
         return True
 
     def _complain(self, error: NotFinite, now: float) -> None:

@@ -73,6 +73,16 @@ def test_every_pair_is_measured_in_turn_at_a_small_part_of_the_time(pacer, gener
     assert begun.painted <= 50 * SHARE + 2
 
 
+def test_after_a_hit_nothing_is_measured_and_made_up_for_later(pacer, generator):
+    pacer.want(generator, patch(("a", "b")))
+    for _ in range(60):
+        generator.now += PICTURE_S
+        pacer.spend(generator, PICTURE_S, hurried=True)
+    assert generator.painted == 0
+    play(pacer, generator, 6)
+    assert generator.painted == 6
+
+
 def test_what_is_known_is_not_measured_again(pacer, generator):
     generator.paced.append(("a", "b"))
     pacer.want(generator, patch(("a", "b"), ("b", "c")))
