@@ -174,7 +174,7 @@ class BeatSpace:
         keep[apart == apart.min()] = True
         self._range = self._weights * keep
         self._prior = self._spread(self._range)
-        self._restart = np.float32(_RESTART) * self._prior
+        self.expect(0.0)
         self._keep = None if keep.all() else keep.astype(np.float32)
 
     def expect(self, period_s: float) -> None:

@@ -243,6 +243,7 @@ class BeatTracker:
         self._rival_s = self._astray_s = 0.0
         self._shift, self._anchored = 0.0, False
         self._level_known = False
+        self._space.expect(0.0)
 
     def _forget(self) -> None:
         # What was heard for a moment is forgotten within one; what was sure for long is held through a break.

@@ -61,7 +61,8 @@ class EagerGenerator(Generator):
         self._decoder_dtype = dtype
         self._zero_empty = parts.zero_empty
         self._size_ids = SizeIds(dtype, device)
-        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty, paces=Paces(self._paces_path))
+        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
+        self._paces = Paces(self._paces_path)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
         self._modules = module_sites(self._unet, self._vae)
@@ -122,8 +123,6 @@ class EagerGenerator(Generator):
     def stream(self) -> None:
         """Make pictures of several steps by stream batch from now on; see `engine.stream`."""
         self._stream = Stream(self.device)
-        # A picture of a stream is finished later than it is asked for, and depends on those before.
-        self._prompts.paces = None
 
     @property
     def has_tiny_autoencoder(self) -> bool:
@@ -202,12 +201,9 @@ class EagerGenerator(Generator):
             self._prompts.keep(name, embedding)
 
     @property
-    def prompt_space(self) -> PromptSpace | None:
-        return self._prompts
-
-    def take_paces(self, paces: Paces) -> None:
-        """Blend at these paces from now on."""
-        self._prompts.paces = paces
+    def paces(self) -> Paces | None:
+        # A picture of a stream is finished later than it is asked for, and depends on those before.
+        return self._paces if self._stream is None else None
 
     def sites(self) -> tuple[SiteInfo, ...]:
         with self._lock:

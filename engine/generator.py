@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bentlight.errors import BadInput
 from engine.bends.plan import BendPlan
-from engine.paces import measured
+from engine.paces import Pace, Paces, measured, pair_key
 from engine.runtimes.providers import ONNX_ONLY, graphics_device
 from engine.spec import FrameSpec, Picture
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import torch
 
     from engine.measures import SiteInfo
-    from engine.prompts import PromptSpace
 
 __all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "Wanted", "check_numbers", "checked_size"]
 
@@ -212,37 +211,39 @@ class Generator(ABC):
         """Do what `prepare` says."""
 
     @property
-    def prompt_space(self) -> PromptSpace | None:
-        """Where the prompts are kept and blended; None where there is none (yet)."""
+    def paces(self) -> Paces | None:
+        """The paces of even blends that have been measured; None where none can be (yet)."""
         return None
 
-    def unpaced(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Return those pairs of prompts whose even blend has not been measured yet, and can be."""
-        space = self.prompt_space
-        if space is None or space.paces is None:
-            return ()
-        return tuple(pair for pair in pairs if pair[0] != pair[1] and space.pace(*pair) is None)
+    def can_pace(self, spec: FrameSpec) -> bool:
+        """Whether a blend in pictures like that of `spec` can be measured now."""
+        return self.paces is not None
+
+    def pace(self, first: str, second: str, spec: FrameSpec) -> Pace | None:
+        """Return the pace of the even blend of two prompts in pictures like that of `spec`; None if it is not known."""
+        return None if self.paces is None else self.paces.of(self._pair(first, second, spec))
 
     def pacing(self, first: str, second: str, spec: FrameSpec) -> Iterator[None]:
         """Measure the even blend of two prompts, picture by picture; see `engine.paces`.
 
-        To be gone through on the thread that renders, with pictures of the show in between if it cannot wait. The pace
-        is known when it has been exhausted, and lasts longer than this run once `save_paces` was called.
+        To be gone through on the thread that renders, with pictures of the show in between if it cannot wait. `pace`
+        knows it when this has been exhausted, and the next run too once ``paces.save()`` was called.
 
         Parameters
         ----------
         first, second : str
         spec : FrameSpec
-            Pictures as they are at rest; other prompts, seeds and paths take the place of its own.
+            Pictures as they are at rest; other prompts and seeds take the place of its own.
 
         Raises
         ------
         BadInput, NotFinite, OutOfMemory
             As in `render`; nothing is kept then.
         """
-        space = self.prompt_space
-        if space is None:
+        paces = self.paces
+        if paces is None:
             return
+        key, size = self._pair(first, second, spec), self.size
         still = replace(spec, blending="slerp", angle=0.0, paths=(), pulls=(), still=0.0, feedback=0.0, strength=1.0)
 
         def picture(weight: float, seed: int) -> np.ndarray:
@@ -250,13 +251,11 @@ class Generator(ABC):
             return self.render(replace(still, prompts=prompts, seed=seed, seed_to=seed)).pixels
 
         pace = yield from measured(picture)
-        space.keep_pace(first, second, pace)
+        if self.size == size:
+            paces.keep(key, pace)
 
-    def save_paces(self) -> None:
-        """Keep what `pacing` measured for the next run; from any thread."""
-        space = self.prompt_space
-        if space is not None and space.paces is not None:
-            space.paces.save()
+    def _pair(self, first: str, second: str, spec: FrameSpec) -> str:
+        return pair_key(self.embedding(first), self.embedding(second), spec, self.size)
 
     @abstractmethod
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:

@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.files import write_whole
+from engine.spec import FrameSpec
 
-__all__ = ["Pace", "Paces", "evened", "measured"]
+__all__ = ["Pace", "Paces", "evened", "measured", "pair_key"]
 
 _POINTS = 17
 """Places of a blend that are painted with each noise, ends included."""
@@ -30,8 +31,12 @@ _SEEDS = (1009, 2003, 4001)
 """Noises with which a blend is painted: where it changes over differs from noise to noise."""
 _SIDE = 64
 """Pixels along the shorter side that are compared."""
-_MOST = 4096
+_STRAIGHT = 0.02
+"""Share of the change that is taken to come evenly with the weights, so that no place is passed in no time."""
+_MOST = 512
 """Pairs kept in a file; the oldest goes first."""
+_VERSION = 1
+"""Goes up whenever blends are measured otherwise, so that what was kept before is measured anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,6 @@ class Pace:
         """Return the weight of the second prompt where a share (0 to 1) of the change is to have happened."""
         return float(np.interp(share, self.shares, self.weights))
 
-    @property
-    def back(self) -> Pace:
-        """The same way from the second prompt to the first."""
-        weights, shares = (tuple(round(1.0 - x, 5) for x in reversed(xs)) for xs in (self.weights, self.shares))
-        return Pace(weights, shares)
-
     @classmethod
     def through(cls, weights: list[float], changes: list[float]) -> Pace:
         """Return the pace of a way.
@@ -73,10 +72,8 @@ class Pace:
         total = math.fsum(changes)
         if not total > 0:
             return cls(tuple(weights), tuple(weights))
-        # Rounded, so that the way back is the same to the last digit.
-        weights = np.round(weights, 5).tolist()
-        done = np.round(np.cumsum(changes[:-1]) / total, 5).tolist()
-        return cls(tuple(weights), (0.0, *done, 1.0))
+        parts = (1 - _STRAIGHT) * np.asarray(changes) / total + _STRAIGHT * np.diff(weights)
+        return cls(tuple(weights), (0.0, *np.cumsum(parts[:-1]).tolist(), 1.0))
 
 
 def measured(picture: Callable[[float, int], np.ndarray]) -> Generator[None, None, Pace]:
@@ -171,42 +168,47 @@ class Paces:
     """
 
     def __init__(self, path: Callable[[], Path]) -> None:
-        self._path = path
-        self._kept: dict[str, Pace] | None = None
-        self._new = False
+        self._ask_path = path
+        self._path: Path | None = None
+        self._kept: dict[str, Pace] = {}
+        self._new: dict[str, Pace] = {}
 
-    def of(self, first: str, second: str) -> Pace | None:
-        """Return the pace from one prompt to another; None when it has not been measured."""
-        key, turned = _pair(first, second)
-        pace = self._known().get(key)
-        return pace.back if turned and pace is not None else pace
+    def of(self, key: str) -> Pace | None:
+        """Return the pace of a pair by its `pair_key`; None when it has not been measured."""
+        return self._known().get(key)
 
-    def keep(self, first: str, second: str, pace: Pace) -> None:
-        """Take the pace from one prompt to another."""
-        key, turned = _pair(first, second)
-        self._known()[key] = pace.back if turned else pace
-        self._new = True
+    def keep(self, key: str, pace: Pace) -> None:
+        """Take the pace of a pair."""
+        self._known()[key] = self._new[key] = pace
 
     def save(self) -> None:
-        """Write what is new, whole or not at all; a folder that cannot be written to costs only measuring again."""
-        if not self._new:
+        """Write what is new beside what others have written, whole or not at all.
+
+        A folder that cannot be written to costs only measuring again.
+        """
+        new, self._new = self._new, {}
+        if not new or self._path is None:
             return
-        self._new = False
-        newest = list(self._known().items())[-_MOST:]
+        newest = list((_read(self._path) | new).items())[-_MOST:]
         content = {key: [pace.weights, pace.shares] for key, pace in newest}
         with contextlib.suppress(OSError):
-            write_whole(self._path(), json.dumps(content).encode("utf-8"))
+            write_whole(self._path, json.dumps(content).encode("utf-8"))
 
     def _known(self) -> dict[str, Pace]:
-        if self._kept is None:
-            self._kept = _read(self._path())
+        if self._path is None:
+            path = self._ask_path()
+            self._kept = _read(path)
+            self._path = path
         return self._kept
 
 
-def _pair(first: str, second: str) -> tuple[str, bool]:
-    """Name of a pair whichever comes first, and whether it is the other way round than its name."""
-    a, b = (hashlib.sha256(text.encode()).hexdigest()[:16] for text in (first, second))
-    return (f"{b}-{a}", True) if b < a else (f"{a}-{b}", False)
+def pair_key(first: np.ndarray, second: np.ndarray, spec: FrameSpec, size: tuple[int, int]) -> str:
+    """Return a name for the blend of two embeddings in pictures like that of a spec, at a size (width, height)."""
+    how = (_VERSION, spec.plan, spec.values, spec.steps, spec.guidance, size)
+    digest = hashlib.sha256(repr(how).encode())
+    for embedding in (first, second):
+        digest.update(np.ascontiguousarray(embedding, np.float32).tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _read(path: Path) -> dict[str, Pace]:
@@ -228,4 +230,4 @@ def _rises(numbers: object) -> bool:
     """Whether these are numbers that rise from 0 to 1."""
     if not isinstance(numbers, list) or not all(isinstance(x, int | float) for x in numbers):
         return False
-    return 2 <= len(numbers) <= 100 and numbers[0] == 0 and numbers[-1] == 1 and bool((np.diff(numbers) >= 0).all())
+    return 2 <= len(numbers) <= 100 and numbers[0] == 0 and numbers[-1] == 1 and bool((np.diff(numbers) > 0).all())

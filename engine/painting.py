@@ -56,7 +56,7 @@ class PaintedGenerator(EagerGenerator):
         raise BadInput("the painter reads words and can keep no embedding; use a model.")
 
     @property
-    def prompt_space(self) -> None:
+    def paces(self) -> None:
         return None
 
     def sites(self) -> tuple[SiteInfo, ...]:

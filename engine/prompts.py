@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from itertools import combinations
 
 import numpy as np
 
 from bentlight.errors import BadInput
-from engine.paces import Pace, Paces, evened
 from engine.sphere import mean_shares, slerp
 
 __all__ = ["BLENDINGS", "PromptSpace"]
 
-BLENDINGS = ("even", "slerp", "lerp")
-"""How prompts are blended: along the sphere, token by token, at a pace at which pictures change evenly or at that of
-the weights, or straight."""
-_END = 0.02
-"""Share of a prompt below which a pace that was measured meanwhile is taken up: there it moves the picture little."""
+BLENDINGS = ("slerp", "lerp")
+"""How prompts are blended: along the sphere, token by token, or straight."""
 
 
 class PromptSpace:
@@ -37,25 +31,14 @@ class PromptSpace:
         Most embeddings kept; the least recently used one goes first.
     zero_empty : bool
         What `empty` gives: zeros, or the embedding of the empty text.
-    paces : Paces or None
-        The paces of even blends; None when none are measured for this model.
 
     Attributes
     ----------
-    paces : Paces or None
     encodings : int
         How many texts have been encoded so far.
     """
 
-    def __init__(
-        self,
-        encode: Callable[[str], np.ndarray],
-        limit: int = 256,
-        *,
-        zero_empty: bool = False,
-        paces: Paces | None = None,
-    ) -> None:
-        self.paces = paces
+    def __init__(self, encode: Callable[[str], np.ndarray], limit: int = 256, *, zero_empty: bool = False) -> None:
         self.encodings = 0
         self._zero_empty = zero_empty
         self._run, self._limit = encode, limit
@@ -63,8 +46,6 @@ class PromptSpace:
         self._named: dict[str, np.ndarray] = {}
         self._last: tuple[tuple[object, ...], np.ndarray] | None = None
         self._mixture: _Mixture | None = None
-        self._going: dict[tuple[str, str], Pace | None] = {}
-        """The paces of what is being blended, which are not changed on the way."""
         self._lock = threading.Lock()
 
     def encode(self, text: str) -> np.ndarray:
@@ -111,20 +92,6 @@ class PromptSpace:
         embedding = self.encode("")
         return np.zeros_like(embedding) if self._zero_empty else embedding
 
-    def pace(self, first: str, second: str) -> Pace | None:
-        """Return the pace of an even blend of two texts; None when it has not been measured."""
-        return None if self.paces is None else self.paces.of(self._name(first), self._name(second))
-
-    def keep_pace(self, first: str, second: str, pace: Pace) -> None:
-        """Take the pace of an even blend of two texts."""
-        if self.paces is not None:
-            self.paces.keep(self._name(first), self._name(second), pace)
-
-    def _name(self, text: str) -> str:
-        """Name of what a text stands for, which for an embedding of one's own is its content."""
-        named = self._named.get(text)
-        return text if named is None else hashlib.sha256(named.tobytes()).hexdigest()
-
     def blend(self, prompts: tuple[tuple[str, float], ...], blending: str = "slerp") -> np.ndarray:
         """Return the embedding between texts, float32, shape (1, tokens, width), not to be written to.
 
@@ -135,10 +102,9 @@ class PromptSpace:
         ----------
         prompts : tuple of (str, float)
             Texts with weights >= 0; only their proportions matter.
-        blending : {"even", "slerp", "lerp"}
-            ``slerp`` takes the spherical mean of each token's vectors, which for two texts is their slerp; ``even`` the
-            same with the weights changed to the paces that have been measured (see `engine.paces`); ``lerp`` the
-            straight mean. A pace that is measured while its two texts are blended counts from their next blend on.
+        blending : {"slerp", "lerp"}
+            ``slerp`` takes the spherical mean of each token's vectors, which for two texts is their slerp; ``lerp`` the
+            straight mean.
 
         Raises
         ------
@@ -156,29 +122,16 @@ class PromptSpace:
         for text, weight in prompts:
             weights[text] = weights.get(text, 0.0) + weight
         total = sum(weights.values())
-        weights = {text: weight / total for text, weight in weights.items()}
-        if blending == "even":
-            weights = self._at_pace(weights)
-        blended = self._between(weights, blending)
+        blended = self._between({text: weight / total for text, weight in weights.items()}, blending)
         self._last = ((prompts, blending), blended)
         return blended
-
-    def _at_pace(self, weights: dict[str, float]) -> dict[str, float]:
-        """Return the weights with which the pictures between these texts change evenly."""
-        heard = [text for text, weight in weights.items() if weight > 0]
-        going: dict[tuple[str, str], Pace | None] = {}
-        for first, second in combinations(sorted(heard), 2):
-            known = (first, second) in self._going and min(weights[first], weights[second]) > _END
-            going[first, second] = self._going[first, second] if known else self.pace(first, second)
-        self._going = going
-        return evened(weights, going)
 
     def _between(self, weights: dict[str, float], blending: str) -> np.ndarray:
         """Blend texts by weights that sum to 1."""
         heard = [text for text, weight in weights.items() if weight > 0]
         if len(heard) == 1:
             return self.encode(heard[0])
-        if len(heard) == 2 and blending != "lerp":
+        if len(heard) == 2 and blending == "slerp":
             return slerp(self.encode(heard[0]), self.encode(heard[1]), weights[heard[1]], axis=-1)
         texts = tuple(weights)
         if self._mixture is None or self._mixture.texts != texts:
@@ -203,7 +156,7 @@ class _Mixture:
 
     def mean(self, weights: np.ndarray, blending: str) -> np.ndarray:
         """Weighted mean, shape (1, tokens, width)."""
-        if blending != "lerp":
+        if blending == "slerp":
             shares = mean_shares(self._cosines, weights)
         else:
             shares = np.broadcast_to(weights, self._cosines.shape[:2])

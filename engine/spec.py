@@ -81,9 +81,8 @@ class FrameSpec:
         Stream time of the newest sound that shaped the picture.
     prompts : tuple of (str, float)
         Texts with weights >= 0, of which at least one is > 0; the generator normalises them to sum 1.
-    blending : {"even", "slerp", "lerp"}
-        How prompts are blended: along the sphere, at a pace at which pictures change evenly (see `engine.paces`) or at
-        that of the weights, or straight.
+    blending : {"slerp", "lerp"}
+        How prompts are blended: along the sphere, or straight.
     seed, seed_to : int
         Seeds of two fixed noises, >= 0.
     seed_blend : float

@@ -166,8 +166,8 @@ class Director:
         self._closed.set()
         if self._preparing is not None:
             self._preparing.stop()
-        self._save_paces()
         self.recordings.close()
+        self._save_paces()
 
     # Scenes and prompts ------------------------------------------------------------------------------
 
@@ -189,8 +189,8 @@ class Director:
         else:
             self._overrides = {**self._overrides, "/prompt": ""}
         self._board.adopt(patch.parameters, keep=edited)
-        self._renderer.patch = patch
         self._renderer.pacer.want(generator, patch)
+        self._renderer.patch = patch
         self._scene_fault = None
 
     def _watch_scene(self) -> None:
@@ -203,8 +203,9 @@ class Director:
             self._scene_fault = f"kept the running scene: {error}"
 
     def _save_paces(self) -> None:
-        if self._renderer.generator is not None:
-            self._renderer.generator.save_paces()
+        generator = self._renderer.generator
+        if generator is not None and generator.paces is not None:
+            generator.paces.save()
 
     def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
         for name in self.bank.names:

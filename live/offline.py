@@ -74,7 +74,8 @@ def render(
     progress : callable, optional
         Called with (pictures done, pictures in all).
     tell : callable, optional
-        Called with one sentence when bends of the scene rest because the model lacks their sites.
+        Called with one sentence when bends of the scene rest because the model lacks their sites, or when something has
+        to be measured first.
     generator : Generator, optional
         One that is loaded already.
 
@@ -104,6 +105,7 @@ def render(
         tell(resting)
     patch = Patch(scene, seed=seed, start_s=0.0)
     prepare_for(generator, patch, wait=True)
+    pace_now(generator, patch, tell)
     # The process number keeps two renderings of one name apart; the ending says the format to the writer.
     part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
     width, height = generator.size
@@ -114,7 +116,6 @@ def render(
             for step in specs(sound, patch, fps=fps, seconds=seconds):
                 writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
                 for index, spec in step.pictures:
-                    pace_now(generator, patch, spec)
                     previous = generator.render(spec, previous if spec.wants_previous else None)
                     writer.write_picture(previous.pixels, index)
                     if progress is not None:

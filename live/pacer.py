@@ -1,4 +1,4 @@
-"""Measuring even blends in the spare time of the render thread; see `engine.paces`."""
+"""Measuring even blends: in the spare time of the render thread, or offline when one is come to; see `engine.paces`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bentlight.clock import now_s
 
 if TYPE_CHECKING:
     from engine.generator import Generator
-    from engine.spec import FrameSpec
     from scenes.patch import Patch
 
 __all__ = ["Pacer", "pace_now"]
@@ -21,6 +21,18 @@ log = logging.getLogger(__name__)
 
 SHARE = 0.1
 """Part of the time for the show's pictures that may be spent on measuring."""
+_LONGEST_S = 0.1
+"""Pictures that take longer are not measured in a show: each would be a gap in it."""
+
+
+@dataclass(slots=True)
+class _Measuring:
+    """A pair being measured."""
+
+    pair: tuple[str, str]
+    patch: Patch
+    size: tuple[int, int]
+    pictures: Iterator[None]
 
 
 class Pacer:
@@ -33,34 +45,31 @@ class Pacer:
 
     def __init__(self, clock: Callable[[], float] = now_s) -> None:
         self._clock = clock
-        self._waiting: deque[tuple[str, str, FrameSpec]] = deque()
+        self._patch: Patch | None = None
+        self._waiting: deque[tuple[str, str]] = deque()
         self._lock = threading.Lock()
-        self._going: Iterator[None] | None = None
+        self._going: _Measuring | None = None
         self._credit_s = self._cost_s = 0.0
 
     def want(self, generator: Generator, patch: Patch) -> None:
-        """Have a scene's blends measured, and no longer those of the scene before; from any thread."""
-        generator.unpaced(patch.pairs)  # so that the file is not read first between two pictures
-        wanted = deque((first, second, patch.resting) for first, second in patch.pairs)
+        """Tell a scene that is to be played what is known, and have the rest of it measured; from any thread."""
+        unknown = deque(pair for pair in patch.pairs if not _told(generator, patch, pair))
         with self._lock:
-            self._waiting = wanted
+            self._patch, self._waiting = patch, unknown
 
     def spend(self, generator: Generator, made_s: float, *, hurried: bool = False) -> None:
         """Measure a little after a picture that took `made_s`, if there is time for it; on the render thread.
 
-        Not if `hurried`: the next picture is not to come later, and there will be more time after it.
+        Not if `hurried`: the next picture is not to come later, and there will be some more time after it.
         """
-        if (self._going is None and not self._waiting) or generator.prompt_space is None:
+        if not self._waiting and self._going is None:
             return
-        self._credit_s += SHARE * made_s
-        if hurried or self._credit_s < self._cost_s:
+        self._credit_s = min(self._credit_s + SHARE * made_s, 2 * self._cost_s)
+        if hurried or made_s > _LONGEST_S or self._credit_s < self._cost_s:
             return
         begun_s = self._clock()
         try:
-            if self._going is None:
-                self._going = self._next(generator)
-            if self._going is not None and next(self._going, self) is self:
-                self._going = None
+            self._go_on(generator)
         except Exception as error:
             # It is an ornament: the show goes on without it.
             log.warning("a blend of prompts could not be measured: %s", error)
@@ -68,21 +77,56 @@ class Pacer:
         self._cost_s = self._clock() - begun_s
         self._credit_s -= self._cost_s
 
-    def _next(self, generator: Generator) -> Iterator[None] | None:
+    def _go_on(self, generator: Generator) -> None:
         with self._lock:
-            while self._waiting:
-                first, second, resting = self._waiting.popleft()
-                if generator.unpaced([(first, second)]):
-                    return generator.pacing(first, second, resting)
-        return None
+            patch = self._patch
+            if self._going is None or self._going.patch is not patch or self._going.size != generator.size:
+                self._going = None
+                if patch is None or not self._waiting or not generator.can_pace(patch.resting):
+                    return
+                pair = self._waiting.popleft()
+                if _told(generator, patch, pair):
+                    return
+                self._going = _Measuring(pair, patch, generator.size, generator.pacing(*pair, patch.resting))
+        going = self._going
+        try:
+            next(going.pictures)
+        except StopIteration:
+            self._going = None
+            _told(generator, going.patch, going.pair)
 
 
-def pace_now(generator: Generator, patch: Patch, spec: FrameSpec) -> None:
-    """Measure the blend that a picture lies in, if it is one of its scene's that have not been measured."""
-    texts = {text for text, weight in spec.prompts if weight > 0}
-    if len(texts) < 2:
+def _told(generator: Generator, patch: Patch, pair: tuple[str, str]) -> bool:
+    """Tell a scene the pace of a pair, if it is known."""
+    pace = generator.pace(*pair, patch.resting)
+    if pace is not None:
+        patch.learn(*pair, pace)
+    return pace is not None
+
+
+def pace_now(generator: Generator, patch: Patch, tell: Callable[[str], None] | None = None) -> None:
+    """Measure what is not known of a scene's blends, and tell the scene.
+
+    Parameters
+    ----------
+    generator : Generator
+        Ready for the scene.
+    patch : Patch
+    tell : callable, optional
+        Called with one sentence before something is measured.
+    """
+    unknown = [pair for pair in patch.pairs if not _told(generator, patch, pair)]
+    if not unknown or not generator.can_pace(patch.resting):
         return
-    for first, second in generator.unpaced(pair for pair in patch.pairs if texts.issuperset(pair)):
-        for _ in generator.pacing(first, second, patch.resting):
-            pass
-        generator.save_paces()
+    if tell is not None:
+        tell(f"measuring once how {len(unknown)} blends of prompts go, so that they go evenly")
+    for pair in unknown:
+        try:
+            for _ in generator.pacing(*pair, patch.resting):
+                pass
+        except Exception as error:
+            # The resting picture may break where those that are heard do not.
+            log.warning("a blend of prompts could not be measured: %s", error)
+        _told(generator, patch, pair)
+    if generator.paces is not None:
+        generator.paces.save()

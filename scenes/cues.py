@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 
 from bentlight.parameter import Value
 from scenes.drift import BeatPhase, CrossFade, Heard, Listener
+from scenes.even import Mix
 from scenes.schema import Scene
 from scenes.sources import VECTORS
 
 __all__ = ["Cues"]
-
-Mix = tuple[tuple[str, float], ...]
 
 
 class Cues:

@@ -162,7 +162,7 @@ class PromptMotion(Part):
     """How the prompts follow each other; `PROMPT_KINDS` says which keys go with which kind."""
 
     kind: _word(PROMPT_KINDS, "kind of prompt motion") = "cues"  # type: ignore[valid-type]
-    blending: _word(BLENDINGS, "blending") = "even"  # type: ignore[valid-type]
+    blending: _word(("even", *BLENDINGS), "blending") = "even"  # type: ignore[valid-type]
     bars: _Bars | None = None
     loops_per_minute: Annotated[Number, Field(ge=0.01, le=30)] = 0.5
     by: _Vector = "bands"  # type: ignore[valid-type]

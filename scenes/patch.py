@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter, Value
+from engine.paces import Pace
 from engine.spec import FrameSpec, NoisePath
 from scenes.conditioning import Moment
 from scenes.controls import CONTROLS
 from scenes.cues import Cues
 from scenes.drift import GAP_S, HOP_S, Heard, smoothstep
+from scenes.even import EvenBlends
 from scenes.lfo import BeatLine, beat_places
 from scenes.motion import AMOUNTS, TARGETS
 from scenes.schema import Scene
@@ -67,6 +70,7 @@ class Patch:
         self._voices = tuple(Voice(route) for route in scene.routes)
         self._beats = BeatLine()
         self._cues = Cues(scene)
+        self._even = EvenBlends(self.pairs)
         self._start_s = start_s
         self._time_s = start_s or 0.0
         self._hop_s = start_s
@@ -79,13 +83,19 @@ class Patch:
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Texts that follow each other in the scene and whose blend is to be even; see `engine.paces`."""
-        motion, texts = self.scene.motion.prompts, [prompt.text for prompt in self.scene.prompts]
+        """Texts that follow each other in the scene and whose blend is to be even, each two in alphabetical order."""
+        motion, prompts = self.scene.motion.prompts, self.scene.prompts
         if motion.blending != "even" or motion.kind == "mixture":
             return ()
-        following = texts[1:] if motion.kind == "travel" else texts[1:] + texts[:1]
-        pairs = (tuple(sorted(pair)) for pair in zip(texts, following, strict=False) if pair[0] != pair[1])
-        return tuple(dict.fromkeys((first, second) for first, second in pairs))
+        texts, timed = ([p.text for p in prompts], [p.text for p in prompts if p.at is not None])
+        follow = list(pairwise(timed))
+        if motion.kind != "travel":
+            follow += zip(texts, texts[1:] + texts[:1], strict=True)
+        return tuple(dict.fromkeys((min(pair), max(pair)) for pair in follow if pair[0] != pair[1]))
+
+    def learn(self, first: str, second: str, pace: Pace) -> None:
+        """Take the pace of the blend of one of the `pairs`; it counts from when that blend begins."""
+        self._even.learn(first, second, pace)
 
     @property
     def resting(self) -> FrameSpec:
@@ -146,6 +156,7 @@ class Patch:
             self._leaving = (*self._leaving, (previous._wander, now_s))
         self._left_amounts, self._left_s = previous._amounts, now_s
         self._cues.carry_over(previous._cues)
+        self._even.carry_over(previous._even)
         standing = {voice.route.name: voice for voice in previous._voices}
         self._beats.take(previous._beats)
         for voice in self._voices:
@@ -220,14 +231,14 @@ class Patch:
         values = tuple(p.clamp(self._number(control, address) + sums[target]) for address, target, p, _ in self._slots)
         return FrameSpec(
             time_s=time_s,
-            prompts=self._cues.mix(scene_s, to_next),
+            prompts=self._even.at_pace(self._cues.mix(scene_s, to_next)),
             steps=int(self._number(control, "/steps")),
             guidance=TARGETS["guidance/scale"].clamp(guidance),
             feedback=TARGETS["feedback/amount"].clamp(feedback),
             strength=TARGETS["strength/amount"].clamp(strength),
             plan=self.plan,
             values=values,
-            blending=self.scene.motion.prompts.blending,
+            blending="lerp" if self.scene.motion.prompts.blending == "lerp" else "slerp",
             **noise,
         )
 

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 
 from engine.errors import OutOfMemory
-from engine.paces import Paces
 from engine.prompts import PromptSpace
 from engine.runtimes.facts import Facts, TextEncoder
 from engine.runtimes.providers import providers_for
@@ -27,7 +26,7 @@ class ExportedModel:
     prompts: PromptSpace
 
 
-def read_model(store: Store, threads: int | None, paces: Paces | None = None) -> ExportedModel | None:
+def read_model(store: Store, threads: int | None) -> ExportedModel | None:
     """Read what was exported of a model; None where nothing is, or nothing that can be used, which is logged.
 
     Raises
@@ -47,7 +46,7 @@ def read_model(store: Store, threads: int | None, paces: Paces | None = None) ->
     except Exception as error:
         log.warning("what was exported of the model cannot be used: %s", first_line(error))
         return None
-    return ExportedModel(facts, PromptSpace(encode, zero_empty=facts.zero_empty, paces=paces))
+    return ExportedModel(facts, PromptSpace(encode, zero_empty=facts.zero_empty))
 
 
 def first_line(error: Exception) -> str:

@@ -20,7 +20,6 @@ from engine.guidance import guidance_embedding
 from engine.measures import SiteInfo, listed
 from engine.noise import NoiseBank
 from engine.paces import Paces
-from engine.prompts import PromptSpace
 from engine.resize import fitted
 from engine.runtimes.exported import ExportedModel, first_line, read_model
 from engine.runtimes.exporter import Exporter
@@ -101,13 +100,12 @@ class OnnxGenerator(Generator):
         self._named: dict[str, np.ndarray] = {}
         self._paces = Paces(lambda: store.paces)
         self._stand_in = stand_in or StandIn(source, threads)
-        self._stand_in.take_paces(self._paces)
         self._exact = False
         self._playing = "onnx"
         # Sessions are made on whichever thread wants them; `_lock` is never held while one is made.
         self._lock = threading.RLock()
         store.opened(source.name())
-        self._ready = read_model(self._store, self._threads, self._paces)
+        self._ready = read_model(self._store, self._threads)
         if self._ready is None:
             self.size = self._stand_in.model().size
             self._exporter.ask(MODEL, hurried=True)
@@ -163,9 +161,15 @@ class OnnxGenerator(Generator):
                 self._ready.prompts.keep(name, embedding)
 
     @property
-    def prompt_space(self) -> PromptSpace | None:
-        # While torch plays in its place, pictures are too slow to measure anything with them.
-        return None if self._ready is None else self._ready.prompts
+    def paces(self) -> Paces | None:
+        return None if self._ready is None else self._paces
+
+    def can_pace(self, spec: FrameSpec) -> bool:
+        if self._ready is None:
+            return False
+        key = self._picture(self.size, spec.plan, spec.steps, spec.guidance, late=False).key
+        # While a graph is awaited another plays for it.
+        return key in self._sessions or key in self._refused
 
     def sites(self) -> tuple[SiteInfo, ...]:
         model = self._ready
@@ -379,7 +383,7 @@ class OnnxGenerator(Generator):
 
     def _begin(self) -> None:
         """Read the model, and have made what was wanted before it was there."""
-        model = read_model(self._store, self._threads, self._paces)
+        model = read_model(self._store, self._threads)
         with self._lock:
             if model is not None:
                 for name, embedding in self._named.items():

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from engine.eager import EagerGenerator
-    from engine.paces import Paces
 
 __all__ = ["StandIn"]
 
@@ -58,7 +57,6 @@ class StandIn:
         self._loading, self._sizing = threading.Lock(), threading.Lock()
         self._broken: dict[BendPlan, str | None] = {}
         self._named: dict[str, np.ndarray] = {}
-        self._paces: Paces | None = None
 
     @property
     def loaded(self) -> bool:
@@ -80,8 +78,6 @@ class StandIn:
                         model.resize(*self._size)
                     for name, embedding in self._named.items():
                         model.keep(name, embedding)
-                    if self._paces is not None:
-                        model.take_paces(self._paces)
                     self._model = model
             return self._model
 
@@ -112,13 +108,6 @@ class StandIn:
             if self._model is not None:
                 self._model.keep(name, embedding)
             self._named[name] = embedding
-
-    def take_paces(self, paces: Paces) -> None:
-        """Blend at these paces, so that a blend is the same whichever plays it."""
-        with self._sizing:
-            self._paces = paces
-            if self._model is not None:
-                self._model.take_paces(paces)
 
     def culprit(self, spec: FrameSpec, previous: Picture | None) -> str | None:
         """Name the bend that broke a picture; None until a thread that asks the model has found it."""

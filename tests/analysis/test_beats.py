@@ -9,6 +9,7 @@ import pytest
 import soxr
 
 from analysis import LiveAnalyzer
+from analysis.beat_space import BeatSpace
 from analysis.beats import NEXT_BEAT_REST_S, BeatTracker
 from analysis.spectrum import LongSpectrum
 from analysis.timing import hop_size
@@ -112,7 +113,7 @@ def test_a_swung_ride_alone_is_counted_in_its_beats(bpm: float, swing: float) ->
     assert np.median(np.abs(apart_s(found[found < truth[-1] + 0.1], truth))) < 0.012
 
 
-@pytest.mark.parametrize("bpm", [66, 92, 128, 172])
+@pytest.mark.parametrize("bpm", [66, 92, 128, 164, 172, 176, 180])
 def test_the_tempo_does_not_alternate_between_half_and_double(bpm: float) -> None:
     heard = follow(clicks(bpm, 20.0)[0])
     late = heard["tempo"][heard["time_s"] > 6]
@@ -262,6 +263,17 @@ def test_the_cut_into_blocks_does_not_change_the_beat() -> None:
     pieces = np.concatenate(parts)
     assert len(pieces) == len(whole)
     assert pieces.tobytes() == whole.tobytes()
+
+
+def test_a_level_that_was_expected_is_forgotten_with_its_beat_and_with_its_range() -> None:
+    fresh, settled = BeatSpace(0.0107), BeatSpace(0.0107)
+    settled.expect(0.5)
+    assert (settled._scores[:, -1] < fresh._scores[:, -1]).any()
+    assert (settled._scores[:, -1] <= fresh._scores[:, -1]).all()
+    for space in (fresh, settled):
+        space.restrict(56, 64)
+    np.testing.assert_array_equal(settled._scores, fresh._scores)
+    np.testing.assert_array_equal(settled._restart, fresh._restart)
 
 
 def test_taps_set_tempo_and_beat() -> None:

@@ -8,11 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from engine.bends import Bend, BendPlan
 from engine.generator import Generator
 from engine.paces import Pace, Paces, evened, measured
-from engine.prompts import PromptSpace
 from engine.spec import FrameSpec
-from engine.sphere import slerp
 from tests.engine.onnx_players import opened
 
 SLOW_START = Pace((0.0, 0.5, 0.75, 1.0), (0.0, 0.1, 0.6, 1.0))
@@ -68,13 +67,17 @@ def test_what_changes_nothing_is_gone_straight() -> None:
     assert [pace(share) for share in (0.1, 0.5, 0.9)] == pytest.approx([0.1, 0.5, 0.9])
 
 
-def test_the_way_back_is_the_same_way() -> None:
-    for share in (0.0, 0.2, 0.77, 1.0):
-        assert SLOW_START.back(1 - share) == pytest.approx(1 - SLOW_START(share), abs=1e-4)
+def test_a_part_without_any_change_is_passed_quickly_but_not_in_no_time() -> None:
+    pace = Pace.through([0.0, 0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 5.0, 5.0])
+    assert pace(0.0) == 0
+    assert 0.4 < pace(0.02) < 0.6
+    steps = np.diff([pace(share) for share in np.linspace(0, 1, 1001)])
+    assert steps.min() > 0
+    assert steps.max() < 0.06
 
 
 def test_weights_at_a_pace_sum_to_1_and_a_third_text_comes_without_a_jump() -> None:
-    paces = {("a", "b"): SLOW_START, ("a", "c"): SLOW_START.back, ("b", "c"): None}
+    paces = {("a", "b"): SLOW_START, ("a", "c"): SLOW_START, ("b", "c"): None}
     two = evened({"a": 0.75, "b": 0.25}, {("a", "b"): SLOW_START})
     assert two == pytest.approx({"a": 1 - SLOW_START(0.25), "b": SLOW_START(0.25)})
     third = evened({"a": 0.75 - 1e-6, "b": 0.25, "c": 1e-6}, paces)
@@ -88,17 +91,18 @@ def test_weights_at_a_pace_sum_to_1_and_a_third_text_comes_without_a_jump() -> N
         assert evened(weights, dict.fromkeys(paces)) == pytest.approx(weights)
 
 
-def test_paces_outlast_the_run_in_either_direction(tmp_path) -> None:
+def test_paces_outlast_the_run_beside_those_of_others(tmp_path) -> None:
     path = tmp_path / "deep" / "paces.json"
-    paces = Paces(lambda: path)
-    assert paces.of("fire", "smoke") is None
-    paces.keep("fire", "smoke", SLOW_START)
+    paces, others = Paces(lambda: path), Paces(lambda: path)
+    assert paces.of("one") is None
+    assert others.of("one") is None
+    paces.keep("one", SLOW_START)
     paces.save()
-    assert "fire" not in path.read_text()
+    others.keep("two", SLOW_START)
+    others.save()
     again = Paces(lambda: path)
-    assert again.of("fire", "smoke") == SLOW_START
-    assert again.of("smoke", "fire") == SLOW_START.back
-    assert again.of("fire", "ice") is None
+    assert again.of("one") == again.of("two") == SLOW_START
+    assert again.of("three") is None
 
 
 @pytest.mark.parametrize(
@@ -112,93 +116,94 @@ def test_paces_outlast_the_run_in_either_direction(tmp_path) -> None:
         '{"a-b": [[0, 1, 0.5, 1], [0, 0.2, 0.5, 1]]}',
         '{"a-b": [[0, NaN, 1], [0, 0.5, 1]]}',
         '{"a-b": [[0, "x", 1], [0, 0.5, 1]]}',
+        '{"a-b": [[0, 0.5, 0.5, 1], [0, 0.2, 0.5, 1]]}',
     ],
 )
 def test_a_damaged_file_is_measured_anew(tmp_path, content) -> None:
     path = tmp_path / "paces.json"
     path.write_text(content)
     paces = Paces(lambda: path)
-    assert paces.of("fire", "smoke") is None
-    paces.keep("fire", "smoke", SLOW_START)
+    assert paces.of("a-b") is None
+    paces.keep("c-d", SLOW_START)
     paces.save()
     assert len(json.loads(path.read_text())) == 1
-    assert Paces(lambda: path).of("fire", "smoke") == SLOW_START
+    assert Paces(lambda: path).of("c-d") == SLOW_START
 
 
 def test_a_folder_that_cannot_be_written_to_costs_only_the_keeping(tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     paces = Paces(lambda: tmp_path / "file" / "paces.json")
-    paces.keep("fire", "smoke", SLOW_START)
+    paces.keep("one", SLOW_START)
     paces.save()
-    assert paces.of("fire", "smoke") == SLOW_START
+    assert paces.of("one") == SLOW_START
 
 
-def _drawn(text: str) -> np.ndarray:
-    return np.random.default_rng(len(text) * 1000 + ord(text[0]) if text else 0).normal(0.5, 1, (1, 5, 24))
+@pytest.fixture(params=["eager", "onnx"])
+def model(request, tiny_folder, graphs, tmp_path):
+    found = Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager")
+    if request.param == "onnx":
+        found = opened(found, graphs)
+    found._paces = Paces(lambda: tmp_path / "paces.json")
+    found.prepare(prompts=["fire", "smoke"], plans=[FrameSpec().plan], wait=True)
+    return found
 
 
-@pytest.fixture
-def space(tmp_path) -> PromptSpace:
-    return PromptSpace(_drawn, paces=Paces(lambda: tmp_path / "paces.json"))
+def test_a_generator_measures_and_keeps_a_pace(model, tmp_path) -> None:
+    spec = FrameSpec(seed=3, feedback=0.5, strength=0.5)
+    assert model.pace("fire", "smoke", spec) is None
+    assert model.can_pace(spec)
+    pictures = sum(1 for _ in model.pacing("fire", "smoke", spec))
+    assert pictures == 51
+    pace = model.pace("fire", "smoke", spec)
+    assert (pace(0), pace(1)) == (0, 1)
+    model.paces.save()
+    model._paces = Paces(lambda: tmp_path / "paces.json")
+    assert model.pace("fire", "smoke", spec) == pace
 
 
-def _between(space: PromptSpace, weight: float, blending: str = "even") -> np.ndarray:
-    return space.blend((("fire", 1 - weight), ("smoke", weight)), blending)
+def test_a_pace_is_that_of_two_texts_in_one_kind_of_picture(model) -> None:
+    spec, bend = FrameSpec(), BendPlan((Bend("turn", "rotate", "unet.mid"),))
+    list(model.pacing("fire", "smoke", spec))
+    assert model.pace("fire", "smoke", spec) is not None
+    assert model.pace("fire", "ice", spec) is None
+    assert model.pace("fire", "smoke", FrameSpec(steps=2)) is None
+    assert model.pace("fire", "smoke", FrameSpec(plan=bend, values=(0.0, 1.0))) is None
+    width, height = model.size
+    model.resize(2 * width, height)
+    try:
+        assert model.pace("fire", "smoke", spec) is None
+    finally:
+        model.resize(width, height)
+    model.keep("smoke", 2 * model.embedding("ice"))
+    assert model.pace("fire", "smoke", spec) is None
 
 
-def test_even_goes_at_the_pace_and_slerp_at_that_of_the_weights(space: PromptSpace) -> None:
-    space.keep_pace("fire", "smoke", SLOW_START)
-    there = slerp(space.encode("fire"), space.encode("smoke"), SLOW_START(0.3), axis=-1)
-    np.testing.assert_allclose(_between(space, 0.3), there, atol=1e-5)
-    np.testing.assert_array_equal(_between(space, SLOW_START(0.3), "slerp"), _between(space, 0.3))
+def test_what_was_begun_at_another_size_is_not_kept(model) -> None:
+    width, height = model.size
+    pacing = model.pacing("fire", "smoke", FrameSpec())
+    for _ in range(51):
+        next(pacing)
+    model.resize(2 * width, height)
+    try:
+        assert next(pacing, "over") == "over"
+    finally:
+        model.resize(width, height)
+    assert model.pace("fire", "smoke", FrameSpec()) is None
 
 
-def test_a_pace_that_comes_on_the_way_counts_from_the_next_time_on(space: PromptSpace) -> None:
-    _between(space, 0.3)
-    space.keep_pace("fire", "smoke", SLOW_START)
-    for weight in (0.4, 0.6):
-        np.testing.assert_array_equal(_between(space, weight), _between(space, weight, "slerp"))
-    _between(space, 0.999)
-    np.testing.assert_array_equal(_between(space, 0.4), _between(space, SLOW_START(0.4), "slerp"))
-
-
-def test_another_embedding_under_the_name_is_another_pair(space: PromptSpace) -> None:
-    space.keep("mine", _drawn("one"))
-    space.keep_pace("fire", "mine", SLOW_START)
-    assert space.pace("mine", "fire") == SLOW_START.back
-    space.keep("mine", _drawn("others"))
-    assert space.pace("fire", "mine") is None
-
-
-@pytest.mark.parametrize("runtime", ["eager", "onnx"])
-def test_a_generator_measures_keeps_and_blends_evenly(tiny_folder, graphs, tmp_path, runtime) -> None:
-    model = Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager")
-    if runtime == "onnx":
-        model = opened(model, graphs)
-    model.prompt_space.paces = Paces(lambda: tmp_path / "paces.json")
-    pairs = [("blue galaxy", "fire"), ("fire", "fire")]
-    model.prepare(prompts=[*pairs[0]], wait=True)
-    assert model.unpaced(pairs) == (pairs[0],)
-    pictures = sum(1 for _ in model.pacing(*pairs[0], FrameSpec()))
-    assert pictures >= 20
-    assert model.unpaced(pairs) == ()
-    model.save_paces()
-    assert (tmp_path / "paces.json").is_file()
-
-    def picture(weight: float, blending: str) -> np.ndarray:
-        prompts = (("blue galaxy", 1 - weight), ("fire", weight))
-        return model.render(FrameSpec(prompts=prompts, seed=5, blending=blending)).pixels
-
-    pace = model.prompt_space.pace(*pairs[0])
-    assert np.array_equal(picture(0.3, "even"), picture(pace(0.3), "slerp"))
-
-
-def test_a_stream_and_the_painter_have_no_pace(tiny_folder) -> None:
+def test_a_stream_and_the_painter_measure_nothing(tiny_folder) -> None:
     stream = Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager", stream=True)
-    painter = Generator.load("painter")
-    assert stream.unpaced([("a", "b")]) == painter.unpaced([("a", "b")]) == ()
-    assert list(painter.pacing("a", "b", FrameSpec())) == []
-    painter.save_paces()
-    prompts = (("galaxy", 0.6), ("fire", 0.4))
-    even, plain = (stream.render(FrameSpec(prompts=prompts, blending=b)).pixels for b in ("even", "slerp"))
-    assert np.array_equal(even, plain)
+    for model in (stream, Generator.load("painter")):
+        assert model.paces is None
+        assert not model.can_pace(FrameSpec())
+        assert model.pace("a", "b", FrameSpec()) is None
+        assert list(model.pacing("a", "b", FrameSpec())) == []
+
+
+def test_nothing_is_measured_while_another_graph_plays(tiny_folder, graphs) -> None:
+    model = opened(Generator.load(str(tiny_folder), device="cpu", dtype="float32", runtime="eager"), graphs)
+    plan = BendPlan((Bend("turn", "rotate", "unet.mid"),))
+    spec = FrameSpec(plan=plan, values=(0.0, 1.0))
+    assert not model.can_pace(spec)
+    model.prepare(plans=[plan], wait=True)
+    assert model.can_pace(spec)

@@ -8,6 +8,7 @@ import pytest
 
 from analysis.frame import FEATURE_FRAME
 from bentlight.errors import BadInput, BadScene
+from engine.paces import Pace
 from live.bank import SceneBank
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
@@ -64,6 +65,9 @@ class Ears:
         return "line in"
 
 
+STRAIGHT = Pace((0.0, 1.0), (0.0, 1.0))
+
+
 class Generator:
     size, model, playing = (64, 64), "fake", "eager"
 
@@ -74,13 +78,11 @@ class Generator:
         self.prepared = set()
         self.plans = []
         self.ways = []
+        self.paces = SimpleNamespace(save=lambda: setattr(self, "saved", self.saved + 1))
         self.saved = 0
 
-    def unpaced(self, pairs):
-        return tuple(pairs)
-
-    def save_paces(self):
-        self.saved += 1
+    def pace(self, first, second, spec):
+        return STRAIGHT if (first, second) == ("one", "two") else None
 
     def prepare(self, prompts=(), plans=(), **how):
         self.prepared |= set(prompts)
@@ -183,6 +185,20 @@ def test_scene_controls_change_the_patch_and_the_bends_that_can_be_played(direct
     director.step()
     assert renderer.patch.scene.name == "mine"
     assert any("no such scene" in warning for warning in director.warnings())
+
+
+def test_known_paces_are_told_to_a_scene_before_it_plays_and_new_ones_saved(directed, monkeypatch):
+    director, board, renderer, _, generator = directed
+    assert renderer.patch._even._known == {("one", "two"): STRAIGHT}
+    wanted = []
+    monkeypatch.setattr(renderer.pacer, "want", lambda *asked: wanted.append((*asked, renderer.patch)))
+    before = renderer.patch
+    board.trigger("/scene/next")
+    director.step()
+    assert wanted == [(generator, renderer.patch, before)]
+    saved = generator.saved
+    director.close()
+    assert generator.saved == saved + 1
 
 
 def test_a_text_is_prepared_before_the_render_thread_sees_it(directed):

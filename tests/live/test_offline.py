@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from bentlight.errors import BadInput, BadScene
+from engine.paces import Paces
 from engine.spec import Picture
 from live.offline import render, specs
 from live.sound_file import DamagedSound
@@ -72,6 +73,38 @@ def test_twice_the_same_and_another_seed_another_video(song, tmp_path, generator
     lag, correlation = lag_s(np.pad(sound, (0, 10)), heard.mean(axis=1).astype(np.float32), rate)
     assert lag == pytest.approx(0, abs=1 / RATE)
     assert correlation > 0.999
+
+
+def test_blends_are_even_from_the_first_picture_on_and_the_same_in_the_next_run(song, tmp_path, generator, monkeypatch):
+    two = "name: two\nprompts: [{text: fire}, {text: a gold mandala}]\n"
+    scene = loads(two + "motion: {prompts: {kind: loop, loops_per_minute: 20}}\n")
+    mixes, told = [], []
+    painted = generator.render
+    monkeypatch.setattr(generator, "_paces", Paces(lambda: tmp_path / "paces.json"))
+
+    def watched(spec, previous=None):
+        mixes.append(spec.prompts)
+        return painted(spec, previous)
+
+    def made(name):
+        mixes.clear()
+        monkeypatch.setattr(generator, "render", painted)
+        with monkeypatch.context() as patched:
+            patched.setattr(generator, "render", watched)
+            render(song, tmp_path / name, scene=scene, fps=10, generator=generator, tell=told.append)
+        return mixes[-20:], len(mixes)
+
+    first, count = made("a.mkv")
+    again, fewer = made("b.mkv")
+    assert first == again
+    assert count == fewer + 51
+    assert [line for line in told if "blends" in line] == told[:1]
+    patch = Patch(scene, start_s=0)
+    straight = [spec.prompts for step in specs(song, patch, fps=10) for _, spec in step.pictures][-20:]
+    pace = generator.pace("a gold mandala", "fire", patch.resting)
+    for even, plain in zip(first, straight, strict=True):
+        assert dict(even).get("fire", 0) == pytest.approx(pace(dict(plain).get("fire", 0)))
+    assert first != straight
 
 
 def test_a_hit_is_in_the_first_picture_that_could_know_of_it(song):

@@ -52,18 +52,10 @@ class FakePatch:
 
 
 class FakeGenerator:
-    model, size, prompt_space = "fake", (8, 8), object()
+    model, size = "fake", (8, 8)
 
     def __init__(self):
         self.failures = []
-        self.paced = []
-
-    def unpaced(self, pairs):
-        return tuple(pairs)
-
-    def pacing(self, first, second, spec):
-        self.paced.append((first, second))
-        yield
 
     def render(self, spec, previous=None):
         if self.failures:
@@ -141,6 +133,18 @@ def test_onsets_between_two_pictures_are_all_counted_as_shown(show):
     renderer.step()
     assert (renderer.stats.onsets_heard, renderer.stats.onsets_shown) == (2, 2)
     assert [t.time_s for t in traces] == [pytest.approx(3 * HOP_S), pytest.approx(6 * HOP_S)]
+
+
+def test_after_each_picture_a_blend_may_be_measured_unhurried_where_nothing_was_hit(show, monkeypatch):
+    renderer, reader, _, _ = show
+    spent = []
+    monkeypatch.setattr(renderer.pacer, "spend", lambda *asked, hurried: spent.append((*asked, hurried)))
+    reader.hear(3)
+    renderer.step()
+    reader.hear(3, onsets=(1,))
+    renderer.step()
+    renderer.step()
+    assert spent == [(renderer.generator, 0.0, False), (renderer.generator, 0.0, True)]
 
 
 def test_a_frozen_picture_stays_while_the_patch_goes_on(show):

@@ -118,7 +118,7 @@ routes:
         (7, 8, 0.39968967, 0.99765836, 1.0),
     ]
     np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-6)
-    assert all(s.paths == () and s.still == 0 and s.pulls == () and s.blending == "even" for s in specs)
+    assert all(s.paths == () and s.still == 0 and s.pulls == () and s.blending == "slerp" for s in specs)
 
 
 @pytest.mark.parametrize("name", NOISES)
