@@ -48,6 +48,16 @@ def test_translation_moves_right_and_down() -> None:
     assert y[0, 0, 2, 4] == 0
 
 
+def test_the_edges_mirror_about_the_border_pixels_so_that_a_deep_map_answers_to_small_movements_everywhere() -> None:
+    x = torch.arange(16.0).view(1, 1, 4, 4).square()
+    moved = bent("translate", "latent", x, [0.25, 0.0, 1.0])
+    torch.testing.assert_close(moved, x[..., [1, 0, 1, 2]])
+    for name, values in (("zoom", [0.9]), ("translate", [0.02, -0.02])):
+        assert ((bent(name, "latent", x, [*values, 1.0]) - x).abs() > 1e-3)[0, 0, :, 0].all()
+    one = torch.full((1, 1, 1, 1), 3.0)
+    torch.testing.assert_close(bent("zoom", "latent", one, [0.5, 1.0]), one)
+
+
 def test_thresholds_count_in_units_of_the_site() -> None:
     x = activation("latent")
     hard = bent("hard_threshold", "latent", x, [1.0, 1.0])

@@ -97,10 +97,14 @@ def _on_grid(x: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
 
 
 def _mirror(place: Tensor, count: int) -> Tensor:
-    """Fold pixel places into 0..count - 1, mirrored about the outer edges of the border pixels."""
-    shifted = place + 0.5
-    folded = shifted - 2 * count * torch.floor(shifted / (2 * count))
-    return (count - (folded - count).abs() - 0.5).clamp(0, count - 1)
+    """Fold pixel places into 0..count - 1, mirrored about the middles of the border pixels.
+
+    About their outer edges a whole pixel of movement would show nothing at the border: a quarter of a deep level's map.
+    """
+    last = count - 1
+    period = max(2 * last, 1)
+    folded = place - period * torch.floor(place / period)
+    return (last - (folded - last).abs()).clamp(0, last)
 
 
 def _wrap(place: Tensor, count: int) -> Tensor:
