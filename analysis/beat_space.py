@@ -23,6 +23,7 @@ _BUSY = 0.1
 _CHANGE = 80.0
 _RESTART = 2e-4
 """Chance per look that the beat begins anew anywhere, so that a change of song is believed within some beats."""
+_NO_RESTART = math.log(1 - _RESTART)
 _JUMP_OCTAVES, _JUMP_NEAR = 0.25, 0.8
 _STAY = 0.98
 """Chance that the next beat has the feel of the one before."""
@@ -159,7 +160,8 @@ class BeatSpace:
         trust = np.array(_TRUST)[:, None]
         self._salience = (-_SALIENCE_PER_S * hop_s * octaves**2).astype(np.float32)
         columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), self._salience[self._which][None]])
-        self._scores = np.ascontiguousarray(columns.T, np.float32)
+        self._scores = np.ascontiguousarray(columns, np.float32)
+        self._score = np.empty(self._scores.shape[1], np.float32)
         self._rate = [0.02] * GROUPS
         self._terms = np.zeros(2 * GROUPS + 1, np.float32)
         self._rate_step = 1 - math.exp(-hop_s / _RATE_S)
@@ -186,8 +188,9 @@ class BeatSpace:
             if near.sum() > 0.0:
                 anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
             salience = salience - np.float32(_LEVEL_PER_S * self._hop_s) * np.minimum(octaves**2, 1.0)
-        self._scores[:, -1] = salience[self._which]
-        self._restart = np.float32(_RESTART) * anew
+        self._scores[-1] = salience[self._which]
+        # Beside beliefs that are not scaled down by the chance of it, which the sum over all states makes up for.
+        self._restart = np.float32(_RESTART / (1 - _RESTART)) * anew
 
     def _spread(self, weights: np.ndarray) -> np.ndarray:
         """Return weights of the tempi as probabilities of the states."""
@@ -216,21 +219,20 @@ class BeatSpace:
         ended = belief.take(self._ends).reshape(len(_FEELS), self._tempi)
         begun = (self._change_feel @ ended @ self._change).ravel()
         after[self._starts] = begun if self._keep is None else begun * self._keep
-        after *= np.float32(1 - _RESTART)
         after += self._restart
         rate = self._rate
         busy = min(1.0, sum(rate) / _BUSY)
         heard = sum(trust * often / (often + _SPARSE) for trust, often in zip(_TRUST, rate, strict=True))
         alone = min(_ALONE, _TRUST_SUM / max(heard, 1e-3))
         self._terms[:] = [*(alone * s for s in strength), *(alone * often for often in rate), busy]
-        score = self._scores @ self._terms
+        score = np.dot(self._terms, self._scores, out=self._score)
         np.exp(score, out=score)
         after *= score
         total = float(np.add.reduce(after))
         after *= np.float32(1.0 / total)
         self._belief, self._after = after, belief
         self._rate = [often + self._rate_step * (s - often) for often, s in zip(rate, strength, strict=True)]
-        return math.log(total)
+        return math.log(total) + _NO_RESTART
 
     def best(self) -> Peak:
         """Where most belief is."""

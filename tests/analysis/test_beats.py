@@ -268,8 +268,8 @@ def test_the_cut_into_blocks_does_not_change_the_beat() -> None:
 def test_a_level_that_was_expected_is_forgotten_with_its_beat_and_with_its_range() -> None:
     fresh, settled = BeatSpace(0.0107), BeatSpace(0.0107)
     settled.expect(0.5)
-    assert (settled._scores[:, -1] < fresh._scores[:, -1]).any()
-    assert (settled._scores[:, -1] <= fresh._scores[:, -1]).all()
+    assert (settled._scores[-1] < fresh._scores[-1]).any()
+    assert (settled._scores[-1] <= fresh._scores[-1]).all()
     for space in (fresh, settled):
         space.restrict(56, 64)
     np.testing.assert_array_equal(settled._scores, fresh._scores)
