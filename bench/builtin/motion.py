@@ -12,7 +12,8 @@ from bench.builtin.readings import Reading, Section
 from bench.builtin.setting import Setting
 from engine.builtin.painter import paint
 from engine.noise import fixed_noise
-from engine.paces import Pace, measured
+from engine.paces import Pace
+from engine.paces import measure as measure_pace
 
 __all__ = ["measure"]
 
@@ -72,12 +73,7 @@ def _pace(setting: Setting, caption: str, following: str) -> Pace:
         drawn = model.pictures(noise, model.blend(caption, following, weight))[0]
         return (255 * drawn).round().byte().permute(1, 2, 0).cpu().numpy()
 
-    measuring = measured(picture)
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as end:
-            return end.value
+    return measure_pace(picture)
 
 
 def _at(ratios: dict[str, float], count: int) -> str:

@@ -10,20 +10,11 @@ import pytest
 
 from engine.bends import Bend, BendPlan
 from engine.generator import Generator
-from engine.paces import Pace, Paces, evened, measured
+from engine.paces import Pace, Paces, evened, measure
 from engine.spec import FrameSpec
 from tests.engine.onnx_players import opened
 
 SLOW_START = Pace((0.0, 0.5, 0.75, 1.0), (0.0, 0.1, 0.6, 1.0))
-
-
-def _gone_through(picture) -> Pace:
-    measuring = measured(picture)
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as end:
-            return end.value
 
 
 def _sudden(weight: float, seed: int) -> np.ndarray:
@@ -41,7 +32,7 @@ def _unevenness(picture, weights) -> float:
 
 def test_a_sudden_change_is_spread_over_the_whole_way() -> None:
     shares = np.linspace(0, 1, 60)
-    pace = _gone_through(_sudden)
+    pace = measure(_sudden)
     assert _unevenness(_sudden, shares) > 5
     assert _unevenness(_sudden, [pace(share) for share in shares]) < 2.5
 
@@ -53,7 +44,7 @@ def test_the_ends_are_painted_and_every_place_with_every_noise() -> None:
         asked.append((weight, seed))
         return _sudden(weight, seed)
 
-    pace = _gone_through(picture)
+    pace = measure(picture)
     weights, seeds = {weight for weight, _ in asked}, {seed for _, seed in asked}
     assert len(asked) == len(set(asked)) == len(weights) * len(seeds)
     assert {0.0, 1.0} < weights
@@ -63,7 +54,7 @@ def test_the_ends_are_painted_and_every_place_with_every_noise() -> None:
 
 
 def test_what_changes_nothing_is_gone_straight() -> None:
-    pace = _gone_through(lambda weight, seed: np.zeros((8, 8, 3), np.uint8))
+    pace = measure(lambda weight, seed: np.zeros((8, 8, 3), np.uint8))
     assert [pace(share) for share in (0.1, 0.5, 0.9)] == pytest.approx([0.1, 0.5, 0.9])
 
 
