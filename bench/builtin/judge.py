@@ -33,6 +33,8 @@ HEADS: dict[str, tuple[str, ...]] = {"form": tuple(LEARNT), "colour": tuple(COLO
 """What is asked for, and the answers there are."""
 _ENOUGH = {"form": 0.96, "colour": 0.96, "mood": 0.92}
 """Accuracies on held-out painter pictures at which training ends: a little above the bar of 0.95."""
+_STEEPEST = 10.0
+"""Largest norm of a step's gradient."""
 _BATCH, _RATE, _EVERY, _CHECKED = 64, 2e-3, 50, 480
 _AGAIN = 4096
 """Painter pictures kept: half of each batch is new, half drawn from these, since painting costs as much as learning."""
@@ -163,6 +165,8 @@ def _learn(judge: Judge, setting: Setting, rng: random.Random, generator: torch.
         captions = draw_captions(rng, _BATCH // 2, forms, held_out=False)
         noise = torch.randn(_BATCH // 2, 4, 32, 32, generator=generator).to(device)
         new, right = _painted(captions, noise), labels(captions, device)
+        if not torch.isfinite(new).all():
+            continue
         kept = [*kept, ((new * 255).round().byte(), right)][-_AGAIN // len(captions) :]
         old = [(rng.choice(kept), rng.randrange(_BATCH // 2)) for _ in range(_BATCH // 2)]
         pictures = torch.cat([new, torch.stack([part[k] for (part, _), k in old]).float() / 255])
@@ -172,9 +176,13 @@ def _learn(judge: Judge, setting: Setting, rng: random.Random, generator: torch.
         loss = sum(F.cross_entropy(answers[q].float(), right[q], label_smoothing=0.02) for q in HEADS)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
-        average.update()
         step += 1
+        if torch.isfinite(torch.nn.utils.clip_grad_norm_(judge.parameters(), _STEEPEST)):
+            optimiser.step()
+            average.update()
+        else:
+            # Else nothing would be left of all that was learnt; the statistics of its batch are in there already.
+            judge.load_state_dict(average.shadow)
         if step % _EVERY == 0:
             average.swap()
             judge.eval()

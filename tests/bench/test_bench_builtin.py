@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
+from rich.progress import Progress
 
 from bench.builtin.bends import SWEEPS, coarse_share, replaced_by_noise
 from bench.builtin.captions import draw_captions, is_held_out
 from bench.builtin.coupling import by_class, top_confusions
-from bench.builtin.judge import HEADS, Judge, labels
+from bench.builtin.judge import HEADS, Judge, labels, trained_judge
 from bench.builtin.readings import Reading
+from bench.builtin.setting import QUICK, Setting
 from bench.builtin.speed import best_rate
 from engine.bends import operator
 from engine.builtin.vocabulary import COLOURS, understand
@@ -53,6 +56,28 @@ def test_a_reading_says_whether_its_bar_is_met(reading, met, verdict):
 def test_right_answers_are_the_captions_words():
     right = labels(["neon cyan and orange fire"])
     assert {name: HEADS[name][int(right[name])] for name in HEADS} == {"form": "fire", "colour": "cyan", "mood": "neon"}
+
+
+@pytest.mark.parametrize("fault", ["picture", "gradient"])
+def test_one_bad_step_costs_the_judge_nothing_of_what_it_learnt(monkeypatch, tmp_path, fault):
+    painted = []
+
+    def paint(captions, noise):
+        painted.append(len(captions))
+        pictures = torch.rand(len(captions), 3, 128, 128)
+        if len(painted) == 4:
+            pictures[1, 0] = float("nan") if fault == "picture" else 3e38
+        return pictures
+
+    monkeypatch.setattr("bench.builtin.judge._painted", paint)
+    monkeypatch.setattr("bench.builtin.judge._EVERY", 4)
+    with Progress(disable=True) as progress:
+        model = SimpleNamespace(device=torch.device("cpu"))
+        setting = Setting(model, QUICK, 0, 0.08, tmp_path, tmp_path, progress)
+        judge, _ = trained_judge(setting)
+    assert len(painted) > 8
+    assert all(torch.isfinite(value).all() for value in judge.state_dict().values())
+    assert all(torch.isfinite(answers).all() for answers in judge(torch.rand(2, 3, 128, 128)).values())
 
 
 def test_the_judge_answers_every_question_whatever_the_pictures_size():
