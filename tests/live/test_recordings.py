@@ -115,7 +115,7 @@ def show(tmp_path, monkeypatch) -> Iterator[Show]:
     declare_performance(board)
     renderer = Renderer(Reader(), dict, Mailbox())
     director = Director(board, renderer, ears, SceneBank())
-    renderer.generator = SimpleNamespace(size=(64, 64))
+    renderer.generator = SimpleNamespace(size=(64, 64), paces=None)
     yield Show(director, board, renderer, ears, disk)
     disk.ready.set()
     director.close()

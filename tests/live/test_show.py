@@ -27,7 +27,7 @@ QUIET = PlaySettings(input="silence", headless=True, osc=None)
 class Model:
     """Stands in for loading a model; never makes a picture."""
 
-    size, model, playing = (64, 64), "fake", "eager"
+    size, model, playing, paces = (64, 64), "fake", "eager", None
 
     def __init__(self, monkeypatch) -> None:
         self.error: Exception | None = None
@@ -44,6 +44,9 @@ class Model:
 
     def sites(self) -> list[SimpleNamespace]:
         return []
+
+    def pace(self, first, second, spec) -> None:
+        """No blend is known."""
 
     def prepare(self, prompts=(), plans=(), **how) -> None:
         pass
