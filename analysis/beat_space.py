@@ -248,11 +248,10 @@ class BeatSpace:
         if last < first:
             return Peak(phase, period_s, 0.0)
         # A feel's states are the same places, one feel after the other.
-        begin, end, count = int(self._starts[first]), int(self._ends[last]) + 1, len(self._belief) // len(_FEELS)
-        part = slice(begin, end)
+        part = slice(int(self._starts[first]), int(self._ends[last]) + 1)
         apart = self._phases[part] - np.float32(phase)
         apart = np.abs(apart - np.rint(apart))
-        near = self._belief.reshape(len(_FEELS), count)[:, part].sum(0) * (apart < _NEAR_BEATS)
+        near = self._belief.reshape(len(_FEELS), -1)[:, part].sum(0) * (apart < _NEAR_BEATS)
         mass = float(np.add.reduce(near))
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)

@@ -27,6 +27,7 @@ __all__ = ["Pace", "Paces", "evened", "measure", "measured", "pair_key"]
 _POINTS = 17
 """Places of a blend that are painted with each noise, ends included."""
 _FIRST = 5
+"""Of those, the evenly spread ones that it begins with."""
 _SEEDS = (1009, 2003, 4001)
 """Noises with which a blend is painted: where it changes over differs from noise to noise."""
 _SIDE = 64
