@@ -29,6 +29,9 @@ from tests.waiting import free_port, wait_until
 SILENCE_BEFORE_S = 1.0
 FULL_S = 22.0
 LOUD = 0.02
+# The pictures change some 36 times as much at clicks that are heard as elsewhere. Where none are, the scene's own slow
+# sway gives any twelve moments a ratio of up to 1.3.
+HITS_SEEN, HITS_GONE = 4.0, 1.6
 
 
 def draw_clicks(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +196,7 @@ def test_the_recording_has_every_frame_and_all_the_sound(heard, offset_s):
 
 
 def test_the_pictures_alone_tell_where_the_clicks_were(heard, clicks, offset_s):
-    assert change_ratio(heard.picture_times, heard.pictures, offset_s + clicks[2]) >= 2.0
+    assert change_ratio(heard.picture_times, heard.pictures, offset_s + clicks[2]) >= HITS_SEEN
 
 
 def test_the_display_shows_the_picture_with_and_without_the_hud(heard):
@@ -216,11 +219,11 @@ def test_with_silence_instead_the_hits_vanish(stage, heard, clicks, offset_s, tm
     silent = play(stage, folder, "silent", folder / "silence.wav")
     assert silent.report["onsets_heard"] == 0
     assert np.abs(silent.sound).max() < LOUD
-    assert change_ratio(silent.picture_times, silent.pictures, offset_s + clicks[2]) <= 1.2
+    assert change_ratio(silent.picture_times, silent.pictures, offset_s + clicks[2]) <= HITS_GONE
 
 
 def test_with_all_routes_at_zero_the_hits_vanish(stage, heard, clicks, tmp_path_factory):
     unbent = play(stage, tmp_path_factory.mktemp("unbent"), "unbent", clicks[0], intensity=0.0)
     assert unbent.report["onsets_heard"] == len(clicks[2]), "the clicks are heard all the same"
     lag, _ = lag_s(unbent.sound, soxr.resample(clicks[1], RATE, unbent.sample_rate), unbent.sample_rate)
-    assert change_ratio(unbent.picture_times, unbent.pictures, lag + clicks[2]) <= 1.2
+    assert change_ratio(unbent.picture_times, unbent.pictures, lag + clicks[2]) <= HITS_GONE
