@@ -9,6 +9,7 @@ import aubio
 import numpy as np
 
 from analysis.extremes import largest, smallest
+from analysis.frame import FrameFields
 
 __all__ = ["Entrance", "Entered", "clean"]
 
@@ -103,10 +104,10 @@ class Entrance:
             mid += np.float32(weight) * channel
         return Entered(mid, (channels[0], channels[1]))
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["silent"] = self._silent
-        frame["clipping"] = self._clipped_s < _CLIPPING_S
+        frame["silent"][0] = self._silent
+        frame["clipping"][0] = self._clipped_s < _CLIPPING_S
 
     def _begin(self, channels: int) -> None:
         self._filters = [self._high_pass() for _ in range(channels)]

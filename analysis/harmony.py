@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from analysis.frame import CHROMA_EVERY
+from analysis.frame import CHROMA_EVERY, FrameFields
 from analysis.history import History
 from analysis.spectrum import PowerSpectrum, hann
 
@@ -99,10 +99,10 @@ class Harmony:
         self._history.clear()
         self._classes *= math.exp(-gap_s / _CHROMA_S)
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["chroma"] = self._chroma
-        frame["tuning"], frame["key"], frame["key_strength"] = self._tuning, self._key, self._strength
+        frame["chroma"][0] = self._chroma
+        frame["tuning"][0], frame["key"][0], frame["key_strength"][0] = self._tuning, self._key, self._strength
 
     def _find_peaks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return frequencies in Hz and amplitudes of the tonal peaks."""

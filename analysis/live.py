@@ -10,7 +10,7 @@ from analysis.aubio_onsets import make_detector
 from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
 from analysis.extremes import largest, smallest
-from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S
+from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S, Draft, FrameFields
 from analysis.gain import AutoGain
 from analysis.harmony import Harmony
 from analysis.levels import Levels
@@ -98,6 +98,7 @@ class LiveAnalyzer:
         self._heard = 0
         self._gap_s = 0.0
         self._pending = np.zeros((1, 0), np.float32)
+        self._draft = Draft()
         self._entrance = Entrance(self.sample_rate, self.hop)
         self._loudness = Loudness(self.hop_s, gate_db)
         self._levels = Levels(self.sample_rate, self.hop)
@@ -241,11 +242,13 @@ class LiveAnalyzer:
         frames = np.zeros(hops, FEATURE_FRAME)
         for number in range(hops):
             hop = np.ascontiguousarray(rows[:, number * self.hop : (number + 1) * self.hop])
-            self._fill(frames[number : number + 1], hop)
+            self._draft.clear()
+            self._fill(self._draft.fields, hop)
+            self._draft.put(frames, number)
         self._pending = rows[:, hops * self.hop :]
         return frames
 
-    def _fill(self, frame: np.ndarray, rows: np.ndarray) -> None:
+    def _fill(self, frame: FrameFields, rows: np.ndarray) -> None:
         entered = self._entrance.process(rows)
         samples, peak = self._amplify(entered.mid)
         onset = self._onsets.process(samples)
@@ -269,16 +272,16 @@ class LiveAnalyzer:
         self._onset_count += hit
         self._beat_count += beat
         self._bar_count += self._beats.bar_began
-        frame["index"] = self._index
+        frame["index"][0] = self._index
         self._index += 1
-        frame["time_s"] = self.time_s
-        frame["gap"], self._gap_s = min(self._gap_s, LONGEST_GAP_S), 0.0
-        frame["onset_count"] = self._onset_count
-        frame["beat_count"], frame["bar_count"] = self._beat_count, self._bar_count
-        frame["rms"], frame["peak"], frame["loudness"] = heard.rms, peak, heard.loudness
-        frame["bands"] = heard.bands
-        frame["low"], frame["mid"], frame["high"] = heard.low, heard.mid, heard.high
-        frame["centroid"], frame["brightness"], frame["flux"] = heard.centroid, heard.brightness, heard.flux
+        frame["time_s"][0] = self.time_s
+        frame["gap"][0], self._gap_s = min(self._gap_s, LONGEST_GAP_S), 0.0
+        frame["onset_count"][0] = self._onset_count
+        frame["beat_count"][0], frame["bar_count"][0] = self._beat_count, self._bar_count
+        frame["rms"][0], frame["peak"][0], frame["loudness"][0] = heard.rms, peak, heard.loudness
+        frame["bands"][0] = heard.bands
+        frame["low"][0], frame["mid"][0], frame["high"][0] = heard.low, heard.mid, heard.high
+        frame["centroid"][0], frame["brightness"][0], frame["flux"][0] = heard.centroid, heard.brightness, heard.flux
         for group in (
             self._entrance,
             self._loudness,
@@ -290,15 +293,15 @@ class LiveAnalyzer:
             self._pitch,
         ):
             group.write(frame)
-        frame["onset"] = hit
+        frame["onset"][0] = hit
         if hit:
             # Half how new the sound is, half how loud beside the loudest of late.
-            frame["onset_strength"] = 0.5 * (novelty + min(1.0, peak / self._peak))
-        frame["novelty"] = novelty
+            frame["onset_strength"][0] = 0.5 * (novelty + min(1.0, peak / self._peak))
+        frame["novelty"][0] = novelty
         self._onset_fields.fill(frame, onset)
-        frame["tempo"], frame["beat_phase"], frame["beat"] = self._beats.tempo, self._beats.phase, beat
-        frame["beat_confidence"], frame["next_beat_s"] = self._beats.confidence, self._beats.next_beat_s
-        frame["bar_beat"], frame["bar_phase"] = self._beats.bar_beat, self._beats.bar_phase
+        frame["tempo"][0], frame["beat_phase"][0], frame["beat"][0] = self._beats.tempo, self._beats.phase, beat
+        frame["beat_confidence"][0], frame["next_beat_s"][0] = self._beats.confidence, self._beats.next_beat_s
+        frame["bar_beat"][0], frame["bar_phase"][0] = self._beats.bar_beat, self._beats.bar_phase
 
     def _amplify(self, mid: np.ndarray) -> tuple[np.ndarray, float]:
         """Return a hop after gain, within full scale, and its peak."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from analysis.frame import LOWEST_LEVEL_DB
+from analysis.frame import LOWEST_LEVEL_DB, FrameFields
 from bentlight.errors import BadInput
 
 __all__ = ["GATE_DB", "Loudness", "check_gate"]
@@ -80,11 +78,11 @@ class Loudness:
         else:
             self._relative = 0.0
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["level_db"] = self._db
-        frame["loudness_relative"] = self._relative
-        frame["gate"] = self.open
+        frame["level_db"][0] = self._db
+        frame["loudness_relative"][0] = self._relative
+        frame["gate"][0] = self.open
 
     def _turn(self, level_db: float, input_db: float) -> None:
         threshold_db = self._gate_db + (0.0 if self.open else _HYSTERESIS_DB)

@@ -21,6 +21,7 @@ import numpy as np
 from analysis import slow_onsets
 from analysis.drums import DRUMS, WireStreams
 from analysis.fast_onsets import WINDOW_S, AttackFunction
+from analysis.frame import FrameFields
 from analysis.kicks import KickStream
 from analysis.slow_onsets import RiseFunction
 from analysis.swells import AFTER_S, EVERY, SwellOnsets
@@ -211,11 +212,11 @@ class OnsetFields:
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._counts = {drum: counts.get(drum, 0) for drum in DRUMS}
 
-    def fill(self, frame: np.ndarray, onset: Onset) -> None:
+    def fill(self, frame: FrameFields, onset: Onset) -> None:
         """Fill in, in a frame of zeros, what `onset` says."""
-        frame["onset_age_s"] = onset.age_s
+        frame["onset_age_s"][0] = onset.age_s
         for drum, strength in zip(DRUMS, (onset.kick, onset.snare, onset.hat), strict=True):
             if strength > 0:
                 self._counts[drum] += 1
-                frame[drum], frame[drum + "_strength"] = True, strength
-            frame[drum + "_count"] = self._counts[drum]
+                frame[drum][0], frame[drum + "_strength"][0] = True, strength
+            frame[drum + "_count"][0] = self._counts[drum]

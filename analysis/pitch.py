@@ -7,7 +7,7 @@ import math
 import aubio
 import numpy as np
 
-from analysis.frame import MOST_PITCH_HZ, PITCH_EVERY
+from analysis.frame import MOST_PITCH_HZ, PITCH_EVERY, FrameFields
 from analysis.timing import power_of_two
 
 __all__ = ["Pitch"]
@@ -63,6 +63,6 @@ class Pitch:
         self._block[:] = 0.0
         self._finder = self._make()
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["pitch"], frame["pitch_confidence"] = self._pitch_hz, self._confidence
+        frame["pitch"][0], frame["pitch_confidence"][0] = self._pitch_hz, self._confidence

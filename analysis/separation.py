@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from analysis.frame import FrameFields
 from analysis.levels import scaled_level
 from analysis.spectrum import LongSpectrum
 
@@ -58,9 +59,9 @@ class Separation:
         """Forget the sound before a hole."""
         self._past[:] = 0.0
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["percussive"], frame["harmonic"] = self._percussive, self._harmonic
+        frame["percussive"][0], frame["harmonic"][0] = self._percussive, self._harmonic
 
     def process(self, spectrum: np.ndarray) -> None:
         """Take a power spectrum, shape (n_fft // 2 + 1,), float32."""

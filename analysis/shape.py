@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from analysis.extremes import largest
-from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS, SHAPE_EVERY
+from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS, SHAPE_EVERY, FrameFields
 
 __all__ = ["Shape"]
 
@@ -83,10 +83,10 @@ class Shape:
         flatness = math.exp(log_mean) / (mean + 1e-30)
         self._flatness = presence * min(1.0, flatness)
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["spread"], frame["skewness"], frame["kurtosis"] = self._spread, self._skewness, self._kurtosis
-        frame["rolloff"], frame["flatness"] = self._rolloff, self._flatness
+        frame["spread"][0], frame["skewness"][0], frame["kurtosis"][0] = self._spread, self._skewness, self._kurtosis
+        frame["rolloff"][0], frame["flatness"][0] = self._rolloff, self._flatness
 
 
 def _central(moments: np.ndarray) -> tuple[float, float, float]:

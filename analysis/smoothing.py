@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from analysis.frame import BANDS, SMOOTH_ATTACK_S, SMOOTH_RELEASE_S
+from analysis.frame import BANDS, SMOOTH_ATTACK_S, SMOOTH_RELEASE_S, FrameFields
 
 __all__ = ["SmoothLevels"]
 
@@ -39,7 +39,7 @@ class SmoothLevels:
         keep = math.exp(-gap_s / SMOOTH_RELEASE_S)
         self._levels = [keep * level for level in self._levels]
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["bands_smooth"] = self._levels[:BANDS]
-        frame["low_smooth"], frame["mid_smooth"], frame["high_smooth"] = self._levels[BANDS:]
+        frame["bands_smooth"][0] = self._levels[:BANDS]
+        frame["low_smooth"][0], frame["mid_smooth"][0], frame["high_smooth"][0] = self._levels[BANDS:]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from analysis.frame import FrameFields
 from analysis.levels import scaled_level
 
 __all__ = ["Stereo"]
@@ -73,6 +74,6 @@ class Stereo:
         mid_square, side_square, both = self._means
         self._means = keep * mid_square, keep * side_square, keep * both
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["side"], frame["width"], frame["balance"] = self._side, self._width, self._balance
+        frame["side"][0], frame["width"][0], frame["balance"][0] = self._side, self._width, self._balance
