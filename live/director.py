@@ -11,12 +11,13 @@ from bentlight.clock import now_s
 from bentlight.errors import BentlightError
 from bentlight.parameter import Value
 from live.bank import SceneBank
-from live.control.board import ControlBoard
+from live.control.board import ControlBoard, ControlEvent
 from live.fitting import fit_scene
 from live.preparing import prepare_for
 from live.recordings import Recordings
 from live.render import Renderer
 from live.supervise import Supervised
+from scenes.controls import CHOSEN, NEXT
 from scenes.patch import Patch
 from scenes.schema import Scene
 
@@ -70,30 +71,36 @@ class Director:
         self._ears = ears
         self._seed = seed
         self._steps = steps
-        self._overrides: dict[str, Value] = {"/prompt": "", "/prompt/next": 0}
+        self._overrides: dict[str, Value] = {"/prompt": "", NEXT: 0, CHOSEN: 0}
         self._notices: dict[str, float] = {}
         self._scene_fault: str | None = None
         self._next_watch_s = 0.0
         self._preparing: Supervised | None = None
         self._closed = threading.Event()
+        self._behind = False
+        """Another scene was chosen, or its file changed, while the model was loading."""
         self._handlers: dict[str, Callable[[Value], None]] = {
-            "/scene": lambda value: self._play(bank.choose(str(value))),
-            "/scene/number": lambda value: self._play(bank.at(int(value) - 1)),
-            "/scene/next": lambda _: self._play(bank.step(+1)),
-            "/scene/previous": lambda _: self._play(bank.step(-1)),
+            "/scene": lambda value: self._change(lambda: bank.choose(str(value))),
+            "/scene/number": lambda value: self._change(lambda: bank.at(int(value) - 1)),
+            "/scene/next": lambda _: self._change(lambda: bank.step(+1)),
+            "/scene/previous": lambda _: self._change(lambda: bank.step(-1)),
             "/prompt": self._set_prompt,
             "/prompt/next": lambda _: self._next_prompt(),
+            "/prompt/index": lambda _: self._count(CHOSEN),
             "/record": lambda value: self.recordings.begin() if value else self.recordings.end(),
-            "/tap": lambda _: ears.tap(),
             "/nudge": lambda _: ears.nudge(),
             "/downbeat": lambda _: ears.downbeat(),
             "/tempo": lambda value: ears.set_tempo(self._tempo(value)),
-            "/clock": lambda value: ears.set_clock(self._tempo(value), 0.0),
             "/gain": self._set_gain,
             "/gain/auto": self._set_automatic,
             "/gate": lambda value: ears.set_gate(float(value)),
-            "/input/next": lambda _: self.notice(f"input: {ears.next_input()}"),
+            "/input/next": lambda _: self._next_input(),
             "/input/demo": lambda _: ears.set_source("demo"),
+        }
+        # What is meant of the moment at which it was done, however late it is looked at.
+        self._timed: dict[str, Callable[[Value, float], None]] = {
+            "/tap": lambda _, at_s: ears.tap(at_s),
+            "/clock": lambda value, at_s: ears.set_clock(self._tempo(value), 0.0, at_s),
         }
 
     # What the render thread and the HUD ask ---------------------------------------------------------
@@ -130,8 +137,11 @@ class Director:
         events = self._board.take_events()
         if any(event.address == "/quit" for event in events):
             self.quit.set()  # before anything that may take its time
-        for address, value, _ in events:
-            self._act(address, value)
+        for event in events:
+            self._act(event)
+        if self._behind and self._renderer.generator is not None:
+            self._behind = False
+            self._act(ControlEvent("/scene", self.bank.current, now_s()))
         self.recordings.look()
         now = now_s()
         if now >= self._next_watch_s:
@@ -142,12 +152,13 @@ class Director:
             self._watch_scene()
             self._save_paces()
 
-    def _act(self, address: str, value: Value) -> None:
-        handler = self._handlers.get(address)
-        if handler is None:
-            return
+    def _act(self, event: ControlEvent) -> None:
+        address, value, time_s = event
         try:
-            handler(value)
+            if address in self._timed:
+                self._timed[address](value, time_s)
+            elif address in self._handlers:
+                self._handlers[address](value)
         except BentlightError as error:
             self.notice(str(error))
         except Exception as error:
@@ -177,17 +188,30 @@ class Director:
             self.notice(resting)
         return Patch(scene, seed=self._seed)
 
+    def _change(self, choose: Callable[[], Scene]) -> None:
+        """Play the scene that `choose` makes the bank's current one; what cannot be played does not stay it."""
+        before = self.bank.current
+        scene = choose()
+        try:
+            self._play(scene)
+        except Exception:
+            self.bank.current = before
+            raise
+
     def _play(self, scene: Scene, generator: Generator | None = None, *, edited: bool = False) -> None:
         generator = generator or self._renderer.generator
         if generator is None:
-            return  # the model is still loading; `open` plays the bank's current scene
+            # `open` plays the bank's current scene, and may have read it already.
+            self._behind = True
+            return
         patch = self._patch(scene, generator)
         prepare_for(generator, patch)
         playing = self._renderer.patch
         if edited and playing is not None:
             patch.carry_over(playing)
-        else:
+        elif playing is not None:
             self._overrides = {**self._overrides, "/prompt": ""}
+        patch.look_past(self._overrides)
         self._board.adopt(patch.parameters, keep=edited)
         self._renderer.pacer.want(generator, patch)
         self._renderer.patch = patch
@@ -198,7 +222,8 @@ class Director:
             scene = self.bank.reload()
             if scene is not None:
                 self._play(scene, edited=True)
-                self.notice(f"{self.bank.current} was read again")
+                if not self._behind:
+                    self.notice(f"{self.bank.current} was read again")
         except BentlightError as error:
             self._scene_fault = f"kept the running scene: {error}"
 
@@ -246,5 +271,13 @@ class Director:
         self._overrides = {**self._overrides, "/prompt": text}
 
     def _next_prompt(self) -> None:
-        cues = int(self._overrides["/prompt/next"]) + 1
-        self._overrides = {"/prompt": "", "/prompt/next": cues}
+        self._overrides = {**self._overrides, "/prompt": ""}
+        self._count(NEXT)
+
+    def _count(self, address: str) -> None:
+        """Count a cue: the patch acts on it when the number has grown."""
+        self._overrides = {**self._overrides, address: int(self._overrides[address]) + 1}
+
+    def _next_input(self) -> None:
+        name = self._ears.next_input()
+        self.notice(f"input: {name}" if name else "there is no other sound input")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bentlight.clock import now_s
 from live.stage.state import HudState
 
 if TYPE_CHECKING:
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["heard_warnings", "hud_state"]
 
-SILENCE = "only digital silence arrives: is the input muted, or the microphone not allowed for this program?"
 CLIPPING = "the input clips: turn it down at the mixer or the sound card"
 CANCELLING = "the two channels cancel each other: is one of them inverted? --channels 1 hears one alone"
+STILL_S = 1.0
+"""Without a picture for so long, none are being made."""
 OPPOSED = 0.95
 """Width above which next to nothing is left of the mean of the channels."""
 
@@ -27,8 +29,6 @@ def heard_warnings(frame: np.ndarray) -> list[str]:
         found.append(CANCELLING)
     if frame["clipping"]:
         found.append(CLIPPING)
-    if frame["silent"]:
-        found.append(SILENCE)
     return found
 
 
@@ -41,10 +41,11 @@ def hud_state(performance: Performance) -> HudState:
     recorder = performance.director.recordings.recorder
     osc = performance.osc.stats() if performance.osc is not None else None
     listening = ears.state == "running"
+    playing = now_s() - stats.last_s < STILL_S
     warnings = performance.warnings()
     if listening:
         warnings = [*heard_warnings(frame), *warnings]
-    if ears.state in ("lost", "failed"):
+    if ears.message and ears.state in ("running", "lost", "failed"):
         warnings = [ears.message, *warnings]
     return HudState(
         rms=float(frame["rms"]) if listening else 0.0,
@@ -53,9 +54,9 @@ def hud_state(performance: Performance) -> HudState:
         onset_count=int(frame["onset_count"]),
         tempo=float(frame["tempo"]),
         beat_phase=float(frame["beat_phase"]),
-        pictures_per_s=stats.rate_hz,
+        pictures_per_s=stats.rate_hz if playing else 0.0,
         runtime=generator.playing if generator is not None else "",
-        sound_age_ms=1e3 * stats.newest_age_s if stats.pictures else None,
+        sound_age_ms=1e3 * stats.newest_age_s if playing and listening else None,
         scene=performance.bank.current,
         prompt=patch.prompt if patch is not None else "",
         input_name=ears.device,

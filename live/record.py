@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -135,15 +135,24 @@ class Recorder:
             self._overflowed += 1
         self._offered.append(picture)
 
-    def stop(self, timeout_s: float = 15.0) -> RecorderStatus:
-        """End the recording, finish the file and return how it went; calling it again only returns that."""
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will be written any more."""
+        return self._stopping.is_set() and not (self._thread is not None and self._thread.is_alive())
+
+    def stop(self, timeout_s: float | None = 15.0) -> RecorderStatus:
+        """End the recording, finish the file and return how it went; calling it again only returns that.
+
+        After `timeout_s` (None: never) it says that the file is still being finished; that goes on.
+        """
         self._stopping.set()
         if self._thread is None:
             self._finish()
         else:
             self._thread.join(timeout_s)
             if self._thread.is_alive():
-                self._error = f"{self.path} is still being finished; the disk is very slow."
+                # Not this recording's end: the thread goes on and may still finish it.
+                return replace(self.status(), error=f"{self.path} is still being finished; the disk is very slow.")
         return self.status()
 
     def status(self) -> RecorderStatus:

@@ -17,7 +17,7 @@ from live.render import Renderer
 
 if TYPE_CHECKING:
     from live.capture.ears import Ears
-    from live.record import Recorder, RecorderStatus
+    from live.record import Recorder, RecorderStatus, SampleReader
 
 __all__ = ["Recording", "Recordings"]
 
@@ -72,13 +72,15 @@ class Recordings:
         self.fault = ""
         self.wish: Path | None = None
         self._board, self._renderer, self._ears, self._notice = board, renderer, ears, notice
-        self._finishing: list[threading.Thread] = []
+        self._finishing: dict[threading.Thread, Recorder] = {}
+        self._wished: SampleReader | None = None
         self._closed = False
 
-    def begin(self, path: Path | None = None) -> None:
+    def begin(self, path: Path | None = None, samples: SampleReader | None = None) -> None:
         """Begin to record into `path`, or a new file in `recordings/` named for the moment.
 
-        A name that is taken gets a number. Does nothing while a recording runs.
+        A name that is taken gets a number. Does nothing while a recording runs. The sound is read from `samples`, if
+        given, else from now on.
 
         Raises
         ------
@@ -88,12 +90,12 @@ class Recordings:
         if self.recorder is not None or self._closed:
             return
         try:
-            self._begin(path or FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv")
+            self._begin(path or FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv", samples)
         except Exception:
-            self._board.set("/record", False)
+            self._board.reflect("/record", False)
             raise
 
-    def _begin(self, wanted: Path) -> None:
+    def _begin(self, wanted: Path, samples: SampleReader | None) -> None:
         from live.record import Recorder
 
         generator = self._renderer.generator
@@ -104,14 +106,15 @@ class Recordings:
         recorder = Recorder(
             path,
             size=generator.size,
-            samples=self._ears.samples.reader(),
+            samples=self._ears.samples.reader() if samples is None else samples,
             sample_rate=round(status.sample_rate),
             channels=status.channels,
         )
         recorder.start()
         self.recorder, self.fault = recorder, ""
         self._renderer.listeners = [recorder.offer]
-        self._board.set("/record", True)
+        # No event: it would take the place of one that says otherwise by now.
+        self._board.reflect("/record", True)
         log.info("recording into %s", path)
         if path != wanted:
             self._notice(f"{wanted} is there already: recording into {path}")
@@ -122,14 +125,19 @@ class Recordings:
         if recorder is None:
             return
         self._renderer.listeners = []
-        self._board.set("/record", False)
+        self._board.reflect("/record", False)
         thread = threading.Thread(target=self._finish, args=(recorder,), name="end of a recording", daemon=True)
-        self._finishing = [*(thread for thread in self._finishing if thread.is_alive()), thread]
+        self._finishing = {t: r for t, r in self._finishing.items() if t.is_alive()} | {thread: recorder}
         thread.start()
 
     def _finish(self, recorder: Recorder) -> None:
-        # A slow disk may take many seconds over this.
         status = recorder.stop()
+        if not recorder.finished:
+            # A disk that hangs for a while: said while it lasts, and no failure if it comes back.
+            self.fault = slow = status.error
+            status = recorder.stop(None)
+            if self.fault == slow:
+                self.fault = ""
         if status.error:
             self._fail(recorder.path, status)
         else:
@@ -145,11 +153,17 @@ class Recordings:
         """End a recording that failed, and begin the one that is wished for once that is possible."""
         if self.recorder is not None and self.recorder.status().error:
             self.end()
-        if self.wish is None or self._renderer.generator is None or not self._ears.status().sample_rate:
+        if self.wish is None or self._renderer.generator is None:
+            return
+        if self._wished is None:
+            # A file or the demo begins as soon as there is a model: nothing of it is to be missed while a recorder is
+            # made ready.
+            self._wished = self._ears.samples.reader()
+        if not self._ears.status().sample_rate:
             return
         path, self.wish = self.wish, None
         try:
-            self.begin(path)
+            self.begin(path, self._wished)
         except BentlightError as error:
             from live.record import RecorderStatus
 
@@ -159,8 +173,10 @@ class Recordings:
         """End what runs, wait until every file is finished, and begin nothing any more."""
         self._closed = True
         self.end()
-        for thread in self._finishing:
+        for thread, recorder in self._finishing.items():
             thread.join(FINISH_S)
+            if thread.is_alive():
+                self._fail(recorder.path, recorder.stop(0.0))
         if self.wish is not None:
             from live.record import RecorderStatus
 

@@ -178,7 +178,6 @@ class Renderer:
         self._complaint = ("", 0.0)
         self._checksum: int | None = None
         self._spec: FrameSpec | None = None
-        self._waiting: list[np.void] = []
         self._begun = False
 
     def run(self, stop: threading.Event, well: Callable[[], None] = lambda: None) -> None:
@@ -209,7 +208,6 @@ class Renderer:
         self.stats.onsets_heard += len(hits)
         if controls.get("/freeze"):
             return False
-        self._waiting.extend(hits)
         begun = self._clock()
         try:
             picture = generator.render(spec, self._previous if spec.wants_previous else None)
@@ -225,7 +223,7 @@ class Renderer:
         self._pictures.put(picture)
         for listener in self.listeners:
             listener(picture)
-        self._account(picture, begun, done, float(frames[-1]["published_s"]))
+        self._account(picture, begun, done, float(frames[-1]["published_s"]), hits)
         self._previous = picture
         # A hit is answered by the next picture too.
         self.pacer.spend(generator, done - begun, hurried=len(hits) > 0)
@@ -238,7 +236,7 @@ class Renderer:
             self._complaint = (str(error), now)
             self.on_broken_picture(error)
 
-    def _account(self, picture: Picture, begun: float, done: float, published_s: float) -> None:
+    def _account(self, picture: Picture, begun: float, done: float, published_s: float, hits: np.ndarray) -> None:
         stats, spec = self.stats, picture.spec
         if stats.first_s is None:
             stats.first_s = done
@@ -255,13 +253,12 @@ class Renderer:
         checksum = zlib.crc32(picture.pixels.data)
         stats.distinct += checksum != self._checksum
         self._checksum = checksum
-        stats.onsets_shown += len(self._waiting)
+        stats.onsets_shown += len(hits)
         if self.onset_listener is not None:
-            for hit in self._waiting:
+            for hit in hits:
                 self.onset_listener(
                     OnsetTrace(float(hit["time_s"]), float(hit["captured_s"]), float(hit["published_s"]), begun, done)
                 )
-        self._waiting.clear()
         self._trace_bends(spec)
 
     def _trace_bends(self, spec: FrameSpec) -> None:

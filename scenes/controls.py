@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from bentlight.parameter import Parameter
 
-__all__ = ["CONTROLS"]
+__all__ = ["CHOSEN", "CONTROLS", "NEXT"]
+
+NEXT, CHOSEN = "/prompt/next", "/prompt/chosen"
+"""To a patch, how often the next prompt was asked for, and how often one by its index: each time the count grows is a
+cue. Only the first can be sent."""
 
 CONTROLS: dict[str, Parameter] = {
     "/intensity": Parameter("intensity", 1.0, 0.0, 2.0, description="how strongly sound bends the picture: all routes"),
@@ -12,6 +16,6 @@ CONTROLS: dict[str, Parameter] = {
     "/seed": Parameter("seed", 0, 0, 2**31 - 1, kind="int", description="seed of the noise; 0 is the scene's own"),
     "/prompt": Parameter("prompt", "", kind="text", description="draws this text; empty goes back to the scene's"),
     "/prompt/index": Parameter("index", 0, 0, 9999, kind="int", description="goes to this prompt, round the list"),
-    "/prompt/next": Parameter("next", False, kind="trigger", description="goes on to the scene's next prompt"),
+    NEXT: Parameter("next", False, kind="trigger", description="goes on to the scene's next prompt"),
 }
-"""Parameters by control address. To a patch, ``/prompt/next`` is a count that grows with each cue."""
+"""Parameters by control address."""

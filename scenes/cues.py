@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 from bentlight.parameter import Value
+from scenes.controls import CHOSEN, NEXT
 from scenes.drift import BeatPhase, CrossFade, Heard, Listener
 from scenes.even import Mix
 from scenes.schema import Scene
@@ -54,6 +55,7 @@ class Cues:
         self._fade: CrossFade[str | int] = CrossFade(self._item)
         self._typed = ""
         self._seen_index: int | None = None
+        self._seen_chosen: int | None = None
         self._seen_next: int | None = None
         self._time_s = 0.0
         self._ahead_s = 0.0
@@ -74,7 +76,8 @@ class Cues:
         while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= self._time_s:
             self._next_timed += 1
         self.index = min(previous.index, len(self._texts) - 1)
-        self._typed, self._seen_index, self._seen_next = previous._typed, previous._seen_index, previous._seen_next
+        self._typed, self._seen_index = previous._typed, previous._seen_index
+        self._seen_chosen, self._seen_next = previous._seen_chosen, previous._seen_next
         self._loop.turns = previous._loop.turns
         self._listener.copy_from(previous._listener)
         item = self._typed or self._item
@@ -84,6 +87,10 @@ class Cues:
         else:
             standing: tuple[tuple[str | int, float], ...] = previous.mix(self._time_s)
             self._fade.begin(standing, item, self._time_s, self._blend_s)
+
+    def look_past(self, control: Mapping[str, Value]) -> None:
+        """Take the cues counted so far for those of another scene."""
+        self._seen_chosen, self._seen_next = _whole(control.get(CHOSEN)), _whole(control.get(NEXT))
 
     def step(self, heard: Heard) -> None:
         """Take in a hop."""
@@ -140,12 +147,9 @@ class Cues:
 
     def _performer(self, time_s: float, control: Mapping[str, Value]) -> None:
         index = _whole(control.get("/prompt/index"))
-        if index is not None and index != self._seen_index:
-            first = self._seen_index is None
-            self._seen_index = index
-            if not (first and index == 0):  # 0 at the first visit is a control at rest, no cue
-                self._go(index - (math.floor(self._list()[1]) if self._kind in ("travel", "loop") else 0), time_s)
-        count = _whole(control.get("/prompt/next"))
+        if index is not None and self._is_chosen(index, _whole(control.get(CHOSEN))):
+            self._go(index - (math.floor(self._list()[1]) if self._kind in ("travel", "loop") else 0), time_s)
+        count = _whole(control.get(NEXT))
         if count is not None:
             if self._seen_next is not None and count > self._seen_next:
                 self._go(self.index + count - self._seen_next, time_s)
@@ -155,6 +159,14 @@ class Cues:
         if typed != self._typed:
             self._typed = typed
             self._fade.cue(typed or self._item, time_s, self._blend_s)
+
+    def _is_chosen(self, index: int, count: int | None) -> bool:
+        """Whether the index is a cue: each time it is counted; where nobody counts, when it changes."""
+        seen, self._seen_index = self._seen_index, index
+        if count is None:
+            return index != seen and not (seen is None and index == 0)  # 0 at first is a control at rest
+        counted, self._seen_chosen = self._seen_chosen, count
+        return counted is not None and count > counted
 
     def _go(self, index: int, time_s: float) -> None:
         self.index = index % len(self._texts)

@@ -142,6 +142,10 @@ class Patch:
         self._time_s = time_s
         return self._spec(control, amounts, time_s)
 
+    def look_past(self, control: Mapping[str, Value]) -> None:
+        """Take the cues counted so far in `control` for those of the scene before; call it before the first picture."""
+        self._cues.look_past(control)
+
     def carry_over(self, previous: Patch) -> None:
         """Go on where `previous` stands, as after its file was edited: clock, walk, prompt, followers of one name.
 

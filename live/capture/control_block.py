@@ -10,9 +10,10 @@ import numpy as np
 from analysis.loudness import GATE_DB
 from live.capture.shared import RecordRing, Segment
 
-__all__ = ["Command", "ControlBlock", "Report"]
+__all__ = ["TAPS_KEPT", "Command", "ControlBlock", "Report"]
 
 _SLOTS = 4
+TAPS_KEPT = 8
 _MOST_CHANNELS = 16
 
 
@@ -36,8 +37,8 @@ class Command:
         Where in a file to begin.
     taps : int
         Taps so far.
-    tap_s : float
-        Host clock of the last.
+    tap_s : tuple of float
+        Host clock of the last eight, oldest first: what the ears have not looked at yet must not run into one.
     nudged : float
         Beats by which the beat was nudged so far.
     downbeats : int
@@ -63,7 +64,7 @@ class Command:
     loop: bool = False
     position_s: float = 0.0
     taps: int = 0
-    tap_s: float = 0.0
+    tap_s: tuple[float, ...] = ()
     nudged: float = 0.0
     downbeats: int = 0
     tempo_bpm: float = 0.0
@@ -129,6 +130,8 @@ class Report:
 
 _SIZES = {"source": 1024, "message": 512, "device": 256, "inputs": 4096, "state": 16, "onset_method": 16}
 _TYPES = {"int": "i8", "float": "f8", "bool": "?"}
+_LISTS = {"channels": ("u1", (_MOST_CHANNELS,)), "tap_s": ("f8", (TAPS_KEPT,))}
+"""Type and most items; an item is never 0."""
 
 
 def _dtype(kind: type) -> np.dtype:
@@ -136,8 +139,8 @@ def _dtype(kind: type) -> np.dtype:
     for field in fields(kind):
         if field.type == "str":
             columns.append((field.name, f"S{_SIZES[field.name]}"))
-        elif field.name == "channels" and kind is Command:
-            columns.append((field.name, "u1", (_MOST_CHANNELS,)))
+        elif field.name in _LISTS and kind is Command:
+            columns.append((field.name, *_LISTS[field.name]))
         else:
             columns.append((field.name, _TYPES[str(field.type)]))
     return np.dtype(columns, align=True)
@@ -150,7 +153,8 @@ def _pack(value: Command | Report, dtype: np.dtype) -> np.ndarray:
         if isinstance(content, str):
             content = content.encode()[: _SIZES[field.name]]
         elif isinstance(content, tuple):
-            content = (*content[:_MOST_CHANNELS], *(0,) * (_MOST_CHANNELS - len(content)))
+            most = _LISTS[field.name][1][0]
+            content = (*content[:most], *(0,) * (most - len(content)))
         record[field.name] = content
     return record
 
@@ -162,7 +166,7 @@ def _unpack(record: np.ndarray, kind: type) -> dict:
         if field.type == "str":
             values[field.name] = bytes(content).decode(errors="ignore")
         elif content.ndim:
-            values[field.name] = tuple(int(channel) for channel in content if channel)
+            values[field.name] = tuple(one for one in content.tolist() if one)
         else:
             values[field.name] = content.item()
     return values

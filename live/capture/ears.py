@@ -18,7 +18,7 @@ from pathlib import Path
 from analysis.loudness import GATE_DB, check_gate
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, BentlightError
-from live.capture.control_block import Command, ControlBlock, Report
+from live.capture.control_block import TAPS_KEPT, Command, ControlBlock, Report
 from live.capture.feature_ring import FeatureRing
 from live.capture.sample_ring import SampleRing
 from live.capture.watch import judge
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _WATCH_S = 0.05
 _STOP_S = 1.5
+_LIST_S = 2.0
 _PAUSE_S = (0.0, 0.3, 0.6, 1.0)
 _WELL_S = 5.0
 
@@ -214,27 +215,23 @@ class Ears:
             self._control.send(self._command)
 
     def next_input(self) -> str:
-        """Listen to the next sound input in the list and return its name; empty when there is no other."""
+        """Listen to the next sound input that there is now and return its name; empty when there is no other."""
         report = self._control.report()
-        names = [name for name in (report.inputs if report else "").split("\n") if name]
-        if not names:
-            from live.capture.devices import inputs
-
-            try:
-                names = list(dict.fromkeys(device.name for device in inputs()))
-            except BentlightError:
-                names = []
-        current = report.device if report else ""
+        names = _inputs_now() or [name for name in (report.inputs if report else "").split("\n") if name]
+        # What was asked for last, were it only to fail: from there it goes on round the list.
+        asked = self._command.source.removeprefix("device:")
+        current = asked if asked in names else report.device if report else ""
         if not names or names == [current]:
             return ""
         name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
         self.set_source(f"device:{name}")
         return name
 
-    def tap(self) -> None:
-        """Say that now is a beat; three taps in time set the tempo."""
+    def tap(self, at_s: float | None = None) -> None:
+        """Say that a beat was at `at_s` of the host clock, now if not said; three taps in time set the tempo."""
         with self._lock:
-            self._command = replace(self._command, taps=self._command.taps + 1, tap_s=self._clock())
+            times = (*self._command.tap_s, self._clock() if at_s is None else at_s)
+            self._command = replace(self._command, taps=self._command.taps + 1, tap_s=times[-TAPS_KEPT:])
             self._control.send(self._command)
 
     def nudge(self, beats: float = 0.5) -> None:
@@ -381,6 +378,25 @@ def _unlink_all(*rings: FeatureRing | SampleRing | ControlBlock) -> None:
     for ring in rings:
         with contextlib.suppress(FileNotFoundError):
             ring.unlink()
+
+
+def _inputs_now() -> list[str]:
+    """Names of the sound inputs that are plugged in now; none where there is no answer in time.
+
+    This process holds no stream, so PortAudio may look anew; in a sound server that hangs it would do so for ever.
+    """
+    from live.capture.devices import inputs
+
+    found: list[str] = []
+
+    def look() -> None:
+        with contextlib.suppress(BentlightError):
+            found.extend(dict.fromkeys(device.name for device in inputs(refresh=True)))
+
+    looking = threading.Thread(target=look, name="list of inputs", daemon=True)
+    looking.start()
+    looking.join(_LIST_S)
+    return list(found)
 
 
 def _status(report: Report, state: str, message: str, generation: int, now: float) -> EarsStatus:

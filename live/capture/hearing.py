@@ -135,8 +135,9 @@ class Hearing:
         """Pass on what hands and clocks say about the beat since `before`."""
         command, newest = self._command, self._features.newest()
         heard_s = float(newest["captured_s"]) if newest is not None else self._clock()
-        if command.taps != self._taps:
-            analyzer.tap(heard_s - command.tap_s)
+        fresh = min(command.taps - self._taps, len(command.tap_s))
+        for tapped_s in command.tap_s[len(command.tap_s) - fresh :]:
+            analyzer.tap(heard_s - tapped_s)
         if command.nudged != self._nudged:
             analyzer.nudge(command.nudged - self._nudged)
         if command.downbeats != self._downbeats:
@@ -231,8 +232,9 @@ class Hearing:
         self._features.write(frames)
         self._gain_db = analyzer.gain_db
         silent = bool(frames["silent"][-1]) if len(frames) else self._report.silent
-        if self._report.state != "running" or silent != self._report.silent:
-            self._say(state="running", message=self._silence(silent), silent=silent)
+        message = self._silence(silent)
+        if self._report.state != "running" or silent != self._report.silent or message != self._report.message:
+            self._say(state="running", message=message, silent=silent)
 
     def _join(self, analyzer: LiveAnalyzer | None, block: Block, columns: list[int]) -> LiveAnalyzer:
         """Begin a stretch of sound: after opening, after a loss, after a change of channels."""

@@ -21,9 +21,11 @@ def test_the_newest_command_and_report_arrive_whole() -> None:
     assert other.command() is None
     assert other.report() is None
     for number in range(9):
-        block.send(Command("device:Scärlett 2i2", number, (3, 4), -6.5, True, True, 12.5, number, 99.5, number == 8))
+        block.send(
+            Command("device:Scärlett 2i2", number, (3, 4), -6.5, True, True, 12.5, number, (98.0, 99.5), number == 8)
+        )
         other.publish(Report("lost", "Müsic is gone.", "Scärlett", inputs="a\nb", generation=number, silent=True))
-    assert other.command() == Command("device:Scärlett 2i2", 8, (3, 4), -6.5, True, True, 12.5, 8, 99.5, True)
+    assert other.command() == Command("device:Scärlett 2i2", 8, (3, 4), -6.5, True, True, 12.5, 8, (98.0, 99.5), True)
     assert block.report() == Report("lost", "Müsic is gone.", "Scärlett", inputs="a\nb", generation=8, silent=True)
     assert other.commands_sent == 9
     block.unlink()

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -112,6 +113,32 @@ def test_another_source_gain_and_taps_while_running(clicks: tuple[Path, np.ndarr
     until(lambda: ears.status().device == "demo" and ears.status().state == "running", "the demo runs")
     until(lambda: follower.frames()["onset"].sum() >= 3, "the demo is heard")
     assert (np.diff(follower.frames()["time_s"]) > 0).all()
+
+
+def test_the_next_input_goes_round_all_that_there_are_now_past_those_that_fail(monkeypatch) -> None:
+    there = ["A", "B", "C"]
+    monkeypatch.setattr(
+        "live.capture.devices.inputs", lambda *, refresh=False: [SimpleNamespace(name=n) for n in there if refresh]
+    )
+    ears = Ears("device:A")
+    assert [ears.next_input() for _ in range(4)] == ["B", "C", "A", "B"]
+    there[:] = ["A", "B", "new"]
+    assert ears.next_input() == "new"
+    there[:] = ["new"]
+    assert ears.next_input() == ""
+    ears.set_source("demo")
+    assert ears.next_input() == "new", "plugged in while the demo plays"
+    ears.stop()
+
+
+def test_a_sound_server_that_hangs_does_not_hold_up_who_asks_for_another_input(monkeypatch) -> None:
+    freed = threading.Event()
+    monkeypatch.setattr("live.capture.devices.inputs", lambda *, refresh=False: freed.wait(60) and [])
+    monkeypatch.setattr("live.capture.ears._LIST_S", 0.1)
+    ears = Ears("device:A")
+    assert ears.next_input() == ""
+    freed.set()
+    ears.stop()
 
 
 def test_a_killed_process_is_replaced_and_time_goes_on(listen: Callable) -> None:

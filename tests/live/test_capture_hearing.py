@@ -258,6 +258,29 @@ def test_hands_and_clocks_reach_the_beat(bench: Bench) -> None:
     assert again["beat_confidence"][-1] < 0.05
 
 
+def test_taps_that_arrive_together_are_each_heard(bench: Bench) -> None:
+    source, reader = FakeSource("Mic", channels=1), bench.features.reader()
+    bench.offered = [source]
+    command, hearing = Command("default", 1, gain_db=0.0), bench.hearing()
+    bench.control.send(command)
+    bench.listen(hearing, source, quiet(2.0, 1))
+    bench.control.send(replace(command, taps=3, tap_s=(bench.now - 1.2, bench.now - 0.7, bench.now - 0.2)))
+    bench.listen(hearing, source, quiet(0.5, 1))
+    assert reader.read()[0]["tempo"][-1] == pytest.approx(120, abs=1)
+
+
+def test_what_becomes_of_the_source_is_said_while_it_runs(bench: Bench) -> None:
+    source = FakeSource("Mic")
+    bench.offered = [source]
+    bench.control.send(Command("default", 1))
+    hearing = bench.hearing()
+    bench.listen(hearing, source, quiet(0.1))
+    assert bench.control.report().message == ""
+    source.note = "The sound output is gone."
+    bench.listen(hearing, source, quiet(0.1))
+    assert (bench.control.report().state, bench.control.report().message) == ("running", source.note)
+
+
 def test_another_source_is_opened_when_asked_for(bench: Bench) -> None:
     first, second = FakeSource("Mic"), FakeSource("Line")
     bench.offered = [first, second]

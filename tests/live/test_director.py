@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from analysis.frame import FEATURE_FRAME
@@ -15,6 +16,8 @@ from live.control.board import ControlBoard
 from live.director import Director
 from live.mailbox import Mailbox
 from live.render import Renderer
+from scenes.load import load
+from scenes.patch import Patch
 from tests.waiting import wait_until
 
 GOOD = """
@@ -33,8 +36,8 @@ class Ears:
     def __init__(self):
         self.done = []
 
-    def tap(self):
-        self.done.append("tap")
+    def tap(self, at_s):
+        self.done.append(("tap", at_s))
 
     def nudge(self):
         self.done.append("nudge")
@@ -45,8 +48,8 @@ class Ears:
     def set_tempo(self, bpm):
         self.done.append(("tempo", bpm))
 
-    def set_clock(self, bpm, phase):
-        self.done.append(("clock", bpm, phase))
+    def set_clock(self, bpm, phase, at_s):
+        self.done.append(("clock", bpm, phase, at_s))
 
     def status(self):
         return SimpleNamespace(gain_db=17.6)
@@ -60,9 +63,11 @@ class Ears:
     def set_source(self, source):
         self.done.append(("source", source))
 
+    following = "line in"
+
     def next_input(self):
         self.done.append("next")
-        return "line in"
+        return self.following
 
 
 STRAIGHT = Pace((0.0, 1.0), (0.0, 1.0))
@@ -92,8 +97,6 @@ class Generator:
 
 class Reader:
     def read(self):
-        import numpy as np
-
         return np.zeros(0, FEATURE_FRAME), 0
 
 
@@ -218,6 +221,83 @@ def test_the_next_prompt_goes_on_through_the_cues(directed):
     assert director.controls()["/prompt/next"] == 2
 
 
+def test_a_prompt_is_chosen_each_time_it_is_asked_for_and_never_by_the_scene_before(directed):
+    director, board, renderer, _, _ = directed
+    none, time_s = np.zeros(0, FEATURE_FRAME), 0.0
+
+    def prompt(wait_s=20.0):
+        nonlocal time_s
+        director.step()
+        renderer.patch.advance(none, director.controls(), time_s)
+        time_s += wait_s
+        return dict(renderer.patch.advance(none, director.controls(), time_s).prompts)
+
+    assert prompt() == {"one": 1}
+    board.set("/prompt/index", 1)
+    assert prompt() == {"two": 1}
+    board.trigger("/prompt/next")
+    assert prompt() == {"one": 1}
+    board.set("/prompt/index", 1)
+    assert prompt() == {"two": 1}, "the same index, asked for again"
+    board.set("/scene", "mine")
+    assert prompt() == {"one": 1}, "a scene begins with its own"
+    board.set("/scene", "mine")
+    board.set("/prompt/index", 1)
+    assert prompt() == {"two": 1}, "asked for with the scene"
+
+
+def test_a_scene_chosen_while_the_first_is_being_prepared_plays_as_soon_as_it_can(scene_file):
+    board = ControlBoard()
+    declare_performance(board)
+    renderer = Renderer(Reader(), dict, Mailbox())
+    director = Director(board, renderer, Ears(), SceneBank(str(scene_file)))
+    generator = Generator()
+    board.set("/prompt", "a text of my own")
+    director.step()
+    director.open(generator)
+    assert director.controls()["/prompt"] == "a text of my own"
+    board.set("/scene/number", 3)
+    director.step()
+    first = renderer.patch
+    renderer.generator = generator
+    director.step()
+    assert renderer.patch is not first
+    assert renderer.patch.prompts == Patch(load(director.bank.names[2])).prompts
+    standing = renderer.patch
+    director.step()
+    assert renderer.patch is standing, "once"
+    director.close()
+
+
+def test_a_scene_that_cannot_be_played_is_not_named(directed, monkeypatch):
+    director, board, renderer, _, generator = directed
+    director._preparing.stop()
+    playing = renderer.patch
+    monkeypatch.setattr(generator, "prepare", lambda *_, **__: 1 / 0)
+    board.set("/scene/number", 3)
+    director.step()
+    assert renderer.patch is playing
+    assert director.bank.current == "mine"
+
+
+def test_a_tap_counts_when_it_was_done_however_late_it_is_looked_at(directed, monkeypatch):
+    director, board, _, ears, _ = directed
+    times = iter((1.0, 1.5, 2.0))
+    monkeypatch.setattr(board, "_clock", lambda: next(times))
+    for _ in range(3):
+        board.trigger("/tap")
+    director.step()
+    assert ears.done == [("tap", 1.0), ("tap", 1.5), ("tap", 2.0)]
+
+
+def test_where_there_is_no_other_input_that_is_said(directed):
+    director, board, _, ears, _ = directed
+    for ears.following, said in (("line in", "input: line in"), ("", "no other sound input")):
+        board.trigger("/input/next")
+        director.step()
+        assert any(said in warning for warning in director.warnings())
+
+
 def test_the_ears_are_told(directed):
     director, board, _, ears, _ = directed
     board.set("/gain", 6.0)
@@ -232,7 +312,7 @@ def test_the_ears_are_told(directed):
     assert ("gain", 6.0) in ears.done
     assert ("gain", "auto") in ears.done
     assert board.get("/gain/auto") is True
-    assert {"tap", "nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
+    assert {"nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
 
 
 def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):
@@ -248,11 +328,12 @@ def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):
     assert board.get("/gain/auto") is False
 
 
-def test_an_outside_clock_and_the_gate_reach_the_ears(directed):
+def test_an_outside_clock_and_the_gate_reach_the_ears(directed, monkeypatch):
     director, board, _, ears, _ = directed
+    monkeypatch.setattr(board, "_clock", lambda: 7.5)
     for address, value, told in (
-        ("/clock", 126.5, ("clock", 126.5, 0.0)),
-        ("/clock", 3.0, ("clock", 0.0, 0.0)),
+        ("/clock", 126.5, ("clock", 126.5, 0.0, 7.5)),
+        ("/clock", 3.0, ("clock", 0.0, 0.0, 7.5)),
         ("/tempo", 3.0, ("tempo", 0.0)),
         ("/gate", -45.0, ("gate", -45.0)),
     ):
@@ -294,7 +375,7 @@ def test_a_bad_scene_file_is_refused_at_the_start_with_its_line(tmp_path):
 
 def test_what_one_handler_dies_of_does_not_lose_the_events_after_it(directed, monkeypatch):
     director, board, _, ears, _ = directed
-    monkeypatch.setattr(ears, "tap", lambda: 1 / 0)
+    monkeypatch.setattr(ears, "tap", lambda at_s: 1 / 0)
     board.trigger("/tap")
     board.set("/scene/number", 3)
     director.step()
@@ -305,7 +386,7 @@ def test_what_one_handler_dies_of_does_not_lose_the_events_after_it(directed, mo
 def test_the_wish_to_quit_is_known_before_anything_slow_is_done(directed, monkeypatch):
     director, board, _, ears, _ = directed
     known = []
-    monkeypatch.setattr(ears, "tap", lambda: known.append(director.quit.is_set()))
+    monkeypatch.setattr(ears, "tap", lambda at_s: known.append(director.quit.is_set()))
     board.trigger("/tap")
     board.trigger("/quit")
     director.step()

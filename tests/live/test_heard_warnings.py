@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import LiveAnalyzer
-from live.hud import CANCELLING, CLIPPING, SILENCE, heard_warnings
+from live.hud import CANCELLING, CLIPPING, heard_warnings
 
 RATE = 48_000
 TONE = (0.4 * np.sin(2 * np.pi * 300 * np.arange(6 * RATE) / RATE)).astype(np.float32)
@@ -19,7 +19,7 @@ TONE = (0.4 * np.sin(2 * np.pi * 300 * np.arange(6 * RATE) / RATE)).astype(np.fl
         (np.stack([TONE, 0 * TONE], axis=1), []),
         (np.stack([TONE, -TONE], axis=1), [CANCELLING]),
         (np.clip(3 * TONE, -1, 1), [CLIPPING]),
-        (0 * TONE, [SILENCE]),
+        (0 * TONE, []),
     ],
     ids=["well", "one channel", "inverted", "clipped", "digital silence"],
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +31,7 @@ class Disk:
     def __init__(self) -> None:
         self.refuses = ""
         self.error = ""
+        self.while_opening: Callable[[], object] = lambda: None
         self.ready = threading.Event()
         self.ready.set()
 
@@ -43,7 +44,8 @@ class FakeRecorder:
             raise BadInput(f"{path} cannot be recorded before a sound input is open")
         if self.disk.refuses:
             raise BadInput(self.disk.refuses)
-        self.path = Path(path)
+        self.path, self.samples = Path(path), samples
+        self.disk.while_opening()
 
     def start(self) -> None:
         self.path.touch()
@@ -54,23 +56,29 @@ class FakeRecorder:
     def status(self) -> RecorderStatus:
         return RecorderStatus(seconds=2.5, frames=75, dropped=1, skipped=2, samples_lost=3, error=self.disk.error)
 
-    def stop(self) -> RecorderStatus:
-        assert self.disk.ready.wait(GENEROUS_S)
-        return self.status()
+    def stop(self, timeout_s: float | None = 0.2) -> RecorderStatus:
+        if self.disk.ready.wait(GENEROUS_S if timeout_s is None else timeout_s):
+            return self.status()
+        return replace(self.status(), error="still being finished")
+
+    @property
+    def finished(self) -> bool:
+        return self.disk.ready.is_set()
 
 
 class Ears:
     rate = 48_000.0
-    samples = SimpleNamespace(reader=lambda: None)
 
     def __init__(self) -> None:
-        self.taps = 0
+        self.taps: list[float] = []
+        self.heard = 0
+        self.samples = SimpleNamespace(reader=lambda: self.heard)
 
     def status(self) -> SimpleNamespace:
         return SimpleNamespace(sample_rate=self.rate, channels=2 if self.rate else 0)
 
-    def tap(self) -> None:
-        self.taps += 1
+    def tap(self, at_s: float) -> None:
+        self.taps.append(at_s)
 
 
 class Reader:
@@ -181,7 +189,7 @@ def test_nothing_waits_for_a_slow_disk(show):
     show.press(on=False)
     show.board.trigger("/tap")
     show.director.step()
-    assert show.ears.taps == 1
+    assert len(show.ears.taps) == 1
     show.press(on=True)
     assert show.lamp, "the next one can begin meanwhile"
     assert show.director.recordings.done == []
@@ -225,3 +233,39 @@ def test_an_existing_file_is_kept_and_the_new_name_is_said(show):
     assert show.director.recordings.recorder.path == Path("set-2.mkv")
     assert show.says("set-2.mkv")
     assert Path("set.mkv").read_text() == "the first set"
+
+
+def test_what_is_said_while_a_recording_is_being_opened_is_heeded(show):
+    show.disk.while_opening = lambda: show.board.set("/record", False)
+    show.press(on=True)
+    assert not show.lamp
+    assert show.director.recordings.recorder is None
+    show.finished(1)
+
+
+def test_a_wish_is_heard_from_before_the_first_sound(show):
+    recordings = show.director.recordings
+    recordings.wish, show.ears.rate = Path("set.mkv"), 0.0
+    show.director.step()
+    show.ears.rate, show.ears.heard = 44_100.0, 5_000
+    show.director.step()
+    assert recordings.recorder.samples == 0
+
+
+def test_a_disk_that_hangs_and_comes_back_costs_nothing(show):
+    show.press(on=True)
+    show.disk.ready.clear()
+    show.press(on=False)
+    wait_until(lambda: show.director.recordings.fault, GENEROUS_S, "the slow disk to be said")
+    assert show.director.recordings.done == []
+    show.disk.ready.set()
+    show.finished(1)
+    assert show.director.recordings.fault == "" == show.director.recordings.done[0].status.error
+
+
+def test_a_file_that_is_not_finished_at_the_end_of_the_show_is_told(show, monkeypatch):
+    monkeypatch.setattr("live.recordings.FINISH_S", 0.5)
+    show.press(on=True)
+    show.disk.ready.clear()
+    show.director.close()
+    assert "still being finished" in show.director.recordings.done[0].status.error
