@@ -66,6 +66,14 @@ class BarCounter:
         self._move((1 if beat_phase < 0.5 else METRE) - self.beat)
         self._told = True
 
+    def skip(self, beats: int) -> int:
+        """Go on over beats that were not heard and return how many bars began among them."""
+        bars, place = divmod(self.beat - 1 + beats, METRE)
+        self.beat = place + 1
+        self._floor = self._floor_before = None
+        self._hit, self._hit_next = np.zeros(2), np.zeros(2)
+        return bars
+
     def look(self, strength: Sequence[float], levels: np.ndarray) -> None:
         """Take the onset strength of each group, and levels in dB of the bands that carry harmony, shape (bands,)."""
         if _HARMONY_PHASES[0] < self._phase < _HARMONY_PHASES[1]:

@@ -50,10 +50,12 @@ class BeatClock:
         """Run on to the next beat and stay there."""
         self.period_s = 0.0
 
-    def skip(self, seconds: float) -> None:
-        """Move on over a time that was not heard."""
-        if self.period_s and self.running:
-            self.phase = (self.phase + seconds / self.period_s) % 1.0
+    def skip(self, seconds: float) -> int:
+        """Move on over a time that was not heard and return how many beats began in it."""
+        if not (self.period_s and self.running):
+            return 0
+        beats, self.phase = divmod(self.phase + seconds / self.period_s, 1.0)
+        return int(beats)
 
     def run(self) -> bool:
         """Advance by one hop and return whether a beat began in it."""

@@ -162,15 +162,17 @@ class BeatTracker:
         self._bars.advance(began, self._clock.phase)
         return began
 
-    def skip(self, seconds: float) -> None:
-        """Move on over a time that was not heard: a known beat goes on in it."""
+    def skip(self, seconds: float) -> tuple[int, int]:
+        """Move on over a time that was not heard: a known beat goes on in it. Return the beats and bars that began."""
         self._now_s += seconds
         self._pulse.skip()
-        self._clock.skip(seconds)
+        beats = self._clock.skip(seconds)
+        bars = self._bars.skip(beats)
         if self._followed is not None:
             phase, period_s, mass = self._followed
             self._followed = Peak((phase + seconds / self._period_s) % 1.0, period_s, mass)
             self._space.insist(self._followed.phase, self._period_s)
+        return beats, bars
 
     def _look(self, strength: list[float]) -> None:
         if sum(strength) > _HIT:
@@ -300,10 +302,11 @@ class BeatTracker:
     def _tap_tempo(self, period_s: float) -> None:
         if self._fixed_s:
             return
-        if self._followed is not None and abs(self._period_s / period_s - 1.0) < _TAP_TEMPO - 1.0 and not self._tapped:
-            return
-        self._tapped = True
+        followed = self._followed is not None and abs(self._period_s / period_s - 1.0) < _TAP_TEMPO - 1.0
+        known, self._tapped = followed and not self._tapped, True
         self._space.restrict(60.0 / (period_s * _TAP_TEMPO), 60.0 * _TAP_TEMPO / period_s)
+        if known:
+            return  # heard already, and more exactly than tapped
         phase = (self._now_s - self._taps[-1] - _DELAY_S - self._since_look * self._hop_s) / period_s % 1.0
         self._space.insist(phase, period_s)
         self._follow(Peak(phase, period_s, 1.0))
@@ -341,8 +344,10 @@ class BeatTracker:
         if self._outside is None:
             return
         at_s, phase, period_s = self._outside
-        self._outside, self._outside_shift = None, 0.0
+        shift, self._outside, self._outside_shift = self._outside_shift, None, 0.0
         now = (phase + (self._now_s - at_s - _DELAY_S) / period_s) % 1.0
         if not self._fixed_s and not self._tapped:
             self._space.insist(now, period_s)
             self._follow(Peak(now, period_s, 1.0))
+            if shift:
+                self.nudge(shift)

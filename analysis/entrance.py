@@ -147,14 +147,18 @@ class Entrance:
 
     def _weigh(self, channels: list[np.ndarray]) -> None:
         # After the high-pass: a channel that holds nothing but a constant is as dead as one of zeros.
+        lived = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
         for number, channel in enumerate(channels):
             sounds = float(np.dot(channel, channel)) > _DEAD * len(channel)
             self._quiet_s[number] = 0.0 if sounds else self._quiet_s[number] + self._hop_s
         living = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
-        if all(living) or not any(living):
+        heard = living if any(living) else [True] * len(channels)
+        wanted = [lives / sum(heard) for lives in heard]
+        if heard == [True] * len(channels) or any(
+            now and not before for now, before in zip(living, lived, strict=True)
+        ):
             # At once: that the others fall is hidden by the sound that came back.
-            self._weights = [1.0 / len(channels)] * len(channels)
+            self._weights = wanted
             return
         step = self._hop_s / _TAKEOVER_S
-        wanted = [lives / sum(living) for lives in living]
         self._weights = [w + min(max(to - w, -step), step) for w, to in zip(self._weights, wanted, strict=True)]

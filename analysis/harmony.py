@@ -98,6 +98,9 @@ class Harmony:
         """Forget the sound before a hole."""
         self._history.clear()
         self._classes *= math.exp(-gap_s / _CHROMA_S)
+        self._away_s += gap_s
+        if self._away_s > _FORGET_S:
+            self._forget()
 
     def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
@@ -151,13 +154,17 @@ class Harmony:
             found += np.bincount(classes, weight * amplitudes, minlength=12)
         self._classes += self._chroma_step * (found - self._classes)
 
+    def _forget(self) -> None:
+        """Know neither key nor tuning."""
+        self._long[:] = 0.0
+        self._beside, self._tuning = 0j, 0.0
+
     def _find_key(self, known: bool) -> None:
         self._away_s = 0.0 if known else self._away_s + self._step_s
         if known:
             self._long += self._key_step * (self._chroma - self._long)
         elif self._away_s > _FORGET_S:
-            self._long[:] = 0.0
-            self._beside, self._tuning = 0j, 0.0
+            self._forget()
         deviation = self._long - self._long.mean()
         length = math.sqrt(float(np.dot(deviation, deviation)))
         self._key, self._strength = -1, 0.0

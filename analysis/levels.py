@@ -98,6 +98,12 @@ class Levels:
         self._magnitude = np.zeros(len(in_range), np.float32)
         self._rest_sum = float(in_range.sum()) * 10 ** (_REST_DB / 20) * math.sqrt(window_energy)
 
+    def skip(self, samples: int) -> None:
+        """Move on over so many samples that were not heard, as over silence."""
+        kept = max(0, self._length - samples)
+        self._history[:kept] = self._history[self._length - kept :]
+        self._history[kept:] = 0.0
+
     def process(self, samples: np.ndarray) -> Spectral:
         """Take one hop, shape (hop,), float32 within ±1, and return what the window now holds."""
         history, hop = self._history, self._hop

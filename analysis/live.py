@@ -25,8 +25,10 @@ from analysis.stereo import Stereo
 from analysis.timing import check_rate, detector_hop, hop_size
 from bentlight.errors import BadInput
 
-__all__ = ["LiveAnalyzer"]
+__all__ = ["HEARD_CHANNELS", "LiveAnalyzer"]
 
+HEARD_CHANNELS = 2
+"""How many channels of an input or a file are heard, its first ones, where no others were chosen."""
 _GAIN_RANGE_DB = (-60.0, 60.0)
 _GAIN_SLEW_DB = 0.5
 """Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. Onsets and drums are told of it; what it
@@ -202,6 +204,8 @@ class LiveAnalyzer:
         self._start_s += gap_s
         self._gap_s += gap_s
         self._peak = max(self._peak * self._peak_keep ** (gap_s / self.hop_s), 0.02)
+        self._levels.skip(samples)
+        self._loudness.skip(gap_s)
         self._smooth.skip(gap_s)
         self._stereo.skip(gap_s)
         self._onsets.skip()
@@ -209,7 +213,9 @@ class LiveAnalyzer:
         self._separation.skip()
         self._harmony.skip(gap_s)
         self._pitch.skip()
-        self._beats.skip(gap_s)
+        beats, bars = self._beats.skip(gap_s)
+        self._beat_count += beats
+        self._bar_count += bars
 
     def process(self, block: np.ndarray) -> np.ndarray:
         """Take samples and return the frames of the hops they complete.

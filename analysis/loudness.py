@@ -78,6 +78,11 @@ class Loudness:
         else:
             self._relative = 0.0
 
+    def skip(self, gap_s: float) -> None:
+        """Move on over a time that was not heard, as over silence."""
+        self._below_s += gap_s
+        self.opening = max(0.0, self.opening - max(0.0, self._below_s - _HOLD_S) / _CLOSE_S)
+
     def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
         frame["level_db"][0] = self._db

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.frame import FEATURE_FRAME
-from analysis.live import LiveAnalyzer
+from analysis.live import HEARD_CHANNELS, LiveAnalyzer
 from bentlight.errors import BadInput
 
 __all__ = ["Track", "analyze"]
@@ -91,7 +92,7 @@ def analyze(
     import soundfile
 
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -99,7 +100,7 @@ def analyze(
             total, parts, done = max(1, file.frames), [], 0
             size = max(1, round(_BLOCK_S * file.samplerate))
             for block in file.blocks(size, dtype="float32", always_2d=True):
-                parts.append(analyzer.process(block))
+                parts.append(analyzer.process(block[:, :HEARD_CHANNELS]))
                 done += len(block)
                 if progress is not None:
                     progress(min(1.0, done / total))

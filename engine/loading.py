@@ -101,7 +101,7 @@ def load_components(
         raise BadInput(
             f"{model} is a {Path(model).suffix} file, which can run code when opened; get the model as .safetensors."
         )
-    elif Path(model).expanduser().is_file():
+    elif os.path.isfile(Path(model).expanduser()):
         parts = _from_single_file(Path(model).expanduser(), model, dtype)
     elif Path(model).suffix.lower() == ".safetensors" or not hub.is_hub_id(model):
         raise ModelMissing(

@@ -16,13 +16,13 @@ from bentlight.errors import BadInput
 from engine.spec import NoisePath
 from engine.sphere import slerp
 
-__all__ = ["BANDS", "COMPANION", "KINDS", "MASKS", "STEP", "STILL", "Draw", "follow", "spread_power", "walk"]
+__all__ = ["BANDS", "BEND", "COMPANION", "KINDS", "MASKS", "STEP", "STILL", "Draw", "follow", "spread_power", "walk"]
 
 COMPANION = 1
 """Stream of the second noise of a circular walk."""
 STEP = 2
 """First of the streams that a stochastic sampler adds between steps."""
-_THIRD, STILL, _FAST, _FAST_COMPANION = 16, 17, 18, 19
+_THIRD, STILL, _FAST, _FAST_COMPANION, BEND = 16, 17, 18, 19, 20
 _CELLS, _GRAIN = 64, 128
 """First streams of the noises that ``perlin`` passes."""
 

@@ -35,7 +35,7 @@ class SceneBank:
         """What each scene was last read from: its own file first, then its masks."""
         if first and first not in self._paths:
             path = Path(first)
-            if not path.is_file():
+            if not os.path.isfile(path):
                 raise BadInput(
                     f"there is no scene {first!r}; there are {', '.join(self._paths)}, or give a scene file's path."
                 )
@@ -112,7 +112,7 @@ class SceneBank:
 
     def _read(self, name: str) -> Scene:
         path = self._paths[name]
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise BadScene(str(path), None, "cannot be read; put the file back.")
         scene = scenes.load(path)
         self._files[name] = scenes.files(path, scene)

@@ -188,7 +188,7 @@ def specs(
     """
     import soundfile
 
-    from analysis.live import LiveAnalyzer
+    from analysis.live import HEARD_CHANNELS, LiveAnalyzer
 
     path = _sound_file(source)
     about = measure(path)
@@ -208,7 +208,7 @@ def specs(
             start, done = done, done + len(block)
             if len(block) < wanted:
                 length, total = done, _pictures(done, rate, fps)
-            heard = analyzer.process(block)
+            heard = analyzer.process(block[:, :HEARD_CHANNELS])
             waiting = np.concatenate([waiting, heard if frames_changed is None else frames_changed(heard)])
             pictures = []
             while index < total and (index / fps <= analyzer.time_s or done >= length):
@@ -238,6 +238,6 @@ def _sound_file(source: str | Path) -> Path:
 
         return demo_path()
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file, or demo.")
     return path

@@ -75,7 +75,7 @@ class Cues:
         self._time_s = previous._time_s
         while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= self._time_s:
             self._next_timed += 1
-        self.index = min(previous.index, len(self._texts) - 1)
+        self.index = min(previous.index, len(self._texts) - 1) if self._kind == previous._kind else 0
         self._typed, self._seen_index = previous._typed, previous._seen_index
         self._seen_chosen, self._seen_next = previous._seen_chosen, previous._seen_next
         self._loop.turns = previous._loop.turns
@@ -126,7 +126,7 @@ class Cues:
             rest, shares = self._listener.shares()
             return _summed([(self._texts[item % len(self._texts)], rest), *zip(self._texts, shares, strict=True)])
         texts, place = self._list()
-        place = min(place + item, len(texts) - 1) if self._kind == "travel" else (place + item) % len(texts)
+        place = min(max(place + item, 0), len(texts) - 1) if self._kind == "travel" else (place + item) % len(texts)
         first = min(math.floor(place), len(texts) - 1)
         share = place - first
         return _summed([(texts[first], 1 - share), (texts[(first + 1) % len(texts)], share)])
@@ -148,11 +148,11 @@ class Cues:
     def _performer(self, time_s: float, control: Mapping[str, Value]) -> None:
         index = _whole(control.get("/prompt/index"))
         if index is not None and self._is_chosen(index, _whole(control.get(CHOSEN))):
-            self._go(index - (math.floor(self._list()[1]) if self._kind in ("travel", "loop") else 0), time_s)
+            self._go(self._offset(index), time_s)
         count = _whole(control.get(NEXT))
         if count is not None:
             if self._seen_next is not None and count > self._seen_next:
-                self._go(self.index + count - self._seen_next, time_s)
+                self._go(self._further(count - self._seen_next), time_s)
             self._seen_next = count
         typed = control.get("/prompt", "")
         typed = typed.strip() if isinstance(typed, str) else ""
@@ -168,8 +168,23 @@ class Cues:
         counted, self._seen_chosen = self._seen_chosen, count
         return counted is not None and count > counted
 
+    def _offset(self, index: int) -> int:
+        """What to go to for a prompt by its index: where prompts move by themselves, how far to move them on."""
+        index %= len(self._texts)
+        if self._kind == "travel":
+            timed = [i for _, i in self._times]
+            return (timed.index(index) if index in timed else index % len(timed)) - math.floor(self._list()[1])
+        return index - math.floor(self._list()[1]) if self._kind == "loop" else index
+
+    def _further(self, count: int) -> int:
+        """What to go to for so many prompts further than now."""
+        if self._kind != "travel":
+            return self.index + count
+        here = math.floor(self._list()[1])
+        return (here + self.index + count) % len(self._times) - here
+
     def _go(self, index: int, time_s: float) -> None:
-        self.index = index % len(self._texts)
+        self.index = index if self._kind == "travel" else index % len(self._texts)
         self.cued.append((self.index, time_s))
         if not self._typed:
             self._fade.cue(self._item, time_s, self._blend_s)

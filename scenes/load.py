@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache, partial
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def load(name_or_path: str | Path) -> Scene:
         path = named[name_or_path]
     else:
         path = Path(name_or_path)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise BadInput(f"there is no scene {str(name_or_path)!r}{did_you_mean(str(name_or_path), named)}")
     try:
         with path.open("rb") as file:

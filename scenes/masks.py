@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 from pathlib import Path
@@ -35,7 +36,7 @@ def mask_path(folder: Path, name: str) -> Path:
     if not MASK_FILE.fullmatch(name):
         raise BadInput(f"mask {name[:60]!r} is no plain name of a .png file.")
     own = folder / name
-    return own if own.is_file() else folder / _FOLDER / name
+    return own if os.path.isfile(own) else folder / _FOLDER / name
 
 
 def read_mask(folder: Path, name: str) -> Painted:
@@ -54,7 +55,7 @@ def read_mask(folder: Path, name: str) -> Painted:
         If there is no such file, it is a link to somewhere else, or it is not such a picture.
     """
     path = mask_path(folder, name)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadInput(f"mask {name} is not there; put it beside the scene file, or in a folder {_FOLDER} there.")
     own = folder.resolve()
     if path.resolve().parent not in (own, own / _FOLDER):

@@ -75,7 +75,7 @@ class Patch:
         self._time_s = start_s or 0.0
         self._hop_s = start_s
         """Stream time of the newest hop that was taken in."""
-        self._wander = Wander(scene.motion, len(scene.prompts), self._seed)
+        self._wander = Wander(scene.motion, len(scene.prompts), self._seed, self._cues.index)
         self._leaving: tuple[tuple[Wander, float], ...] = ()
         """Ways of the noise that are left, each with the scene time at which it began to be."""
         self._amounts = {target: scene.motion.noise.resting(target) for target in AMOUNTS}
@@ -264,8 +264,9 @@ class Patch:
         pulls = zip(anchors, (self._amounts["noise/pull"], self._amounts["noise/pull2"]), strict=False)
         fields: dict[str, Any] = {"still": self._amounts["noise/still"], "pulls": tuple(p for p in pulls if p[1] > 0)}
         paths = self._fading(path, ahead_s, angle, scene_s)
-        if len(paths) == 1 and path.kind == "walk":
-            seed, seed_to = path.seeds
+        seed, seed_to = path.seeds[0], path.seeds[-1]
+        # The noise that stands still and that of later steps are those of the spec's seed, so it stays the base.
+        if len(paths) == 1 and path.kind == "walk" and seed == base:
             turned = 2 * math.pi * path.turns
             return fields | {"seed": seed, "seed_to": seed_to, "seed_blend": path.blend, "angle": turned}
         return fields | {"seed": base, "seed_to": base, "paths": paths}

@@ -35,7 +35,7 @@ class Wander:
         Way from seed to seed so far.
     """
 
-    def __init__(self, motion: Motion, prompts: int, base: int) -> None:
+    def __init__(self, motion: Motion, prompts: int, base: int, first: int = 0) -> None:
         self.motion, self.base = motion, base
         noise = motion.noise
         self.turns, self.seeds, self._fast_turns = 0.0, 0.0, 0.0
@@ -45,7 +45,7 @@ class Wander:
         self._count = noise.seeds if isinstance(noise.seeds, int) else len(noise.seeds or ())
         if noise.seeds is None:
             self._count = {"mixture": VECTORS[noise.by], "sections": prompts, "drift": 8}.get(noise.kind, 4)
-        self._section: CrossFade[int] = CrossFade(0)
+        self._section: CrossFade[int] = CrossFade(first % self._count)
         self._listener = Listener(
             noise.by, VECTORS[noise.by], self._count, noise.attack_ms, noise.release_ms, noise.sharpness
         )
@@ -169,7 +169,9 @@ class Wander:
             return NoisePath("mixture", (base, *ring), turns, weights=(rest, *shares))
         if noise.kind == "sections":
             mix = self._section.mix(time_s)
-            return NoisePath("mixture", tuple(ring[i] for i, _ in mix), turns, weights=tuple(w for _, w in mix))
+            # After an edit there may be fewer sections than there were.
+            among = tuple(ring[i % self._count] for i, _ in mix)
+            return NoisePath("mixture", among, turns, weights=tuple(w for _, w in mix))
         return NoisePath(noise.kind, ring, turns)
 
     def _ring(self, base: int) -> tuple[int, ...]:

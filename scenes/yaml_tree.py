@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ BYTES_LIMIT = 256 * 1024
 _DEPTH_LIMIT = 12
 _EVENT_LIMIT = 20_000
 _SCALAR_LIMIT = 4_000
+
+_NO_CHARACTER = re.compile(r"\\U(?!000[0-9A-Fa-f]|0010)")
 
 Place = tuple[str | int, ...]
 
@@ -45,6 +48,11 @@ def read_tree(text: str) -> tuple[Any, dict[Place, int]]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else None
         raise YamlFault(line, "there is a character here that YAML does not allow; retype the line.") from None
+    except (ValueError, OverflowError):
+        # An escape such as \UFFFFFFFF, which PyYAML takes for a character without a look.
+        found = _NO_CHARACTER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else None
+        raise YamlFault(line, "an escape here stands for no character; write the character itself.") from None
     if root is None:
         raise YamlFault(None, "the file is empty; start from the example in docs/scenes.md.")
     lines: dict[Place, int] = {}

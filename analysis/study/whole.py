@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -126,7 +128,7 @@ def load(path: str | Path) -> TrackStudy:
             for name, value in found.items()
         }
         return TrackStudy(signals=held, **plain)
-    except (OSError, ValueError, TypeError, EOFError, KeyError) as error:
+    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise BadInput(
             f"{path} is no study of a track ({error}); make one with bentlight analyze --what study."
         ) from None
@@ -235,7 +237,7 @@ def _read(path: str | Path) -> np.ndarray:
     import soundfile
 
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)

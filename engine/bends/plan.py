@@ -161,6 +161,13 @@ class Bend:
                 f"channels {self.channels!r} is not understood; "
                 "use all, even, odd, a range such as 4-11, random:0.25, or cluster:1/4."
             )
+        numbers = [int(number) for number in re.findall(r"\d+", self.channels)]
+        if re.fullmatch(r"\d+-\d+", self.channels) and numbers[0] > numbers[1]:
+            raise BadInput(f"channels {self.channels!r} runs backwards; give the lower end first.")
+        if self.channels.startswith("cluster:") and numbers[0] > numbers[1]:
+            raise BadInput(
+                f"channels {self.channels!r} do not fit; the clusters of {numbers[1]} are 1 to {numbers[1]}."
+            )
         for word, choice in (("rows", self.rows), ("columns", self.columns)):
             if not _LINES.fullmatch(choice):
                 raise BadInput(

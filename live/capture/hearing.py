@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.live import LiveAnalyzer
+from analysis.live import HEARD_CHANNELS, LiveAnalyzer
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, BentlightError
 from live.capture.control_block import Command, ControlBlock, Report
@@ -216,7 +216,7 @@ class Hearing:
     def _hear(self, block: Block) -> None:
         channels = block.samples.shape[1]
         wanted = [number - 1 for number in self._command.channels if number <= channels]
-        columns = wanted or list(range(min(2, channels)))
+        columns = wanted or list(range(min(HEARD_CHANNELS, channels)))
         samples = block.samples if columns == list(range(channels)) else block.samples[:, columns]
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def parse_source(text: str) -> Wanted:
         return Wanted(text)
     if text.startswith("file:"):
         path = Path(text.removeprefix("file:")).expanduser()
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise BadInput(f"{path} is not a file; give the path of a sound file after 'file:'.")
         measure(path)
         return Wanted("file", str(path.absolute()))

@@ -325,6 +325,27 @@ def test_an_outside_clock_wins_while_it_is_fresh() -> None:
     assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.05
 
 
+def test_a_nudge_stays_when_the_outside_clock_lets_go() -> None:
+    sound, truth = drums(120, 20.0)
+    acts: dict[float, Callable[[BeatTracker], None]] = {
+        at: lambda tracker, at=at: tracker.set_clock(120.0, (at - truth[0]) * 2) for at in np.arange(6.0, 9.0, 0.5)
+    }
+    heard = follow(sound, acts={**acts, 8.7: lambda tracker: tracker.nudge()})
+    found = beat_times(heard)
+    found = found[(found > 13) & (found < truth[-1])]
+    assert len(found) > 8
+    assert np.abs(apart_s(found, truth + 0.25)).max() < 0.05
+
+
+def test_taps_hold_the_tempo_that_is_followed_already() -> None:
+    first, _ = drums(120, 10.0)
+    second, _ = drums(90, 14.0)
+    sound = np.concatenate([first, second])
+    taps = {8.0 + 0.5 * k: lambda tracker: tracker.tap() for k in range(4)}
+    assert follow(sound)["tempo"][-1] == pytest.approx(90, rel=0.03)
+    assert follow(sound, acts=taps)["tempo"][-1] == pytest.approx(120, rel=0.08)
+
+
 def test_a_held_tempo_stays_in_silence_and_takes_its_phase_from_the_music() -> None:
     quiet = np.zeros(8 * RATE, np.float32)
     still = follow(quiet, acts={0.5: lambda tracker: tracker.set_tempo(90.0)})

@@ -188,6 +188,52 @@ def test_the_beat_runs_on_through_a_hole() -> None:
     assert np.median(apart[:100]) < 0.1
 
 
+def test_beats_in_a_hole_are_counted_and_the_bar_stays_where_it_was_put() -> None:
+    sound = beat(RATE, 20.0, 120)
+
+    def play(start: int, lost: int) -> np.ndarray:
+        analyzer = LiveAnalyzer(RATE)
+        analyzer.process(sound[: 8 * RATE // 256 * 256])
+        analyzer.downbeat()
+        analyzer.process(sound[8 * RATE // 256 * 256 : start])
+        analyzer.skip(lost)
+        return analyzer.process(sound[start + lost :])
+
+    start = 10 * RATE // 256 * 256
+    for lost in (256 * 6, 256 * 120, 256 * 450):
+        whole, holed = play(start, 0)[lost // 256 :], play(start, lost)
+        settled = holed["time_s"] > 15
+        assert holed["time_s"] == pytest.approx(whole["time_s"])
+        steady = settled & (np.abs(whole["beat_phase"] - 0.5) < 0.3)
+        for field in ("bar_beat", "beat_count", "bar_count"):
+            assert (holed[field] == whole[field])[steady].all(), (lost, field)
+
+
+def test_nothing_of_what_was_before_a_long_hole_is_heard_after_it() -> None:
+    analyzer = LiveAnalyzer(RATE)
+    before = analyzer.process(beat(RATE, 6.0, 120))[-1]
+    analyzer.skip(60 * RATE)
+    after = analyzer.process(np.zeros(RATE, np.float32))
+    assert before["mid_smooth"] > 0
+    for field in ("rms", "loudness", "mid_smooth"):
+        assert after[field].max() < 1e-3, field
+    assert not after["gate"].any()
+
+
+def test_a_key_of_before_a_long_hole_does_not_linger() -> None:
+    def chord(root_hz: float, seconds: float) -> np.ndarray:
+        t = np.arange(int(seconds * RATE)) / RATE
+        notes = [root_hz * 2 ** (semitones / 12) for semitones in (0, 4, 7, 12)]
+        return (0.1 * sum(np.sin(2 * np.pi * hz * t) for hz in notes)).astype(np.float32)
+
+    analyzer = LiveAnalyzer(RATE)
+    first = int(analyzer.process(chord(220.0, 12.0))["key"][-1])
+    analyzer.skip(300 * RATE)
+    second = int(LiveAnalyzer(RATE).process(chord(233.1, 3.0))["key"][-1])
+    assert second != first
+    assert analyzer.process(chord(233.1, 3.0))["key"][-1] == second
+
+
 @pytest.mark.parametrize("samples", [0, -5])
 def test_no_hole_is_marked_where_there_is_none(samples: int) -> None:
     analyzer = LiveAnalyzer(RATE)

@@ -80,6 +80,14 @@ def test_a_channel_that_comes_back_is_heard_at_once() -> None:
     assert np.abs(frames["level_db"] - both["level_db"])[late].max() < 0.1
 
 
+def test_a_channel_that_comes_back_beside_one_that_is_dead_is_heard_at_once() -> None:
+    tone = (0.2 * np.sin(2 * np.pi * 440 * np.arange(5 * RATE) / RATE)).astype(np.float32)
+    back = np.where(np.arange(5 * RATE) < 4 * RATE, 0, tone).astype(np.float32)
+    frames = LiveAnalyzer(RATE, gain_db=0.0).process(np.stack([0.1 * tone, back, 0 * tone], axis=1))
+    soon = frames["rms"][(frames["time_s"] > 4.03) & (frames["time_s"] < 4.06)]
+    assert soon.min() > 0.95 * frames["rms"][-1]
+
+
 def test_a_change_of_channels_in_mid_stream_is_taken_as_it_comes() -> None:
     sound = beat(RATE, 1.0, 120)
     analyzer = LiveAnalyzer(RATE)

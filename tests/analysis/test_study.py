@@ -104,10 +104,11 @@ def test_a_study_is_written_and_read_again(studied, tmp_path):
 
 
 def test_what_is_no_study_is_refused(tmp_path):
-    words, other = tmp_path / "words.npz", tmp_path / "other.npz"
+    words, other, cut = tmp_path / "words.npz", tmp_path / "other.npz", tmp_path / "cut.npz"
     words.write_text("no archive")
     np.savez(other, x=np.zeros(3))
-    for path in (words, other, tmp_path / "missing.npz"):
+    cut.write_bytes(other.read_bytes()[:-40])
+    for path in (words, other, cut, tmp_path / "missing.npz"):
         with pytest.raises(BadInput, match="no study of a track"):
             load(path)
 

@@ -27,6 +27,13 @@ def test_a_file_gives_the_same_frames_as_its_samples_live(tmp_path: Path) -> Non
     assert track.duration_s == pytest.approx(2.0)
 
 
+def test_of_many_channels_the_first_two_are_heard_as_live(tmp_path: Path) -> None:
+    sound = place(np.array([0.4, 0.9, 1.3]), click, RATE, 2.0)
+    path = tmp_path / "six.wav"
+    soundfile.write(path, np.stack([0 * sound, 0 * sound, sound], 1), RATE, "FLOAT")
+    assert not analyze(path).frames["onset"].any()
+
+
 def test_onset_times_are_those_of_the_hits_and_fire_times_come_after(tmp_path: Path) -> None:
     times = 0.5 + np.cumsum(np.random.default_rng(5).uniform(0.2, 0.5, 20))
     path = tmp_path / "clicks.flac"

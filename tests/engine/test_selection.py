@@ -158,6 +158,8 @@ def test_selections_multiply() -> None:
     [
         ({"channels": "some"}, "channels 'some'.*cluster:1/4"),
         ({"channels": "cluster:1/9"}, "channels"),
+        ({"channels": "9-3"}, "channels '9-3' runs backwards"),
+        ({"channels": "cluster:5/4"}, "channels 'cluster:5/4' do not fit; the clusters of 4 are 1 to 4"),
         ({"rows": "2-3"}, "rows '2-3'.*random:0.1"),
         ({"rows": "0.6-0.2"}, "rows '0.6-0.2' runs backwards"),
         ({"columns": "x"}, "columns 'x'"),

@@ -76,6 +76,14 @@ def largest_stride(noises: np.ndarray) -> float:
     return max(float(np.sqrt(np.mean((b - a) ** 2))) for a, b in pairwise(noises))
 
 
+def place(spec) -> tuple[float, ...]:
+    """Seeds, blend and angle of a walk, however the spec says it."""
+    if not spec.paths:
+        return spec.seed, spec.seed_to, spec.seed_blend, spec.angle
+    ((path, _),) = spec.paths
+    return *path.seeds, path.blend, 2 * np.pi * path.turns
+
+
 def weights(spec) -> dict[str, float]:
     return dict(spec.prompts)
 
@@ -104,7 +112,7 @@ routes:
     frames["brightness"] = 0.5 + 0.4 * np.cos(3 * times)
     frames["low"] = np.where(times % 1 < 0.1, 0.8, 0.1)
     specs = visit(patch, frames, np.arange(1, 11) * 0.5 + 0.01)
-    moved = [(s.seed, s.seed_to, s.seed_blend, s.angle, weights(s).get("two", 0)) for s in specs]
+    moved = [(*place(s), weights(s).get("two", 0)) for s in specs]
     expected = [
         (5, 6, 0.27586323, 0.92671667, 0),
         (5, 6, 0.47674242, 1.43775143, 1.053e-05),
@@ -118,7 +126,8 @@ routes:
         (7, 8, 0.39968967, 0.99765836, 1.0),
     ]
     np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-6)
-    assert all(s.paths == () and s.still == 0 and s.pulls == () and s.blending == "slerp" for s in specs)
+    assert all(s.still == 0 and s.pulls == () and s.blending == "slerp" for s in specs)
+    assert {s.seed for s in specs} == {5}, "what belongs to the seed alone does not change from seed to seed"
 
 
 @pytest.mark.parametrize("name", NOISES)
@@ -352,3 +361,54 @@ def test_seeds_and_times_that_do_not_fit_the_kind_are_refused():
         loads(f"{BASE}motion: {{seeds_per_minute: 1, noise: {{kind: slerp}}}}\n")
     with pytest.raises(BadScene, match="leave `at` out"):
         scene("{}", "{kind: loop}", base=TIMED)
+
+
+@pytest.mark.parametrize("still", [0.5, 1.0])
+def test_what_stands_still_does_so_from_seed_to_seed(still):
+    patch = Patch(
+        loads(
+            "name: plain\nprompts: [{text: one}]\n"
+            f"motion: {{noise_turns_per_minute: 1, seeds_per_minute: 30, noise: {{still: {still}}}}}\n"
+        )
+    )
+    frames = music(6, tempo=0)
+    noises = started(visit(patch, frames, np.arange(1, 120) * 0.05))
+    assert largest_stride(noises) < (0.2 if still < 1 else 1e-6)
+
+
+def test_a_scene_in_sections_begins_in_that_of_its_first_prompt_and_may_lose_some_by_an_edit():
+    text = "name: parts\nseed: 10\nprompts: [{prompts}]\nmotion: {{noise: {{kind: sections}}}}\n"
+    late = Patch(loads(text.format(prompts="{text: a}, {text: b, at: 0}")), start_s=0)
+    none = np.zeros(0, FEATURE_FRAME)
+    assert late.advance(none, {}, 0.0).paths[0][0].seeds == (11,)
+    four = Patch(loads(text.format(prompts="{text: a}, {text: b}, {text: c}, {text: d}")))
+    four.advance(none, {}, 0.0)
+    four.advance(none, {"/prompt/index": 3}, 1.0)
+    two = Patch(loads(text.format(prompts="{text: a}, {text: b}")))
+    two.carry_over(four)
+    assert set(two.advance(none, {"/prompt/index": 3}, 30.0).paths[0][0].seeds) <= {10, 11}
+
+
+def test_in_travel_a_prompt_is_gone_to_by_its_own_index():
+    patch = Patch(
+        loads(
+            "name: way\n"
+            "prompts: [{text: spare}, {text: a, at: 0}, {text: b, at: 10}, {text: c, at: 20}, {text: d, at: 30}]\n"
+            "prompt_blend_s: 0.1\nmotion: {prompts: {kind: travel, blending: slerp}}\n"
+        ),
+        start_s=0,
+    )
+    none, time_s = np.zeros(0, FEATURE_FRAME), 20.0
+
+    def cued(count, **control):
+        nonlocal time_s
+        for _ in range(2):
+            spec = patch.advance(none, {"/prompt/chosen": count, **control}, time_s)
+            time_s += 0.15
+        return max(weights(spec), key=weights(spec).get)
+
+    assert cued(0, **{"/prompt/index": 0}) == "c"
+    assert [cued(1, **{"/prompt/index": 1}), cued(2, **{"/prompt/index": 4}), cued(3, **{"/prompt/index": 2})] == list(
+        "adb"
+    )
+    assert [cued(3, **{"/prompt/index": 2, "/prompt/next": n}) for n in range(4)] == list("bcda")

@@ -185,7 +185,8 @@ def test_motion_goes_on_without_frames_and_envelopes_stay():
 def test_rates_are_summed_up_so_that_the_walk_never_jumps():
     scene = loads(TEXT.replace("to: noise/angle", "to: grain/amount"))
     specs = visit(Patch(scene, start_s=0), music(6), np.arange(1, 361) / 60)
-    steps = [(b.angle - a.angle) % math.tau for a, b in itertools.pairwise(specs)]
+    angles = [spec.paths[0][0].turns * math.tau if spec.paths else spec.angle for spec in specs]
+    steps = [(b - a) % math.tau for a, b in itertools.pairwise(angles)]
     fastest = (2 + 20) / 60 * math.tau / 60
     assert 0 < min(steps) <= max(steps) <= fastest + 1e-9
 

@@ -146,6 +146,9 @@ HOSTILE = {
     "endless list": ("seed: 3", "seed: [" + "0, " * 60_000 + "0]", "entries"),
     "long value": ("neon red fire", "x" * 5000, "characters"),
     "control character": ("neon red fire", "neon \x07 fire", "not allow"),
+    "escape beyond Unicode": ("neon red fire", '"\\U00110000 fire"', "escape"),
+    "escape beyond a number": ("neon red fire", '"\\UFFFFFFFF fire"', "escape"),
+    "half a surrogate": ("neon red fire", '"\\uD800 fire"', "unicode"),
     "merge key": ("seed: 3", "<<: {seed: 3}", "no key '<<'"),
 }
 
@@ -188,6 +191,8 @@ def test_a_name_that_is_not_there_says_what_there_is():
     first = next(iter(library()))
     with pytest.raises(BadInput, match=f"did you mean {first}"):
         load(first + "x")
+    with pytest.raises(BadInput, match="there is no scene"):
+        load("a" * 300)
     with pytest.raises(BadInput, match="there is no scene"):
         load("/nowhere/at/all.yaml")
 

@@ -98,7 +98,14 @@ def _spectral_tilt(x: Tensor, p: Sequence[Tensor], fixed: tuple, sd: float) -> T
 def _phases(place: Place) -> tuple[Tensor]:
     _, _, height, width = place.shape
     draw = generator(place, 0).uniform(-math.pi, math.pi, (height, width // 2 + 1)).astype(np.float32)
-    draw[0, 0] = 0
+    # The first column, and the last of an even width, hold each frequency and its mirror: turned by as much against
+    # each other, both keep their strength; what is its own mirror cannot be turned.
+    for column in {0, *([width // 2] if width % 2 == 0 else [])}:
+        half = (height - 1) // 2
+        draw[height - half :, column] = -draw[1 : half + 1, column][::-1]
+        draw[0, column] = 0
+        if height % 2 == 0:
+            draw[height // 2, column] = 0
     return (place.tensor(draw, exact=True),)
 
 

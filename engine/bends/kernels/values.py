@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.bends.kernels.base import Place, generator, kernel, size
 from engine.noise import fixed_noise
+from engine.noise_paths import BEND
 
 _LEAST = 1e-3
 """Sizes below this, in site sd, count as this where a power or a quotient needs one."""
@@ -31,7 +32,8 @@ def _add_sparse(x: Tensor, p: Sequence[Tensor], fixed: tuple, sd: float) -> Tens
 
 
 def _fixed_noise(place: Place) -> tuple[Tensor]:
-    return (place.tensor(np.asarray(fixed_noise(place.bend.seed, (1, *place.shape[1:])))),)
+    # In a stream of its own: the first is what a picture of the same seed starts from.
+    return (place.tensor(np.asarray(fixed_noise(place.bend.seed, (1, *place.shape[1:]), BEND))),)
 
 
 @kernel("noise", _fixed_noise)
