@@ -209,9 +209,10 @@ class Director:
         playing = self._renderer.patch
         if edited and playing is not None:
             patch.carry_over(playing)
-        elif playing is not None:
-            self._overrides = {**self._overrides, "/prompt": ""}
-        patch.look_past(self._overrides)
+        else:
+            patch.look_past(self._overrides)
+            if playing is not None:
+                self._overrides = {**self._overrides, "/prompt": ""}
         self._board.adopt(patch.parameters, keep=edited)
         self._renderer.pacer.want(generator, patch)
         self._renderer.patch = patch
