@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +16,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FOLDERS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
 _NETWORKS = ("text_encoder", "unet", "vae")
 _PLAIN = ("*.json", "*.txt")
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _INDEX = "*.safetensors.index*.json"
 """Which tensor is in which file, of a network that is cut into several."""
 
@@ -91,7 +94,16 @@ def fetch(model_id: str) -> Path:
         raise ModelMissing(f"the hub has no model {model_id}, or it is private; check its name.") from None
     except Exception as error:
         # Whatever transport the hub's client uses brings its own family of errors.
-        raise unreachable(model_id, error) from error
+        raise no_room(model_id, error) or unreachable(model_id, error) from error
+
+
+def no_room(model_id: str, error: Exception) -> ModelMissing | None:
+    """Return the error that says that the disk is why a model could not be fetched; None if it is not."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    if not isinstance(error, OSError) or error.errno not in _OF_THE_DISK:
+        return None
+    return ModelMissing(f"{model_id} could not be stored ({os.strerror(error.errno)}); make room in {HF_HUB_CACHE}.")
 
 
 def unreachable(model_id: str, error: object = "") -> ModelMissing:
@@ -118,4 +130,7 @@ def files_to_fetch(names: list[str]) -> list[str]:
         weights = [n for n in inside if n.endswith(".safetensors") and "non_ema" not in n]
         half = [n for n in weights if ".fp16." in n]
         wanted += half or weights
+        # An index names the files of one precision; that of the other would name files that are not fetched.
+        other = [n for n in inside if n.endswith(".json") and ".index." in n and (".fp16." in n) != bool(half)]
+        wanted = [n for n in wanted if n not in other]
     return sorted(set(wanted))

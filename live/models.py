@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bentlight.errors import BadInput, ModelMissing
+from engine.hub import no_room
 
 __all__ = ["fetch", "listing", "vocabulary"]
 
@@ -67,6 +68,8 @@ def fetch(model: str) -> Path:
     except HFValidationError:
         raise BadInput(f"{model!r} is no hub id; it should look like stabilityai/sd-turbo.") from None
     except Exception as error:
+        if (full := no_room(model, error)) is not None:
+            raise full from None
         # Whatever transport the hub's client uses brings its own family of errors.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelMissing(

@@ -74,8 +74,8 @@ def render(
     progress : callable, optional
         Called with (pictures done, pictures in all).
     tell : callable, optional
-        Called with one sentence when bends of the scene rest because the model lacks their sites, or when something has
-        to be measured first.
+        Called with one sentence when bends of the scene rest because the model lacks their sites, when something has
+        to be measured first, or when a bend leaves no picture: the one before stays then.
     generator : Generator, optional
         One that is loaded already.
 
@@ -89,7 +89,8 @@ def render(
     BadInput, BadScene, ModelMissing
         If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
     """
-    from live.video import FORMATS, VideoWriter
+    from engine.errors import NotFinite
+    from live.video import FORMATS, CannotWrite, VideoWriter
 
     sound, out = _sound_file(source), Path(out)
     if out.suffix.lower() not in FORMATS:
@@ -112,12 +113,20 @@ def render(
     channels = min(about.channels, _CHANNELS_MOST)
     try:
         with VideoWriter(part, width, height, fps, about.sample_rate, channels, live=False) as writer:
-            previous = None
+            previous, shown = None, np.zeros((height, width, 3), np.uint8)
+            broken: set[str] = set()
             for step in specs(sound, patch, fps=fps, seconds=seconds):
                 writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
                 for index, spec in step.pictures:
-                    previous = generator.render(spec, previous if spec.wants_previous else None)
-                    writer.write_picture(previous.pixels, index)
+                    try:
+                        previous = generator.render(spec, previous if spec.wants_previous else None)
+                        shown = previous.pixels
+                    except NotFinite as error:
+                        # As live: one bend gone wild for a picture must not cost the night's work.
+                        if tell is not None and str(error) not in broken:
+                            tell(str(error))
+                        broken.add(str(error))
+                    writer.write_picture(shown, index)
                     if progress is not None:
                         progress(index + 1, step.total)
         part.replace(out)
@@ -127,6 +136,8 @@ def render(
         kept = free_name(out.with_name(f"{out.stem}.part{out.suffix}"))
         part.replace(kept)
         raise BadInput(f"{damage} What was made up to there is in {kept}.") from None
+    except CannotWrite as fault:
+        raise BadInput(f"{out} cannot be written ({fault.reason}); choose another place.") from None
     except OSError as error:
         raise BadInput(f"{out} cannot be written ({error.strerror}); choose another place.") from None
     finally:

@@ -81,6 +81,8 @@ class Pacer:
         with self._lock:
             patch = self._patch
             if self._going is None or self._going.patch is not patch or self._going.size != generator.size:
+                if self._going is not None and self._going.patch is patch:
+                    self._waiting.appendleft(self._going.pair)  # begun at another size
                 self._going = None
                 if patch is None or not self._waiting or not generator.can_pace(patch.resting):
                     return

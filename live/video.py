@@ -28,6 +28,14 @@ _TV_RANGE = 1
 _THREADS_ABOVE = 640 * 640
 
 
+class CannotWrite(BadInput):
+    """A video that can no longer be written, and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{path} can no longer be written ({reason}); what is in it stays playable.")
+
+
 class VideoWriter:
     """Writes one file, picture by picture and block by block.
 
@@ -244,8 +252,9 @@ class VideoWriter:
             raise BadInput(f"{self.path} is finished; open another file.")
 
     def _fail(self, error: Exception) -> None:
-        self.error = f"{self.path} can no longer be written ({_plain(error)}); what is in it stays playable."
-        raise BadInput(self.error) from None
+        fault = CannotWrite(self.path, _plain(error))
+        self.error = str(fault)
+        raise fault from None
 
     def _give_up(self) -> None:
         # The error was told when it came.

@@ -52,6 +52,9 @@ class Exporter:
         self._asked: set[str] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._killed: set[str] = set()
+        self._barren = 0
+        """Processes in a row that ended over their first task."""
 
     def ask(self, task: Task, *, hurried: bool = False) -> None:
         """Have a graph exported, unless it has been asked for already; `hurried` when somebody waits for it."""
@@ -99,12 +102,15 @@ class Exporter:
                     text=True,
                     encoding="utf-8",
                     env={**os.environ, "PYTHONPATH": _search_path()},
+                    # An interrupt in the terminal is the show's to heed; this process ends when nobody talks to it.
+                    start_new_session=True,
                 )
             except OSError as error:
                 self._give_up(f"the exporting process cannot be started ({error.strerror})")
                 return
             assert process.stdin is not None
             assert process.stdout is not None
+            answered = False
             try:
                 print(json.dumps({**asdict(self._source), "folder": str(self._folder)}), file=process.stdin)
                 while (following := self._next()) is not None:
@@ -112,9 +118,9 @@ class Exporter:
                     print(json.dumps({**task.to_json(), "hurried": hurried}), file=process.stdin, flush=True)
                     answer = process.stdout.readline()
                     if not answer:
-                        self._tell(task, f"the exporting process ended ({_last_line(said)})")
-                        self._give_up("the exporting process ended before")
+                        self._died(task, process.wait(), _last_line(said), answered)
                         return
+                    answered = True
                     self._tell(task, _error_in(answer))
                 process.stdin.close()
                 process.wait()
@@ -125,6 +131,19 @@ class Exporter:
                     process.kill()
                     process.wait()
                 process.stdout.close()
+
+    def _died(self, task: Task, status: int, last_words: str, answered: bool) -> None:
+        """Settle the task that a process ended over; the others are for the next one."""
+        if status < 0 and task.key not in self._killed:
+            # Somebody killed it, most likely for memory; there may be enough now.
+            self._killed.add(task.key)
+            return
+        why = f"was killed (signal {-status})" if status < 0 else f"ended ({last_words})"
+        self._tell(task, f"the exporting process {why}")
+        self._barren = 0 if answered else self._barren + 1
+        if self._barren > 1:
+            self._barren = 0
+            self._give_up("the exporting process ended twice before it had made anything")
 
     def _next(self) -> tuple[Task, bool] | None:
         with self._changed:
@@ -140,7 +159,7 @@ class Exporter:
             self._asked.discard(task.key)
 
     def _give_up(self, why: str) -> None:
-        """Settle everything that waits; a process that fails for one fails for the next."""
+        """Settle everything that waits."""
         while (following := self._next()) is not None:
             self._tell(following[0], why)
 

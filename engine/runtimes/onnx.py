@@ -144,6 +144,10 @@ class OnnxGenerator(Generator):
         step = max(8, model.facts.factor) if model is not None else 8
         size = checked_size(width, height, step)
         self._stand_in.resize(*size)
+        if size != self.size:
+            # Memory is why sizes change most often. The graphs stay on disk.
+            with self._lock:
+                self._sessions.clear()
         self.size = size
 
     def embedding(self, text: str) -> np.ndarray:

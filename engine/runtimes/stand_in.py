@@ -30,9 +30,14 @@ def _begun(work: Callable[[], None], name: str) -> threading.Thread:
 
     A thread that comes out of torch while the interpreter shuts down is ended inside C++, which aborts the process.
     """
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
+
+    def run() -> None:
+        work()
+        atexit.unregister(thread.join)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
     atexit.register(thread.join, _PATIENCE_S)
+    thread.start()
     return thread
 
 
@@ -56,6 +61,7 @@ class StandIn:
         # `_sizing` is never held while the model is loaded, which takes seconds.
         self._loading, self._sizing = threading.Lock(), threading.Lock()
         self._broken: dict[BendPlan, str | None] = {}
+        self._search: threading.Thread | None = None
         self._named: dict[str, np.ndarray] = {}
 
     @property
@@ -114,6 +120,8 @@ class StandIn:
         plan = spec.plan
         if plan in self._broken:
             return self._broken[plan]
+        if self._search is not None and self._search.is_alive():
+            return None
         self._broken[plan] = None
 
         def find() -> None:
@@ -124,7 +132,7 @@ class StandIn:
             except Exception as error:
                 log.warning("which of %s breaks the picture cannot be found: %s", plan, error)
 
-        _begun(find, "search for a broken bend")
+        self._search = _begun(find, "search for a broken bend")
         return None
 
     def forget_culprit(self, plan: BendPlan) -> None:

@@ -15,10 +15,11 @@ from engine.bends.kernels import bend_activation, settle
 PAGE = (Path(__file__).parents[2] / "docs" / "engine.md").read_text(encoding="utf-8")
 
 
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+
+
 def example() -> str:
-    found = re.search(r"```python\n(.*?)```", PAGE, re.S)
-    assert found is not None
-    return found[1]
+    return EXAMPLES[0]
 
 
 def test_the_example_is_ten_lines_and_gives_the_bent_picture(monkeypatch) -> None:
@@ -42,6 +43,9 @@ def test_the_example_is_ten_lines_and_gives_the_bent_picture(monkeypatch) -> Non
     spec = room["picture"].spec
     unbent = room["generator"].render(FrameSpec(prompts=spec.prompts, seed=spec.seed)).pixels
     assert np.abs(pixels.astype(int) - unbent).mean() > 2
+    for further in EXAMPLES[1:]:
+        exec(further, room)
+    assert 0 < room["weight"] < 1
 
 
 def test_a_bend_is_a_mix_of_dry_and_wet_within_its_selection() -> None:

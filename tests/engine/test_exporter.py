@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -62,3 +63,62 @@ def test_without_room_for_what_the_process_says_the_wait_ends_too(tmp_path, monk
     assert not waiting.is_alive()
     assert all(settled)
     assert len(settled) == 1
+
+
+_PLAYED = """
+import os, signal, sys
+input()
+for line in sys.stdin:
+    {act}
+    print('{{"error": null}}', flush=True)
+"""
+
+
+def settle_six(tmp_path, act: str) -> tuple[dict[int, str | None], str]:
+    """Six graphs, of 1 to 6 steps, asked of a process that does `act` before it answers: what became of each."""
+    settled: dict[int, str | None] = {}
+    marks = tmp_path / "marks"
+    marks.touch()
+    code = _PLAYED.format(act=act.replace("MARKS", repr(str(marks))))
+    exporter = Exporter(
+        Source("tiny"), tmp_path, lambda task, error: settled.update({task.steps: error}), [sys.executable, "-c", code]
+    )
+    for steps in range(1, 7):
+        exporter.ask(Task("picture", (32, 32), GRAIN, steps))
+    waiting = threading.Thread(target=exporter.wait, daemon=True)
+    waiting.start()
+    waiting.join(120)
+    assert not waiting.is_alive()
+    return settled, marks.read_text()
+
+
+def test_a_graph_that_a_process_dies_of_costs_the_others_nothing(tmp_path) -> None:
+    settled, _ = settle_six(tmp_path, "if '\"steps\": 2' in line: sys.exit('no such thing')")
+    assert "no such thing" in str(settled.pop(2))
+    assert settled == dict.fromkeys((1, 3, 4, 5, 6))
+
+
+def test_a_process_that_was_killed_is_given_another_try(tmp_path) -> None:
+    kill = "if '\"steps\": 2' in line and not open(MARKS).read(): open(MARKS, 'w').write('x'); os.kill(os.getpid(), 9)"
+    settled, marks = settle_six(tmp_path, kill)
+    assert marks == "x"
+    assert settled == dict.fromkeys(range(1, 7))
+    always = "if '\"steps\": 2' in line: open(MARKS, 'a').write('x'); os.kill(os.getpid(), 9)"
+    settled, marks = settle_six(tmp_path, always)
+    assert "killed (signal 9)" in str(settled.pop(2))
+    assert marks == "xxx"
+    assert settled == dict.fromkeys((1, 3, 4, 5, 6))
+
+
+def test_processes_that_always_die_are_not_tried_for_ever(tmp_path) -> None:
+    settled, marks = settle_six(tmp_path, "open(MARKS, 'a').write('x'); sys.exit('never')")
+    assert len(settled) == 6
+    assert all(settled.values())
+    assert marks == "xx"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to a group are POSIX")
+def test_an_interrupt_in_the_terminal_is_not_the_exporters(tmp_path) -> None:
+    settled, marks = settle_six(tmp_path, "open(MARKS, 'w').write(str(os.getsid(0)))")
+    assert settled == dict.fromkeys(range(1, 7))
+    assert int(marks) != os.getsid(0)

@@ -229,6 +229,14 @@ def test_of_a_repository_only_what_is_needed_and_safe_is_fetched() -> None:
         "unet/diffusion_pytorch_model.fp16.safetensors",
         "vae/diffusion_pytorch_model.safetensors",
     ]
+    shards = [
+        "unet/diffusion_pytorch_model-00001-of-00002.safetensors",
+        "unet/diffusion_pytorch_model-00002-of-00002.safetensors",
+    ]
+    index = "unet/diffusion_pytorch_model.safetensors.index.json"
+    half = "unet/diffusion_pytorch_model.fp16.safetensors"
+    assert hub.files_to_fetch(["unet/config.json", *shards, index]) == sorted(["unet/config.json", *shards, index])
+    assert hub.files_to_fetch(["unet/config.json", *shards, index, half]) == ["unet/config.json", half]
     assert hub.files_to_fetch(["config.json", "diffusion_pytorch_model.safetensors", "x.pt"]) == [
         "config.json",
         "diffusion_pytorch_model.safetensors",

@@ -324,6 +324,24 @@ def test_a_culprit_is_forgotten_after_a_sound_picture_and_a_failed_search_is_sur
     assert stand_in.culprit(spec, None) is None
 
 
+def test_a_bend_that_breaks_every_other_picture_is_searched_for_once_at_a_time() -> None:
+    begun, go_on = [], threading.Event()
+
+    class Model:
+        def broken_bend(self, *_: object) -> str:
+            begun.append(1)
+            go_on.wait(60)
+            return "turn"
+
+    stand_in, spec = StandIn(Source("tiny"), 1, Model()), FrameSpec(prompts=PROMPT, plan=GRAIN)
+    for _ in range(10):
+        stand_in.culprit(spec, None)
+        stand_in.forget_culprit(GRAIN)
+    assert len(begun) <= 1
+    go_on.set()
+    wait_until(lambda: stand_in.culprit(spec, None) == "turn", 60, "the bend to be found")
+
+
 def test_a_sound_picture_forgets_the_culprit(generator, graphs) -> None:
     onnx = opened(generator, graphs)
     onnx._stand_in._broken[GRAIN] = "turn"

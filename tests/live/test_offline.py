@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
+
 import av
 import numpy as np
 import pytest
 import soundfile
 
 from bentlight.errors import BadInput, BadScene
+from engine.errors import NotFinite
 from engine.paces import Paces
 from engine.spec import Picture
 from live.offline import render, specs
@@ -165,6 +170,38 @@ def test_a_failure_leaves_the_older_file_and_nothing_else(song, tmp_path, genera
         render(song, out, scene=SCENE, generator=generator, progress=stop)
     assert out.read_bytes() == b"the older file"
     assert [path.name for path in folder.iterdir()] == ["a.mkv"]
+
+
+def test_a_picture_that_cannot_be_made_leaves_the_one_before(song, tmp_path, generator, monkeypatch):
+    plain, count, told = generator.render, itertools.count(), []
+
+    def sometimes(spec, previous=None):
+        if next(count) in (0, 4, 5):
+            raise NotFinite("wild")
+        return plain(spec, previous)
+
+    monkeypatch.setattr(generator, "render", sometimes)
+    render(song, tmp_path / "a.mkv", scene=SCENE, fps=5, generator=generator, tell=told.append)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert shown[0].max() < 10, "black, for there is none before"
+    assert np.abs(shown[4] - shown[3]).mean() < 1
+    assert np.abs(shown[5] - shown[3]).mean() < 1
+    assert np.abs(shown[6] - shown[3]).mean() > 1
+    assert len([text for text in told if "wild" in text]) == 1
+
+
+def test_a_full_disk_names_the_file_that_was_asked_for(song, tmp_path, generator, monkeypatch):
+    def full(self, pixels, index):
+        self._fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    monkeypatch.setattr("live.video.VideoWriter.write_picture", full)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with pytest.raises(BadInput, match=r"a\.mkv cannot be written \(.*pace") as caught:
+        render(song, folder / "a.mkv", scene=SCENE, generator=generator)
+    assert "part" not in str(caught.value)
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("part", [{"feedback": 0.3}, {"strength": 0.6}])

@@ -122,7 +122,7 @@ def test_what_is_begun_is_dropped_with_its_scene_or_size(pacer, generator, chang
     else:
         generator.size = (16, 8)
     play(pacer, generator, 400)
-    assert first.learnt == ([] if change == "scene" else [("b", "c")])
+    assert first.learnt == ([] if change == "scene" else [("a", "b"), ("b", "c")])
     assert second.learnt == ([("x", "y")] if change == "scene" else [])
 
 
