@@ -126,8 +126,30 @@ def test_faint_pictures_count_as_much_as_strong_ones():
     strong = torch.randn(4, 4, 8, 8)
     weights = even(torch.cat([0.6 * strong, 0.4 * strong + 3.0, 0.01 * strong]), 0.4, 2.0).view(3, 4)
     assert (weights[0] >= 0.7).all()
-    assert (weights[1] > 1.3 * weights[0]).all()
+    assert (weights[1] > 1.5 * weights[0]).all()
     assert (weights[2] == 2.0).all()
+
+
+@pytest.mark.parametrize(("cycles", "octave"), [(100, 0), (48, 1)])
+def test_detail_is_the_strength_of_what_is_fine_in_its_octave_wherever_it_lies(cycles, octave):
+    import math
+
+    import torch
+
+    from engine.builtin.train.common import detail
+
+    across = torch.arange(256) / 256
+    want = (0.1 * torch.sin(2 * math.pi * cycles * across)).expand(1, 3, 256, 256)
+    beside = (0.1 * torch.cos(2 * math.pi * cycles * across)).expand(1, 3, 256, 256)
+    strength = detail(want)
+    assert strength.shape == (1, 2, 16, 16)
+    assert torch.allclose(strength[:, octave, 2:-2, 2:-2], torch.tensor(0.1 / 2**0.5), rtol=0.2)
+    assert strength[:, 1 - octave, 2:-2, 2:-2].max() < 0.02
+    assert torch.allclose(strength[..., 2:-2], detail(beside)[..., 2:-2], atol=0.006), (
+        "a quarter of a wave further is as strong"
+    )
+    coarse = (0.5 * torch.sin(2 * math.pi * 8 * across)).expand(1, 3, 256, 256)
+    assert detail(coarse)[..., 2:-2, 2:-2].max() < 0.01
 
 
 def test_batches_have_the_sizes_that_are_played_as_often_as_said_and_the_same_for_every_worker():

@@ -19,6 +19,7 @@ from engine.builtin.train.common import (
     Average,
     Run,
     autocast,
+    detail,
     even,
     load,
     picture_loss,
@@ -37,6 +38,14 @@ USUAL_CONTRAST = 0.33
 
 RESTORING = 0.5
 """Weight of the loss on pictures that are encoded and decoded."""
+
+
+DETAIL = 30.0
+"""Weight of the loss on how strong fine structure is, wherever it lies."""
+
+
+DECODER_RATE = 3.0
+"""Rate of the decoder, of the network's: the network was brought near its best by stage ``unet``."""
 
 
 class Painting(nn.Module):
@@ -104,7 +113,8 @@ def train_finish(run: Run) -> dict:
     painting = Painting(model, vae.decoder.requires_grad_(True))
     judge_net = Discriminator().to(run.device).to(memory_format=torch.channels_last)
     average = Average(painting, 0.998)
-    optimiser = torch.optim.AdamW(painting.parameters(), lr=run.rate, betas=(0.8, 0.98), weight_decay=1e-3)
+    groups = [{"params": model.parameters(), "of": 1.0}, {"params": vae.decoder.parameters(), "of": DECODER_RATE}]
+    optimiser = torch.optim.AdamW(groups, lr=run.rate, betas=(0.8, 0.98), weight_decay=1e-3)
     judging = torch.optim.AdamW(judge_net.parameters(), lr=4e-4, betas=(0.0, 0.98), weight_decay=0.0)
     step, raw_path, network_path = 0, run.folder / "finish-raw.pt", run.folder / "network.safetensors"
     if run.resume and raw_path.exists():
@@ -113,7 +123,7 @@ def train_finish(run: Run) -> dict:
         judging.load_state_dict(kept["judging"])
         step = kept["step"]
         # Where stage `unet` has gone on since, what it made is finished, by the discriminator that there was.
-        if kept.get("network") not in (None, digest(network_path)):
+        if kept.get("network") != digest(network_path):
             run.log(
                 "pixels: stage unet has gone on since the last finish; the discriminator is kept, its network taken"
             )
@@ -146,11 +156,11 @@ def train_finish(run: Run) -> dict:
         raw_path.with_suffix(".tmp").replace(raw_path)
         return metrics
 
-    means, metrics = dict.fromkeys(("pixel", "likeness", "fooled", "verdict"), 0.0), {}
+    means, metrics = dict.fromkeys(("pixel", "detail", "likeness", "fooled", "verdict"), 0.0), {}
     while (progress := run.progress(step - first_step)) < 1:
         pace = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
-            group["lr"] = run.rate * pace
+            group["lr"] = run.rate * group["of"] * pace
         forms = rng.choices(list(hardness), list(hardness.values()), k=max(1, run.share // 2))
         each, size = -(-run.share // len(forms)), some_size(run.seed, step)
         drawn = [draw(each, generator, rng, run.device, [form], size) for form in forms]
@@ -178,10 +188,13 @@ def train_finish(run: Run) -> dict:
                 F.l1_loss(a.float(), b.detach().float()) for a, b in zip(features, real_features, strict=True)
             )
         judge_net.requires_grad_(True)
-        pixel = (even(want, USUAL_CONTRAST, 3.0) * picture_loss(got.float(), want)).mean()
+        counts = even(want, USUAL_CONTRAST)
+        pixel = (counts * picture_loss(got.float(), want)).mean()
+        # Pixel by pixel, fine structure that lies a little beside its place costs more than none at all.
+        missed = (counts * (detail(got.float()) - detail(want)).abs().mean(dim=(1, 2, 3))).mean()
         # The adversary joins slowly: at first it only learns what painted pictures look like.
         weight = run.adversarial * min(1.0, (step + 1) / 300)
-        loss = pixel + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
+        loss = pixel + DETAIL * missed + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
         # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
         rows = slice(max(1, some))
         true_latents = encode(vae, want[rows] / 2 + 0.5)
@@ -208,6 +221,7 @@ def train_finish(run: Run) -> dict:
             hardness[form] += 0.02 * (min(max(value, 0.05), 0.4) - hardness[form])
         for key, value in (
             ("pixel", pixel),
+            ("detail", missed),
             ("likeness", likeness),
             ("fooled", -fake.float().mean()),
             ("verdict", verdict),

@@ -36,6 +36,9 @@ from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, reworded
 BLENDS = 0.25
 """Weight of the loss on blended words: a few rows a batch."""
 
+THINNED = 0.85
+"""Share of the steps in which the skips are silent about what half their size could hold."""
+
 USUAL_CONTRAST = 0.4
 """Mean distance of normalised latents from their picture's mean; pastel and dark pictures have a bit more than half."""
 
@@ -245,9 +248,9 @@ def train_network(run: Run) -> dict:
         drawn = random.Random(f"{run.seed} {step}")
         silent = drawn.random() < run.silence
         model.skips.fill_(0.0 if silent else 1.0)
-        # In half of the others the skips tell less, or nothing, of what the level below could have told: what a skip
-        # says of that is no longer worth hearing, so the deeper levels say it, and a bend there shows.
-        model.thinned.fill_(max(0.0, 2 * drawn.random() - 1))
+        # In most of the others the skips say nothing of what the level below could have told: what is seldom there is
+        # not worth hearing, so the deeper levels say it, and a bend there shows.
+        model.thinned.fill_(float(drawn.random() < THINNED))
         some = partly(len(noise))
         with autocast(run.device):
             again(model, sample, timestep, ids, noise, alphas, range(some, 2 * some), pool.rng)
