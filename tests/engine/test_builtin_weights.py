@@ -59,7 +59,8 @@ def test_words_choose_form_colour_and_mood(pipeline):
 
 @pytest.mark.parametrize("caption", ["", "a photograph of an astronaut riding a horse", "日本 !?"])
 def test_unknown_words_still_give_a_picture(pipeline, caption):
-    assert picture(pipeline, caption, noise(4)).std() > 0.08
+    """A dull one where the words are many: see docs/builtin.md."""
+    assert picture(pipeline, caption, noise(4)).std() > 0.06
 
 
 def test_the_middle_block_has_a_say(pipeline):
