@@ -22,6 +22,7 @@ __all__ = ["Exporter"]
 
 log = logging.getLogger(__name__)
 
+_ENDING_S = 10.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -118,7 +119,7 @@ class Exporter:
                     print(json.dumps({**task.to_json(), "hurried": hurried}), file=process.stdin, flush=True)
                     answer = process.stdout.readline()
                     if not answer:
-                        self._died(task, process.wait(), _last_line(said), answered)
+                        self._died(task, _status(process), _last_line(said), answered)
                         return
                     answered = True
                     self._tell(task, _error_in(answer))
@@ -171,6 +172,16 @@ def _error_in(answer: str) -> str | None:
         raise ValueError("what it says is no answer")
     error: str | None = content["error"]
     return error
+
+
+def _status(process: subprocess.Popen[str]) -> int:
+    """Return how a process that says no more ended; one that goes on in silence is ended."""
+    try:
+        return process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return 1
 
 
 def _search_path() -> str:

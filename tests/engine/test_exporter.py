@@ -122,3 +122,10 @@ def test_an_interrupt_in_the_terminal_is_not_the_exporters(tmp_path) -> None:
     settled, marks = settle_six(tmp_path, "open(MARKS, 'w').write(str(os.getsid(0)))")
     assert settled == dict.fromkeys(range(1, 7))
     assert int(marks) != os.getsid(0)
+
+
+def test_a_process_that_goes_on_without_a_word_is_ended(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("engine.runtimes.exporter._ENDING_S", 0.2)
+    settled, _ = settle_six(tmp_path, "os.close(1); import time; time.sleep(600)")
+    assert len(settled) == 6
+    assert all(settled.values())
