@@ -17,7 +17,7 @@ from pathlib import Path
 
 from analysis.loudness import GATE_DB, check_gate
 from bentlight.clock import now_s
-from bentlight.errors import BadInput, BentlightError
+from bentlight.errors import BadInput
 from live.capture.control_block import TAPS_KEPT, Command, ControlBlock, Report
 from live.capture.feature_ring import FeatureRing
 from live.capture.sample_ring import SampleRing
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 _WATCH_S = 0.05
 _STOP_S = 1.5
-_LIST_S = 2.0
 _PAUSE_S = (0.0, 0.3, 0.6, 1.0)
 _WELL_S = 5.0
 
@@ -216,8 +215,10 @@ class Ears:
 
     def next_input(self) -> str:
         """Listen to the next sound input that there is now and return its name; empty when there is no other."""
+        from live.capture.devices import names_now
+
         report = self._control.report()
-        names = _inputs_now() or [name for name in (report.inputs if report else "").split("\n") if name]
+        names = names_now() or [name for name in (report.inputs if report else "").split("\n") if name]
         # What was asked for last, were it only to fail: from there it goes on round the list.
         asked = self._command.source.removeprefix("device:")
         current = asked if asked in names else report.device if report else ""
@@ -378,25 +379,6 @@ def _unlink_all(*rings: FeatureRing | SampleRing | ControlBlock) -> None:
     for ring in rings:
         with contextlib.suppress(FileNotFoundError):
             ring.unlink()
-
-
-def _inputs_now() -> list[str]:
-    """Names of the sound inputs that are plugged in now; none where there is no answer in time.
-
-    This process holds no stream, so PortAudio may look anew; in a sound server that hangs it would do so for ever.
-    """
-    from live.capture.devices import inputs
-
-    found: list[str] = []
-
-    def look() -> None:
-        with contextlib.suppress(BentlightError):
-            found.extend(dict.fromkeys(device.name for device in inputs(refresh=True)))
-
-    looking = threading.Thread(target=look, name="list of inputs", daemon=True)
-    looking.start()
-    looking.join(_LIST_S)
-    return list(found)
 
 
 def _status(report: Report, state: str, message: str, generation: int, now: float) -> EarsStatus:

@@ -134,7 +134,7 @@ def test_the_next_input_goes_round_all_that_there_are_now_past_those_that_fail(m
 def test_a_sound_server_that_hangs_does_not_hold_up_who_asks_for_another_input(monkeypatch) -> None:
     freed = threading.Event()
     monkeypatch.setattr("live.capture.devices.inputs", lambda *, refresh=False: freed.wait(60) and [])
-    monkeypatch.setattr("live.capture.ears._LIST_S", 0.1)
+    monkeypatch.setattr("live.capture.devices._LIST_S", 0.1)
     ears = Ears("device:A")
     assert ears.next_input() == ""
     freed.set()
