@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from bench.builtin.captions import draw_captions
 from engine.builtin.painter import paint
-from engine.builtin.train.common import Average, autocast, load, save
+from engine.builtin.train.common import Average, autocast, load, save, schedule
 from engine.builtin.vocabulary import COLOURS, LEARNT, MOODS, understand
 from engine.devices import fast_bfloat16
 
@@ -101,21 +101,22 @@ def trained_judge(setting: Setting) -> tuple[Judge, str]:
     """The judge, from the cache or trained now, and a line on where it is from.
 
     A kept judge is used when it learnt from the same painter and words with the same seed, and either learnt enough or
-    had at least the time that there is now.
+    had at least the time that there is now. One that had less goes on learning for the rest.
     """
     path = setting.cache / f"judge-{_key(setting.seed)}.safetensors"
     history = path.with_suffix(".json")
     device = setting.model.device
-    judge = Judge().to(device)
+    judge, before = Judge().to(device), None
     if path.exists() and history.exists():
-        kept = json.loads(history.read_text(encoding="utf-8"))
-        if kept["enough"] or kept["minutes"] >= setting.minutes:
-            load(judge, path)
-            return judge.eval(), f"judge kept from an earlier run ({_told(kept)})"
-    kept = _train(judge, setting)
+        before = json.loads(history.read_text(encoding="utf-8"))
+        load(judge, path)
+        if before["enough"] or before["minutes"] >= setting.minutes:
+            return judge.eval(), f"judge kept from an earlier run ({_told(before)})"
+    kept = _train(judge, setting, before)
     save(judge, path)
     history.write_text(json.dumps(kept), encoding="utf-8")
-    return judge.eval(), f"judge trained now ({_told(kept)})"
+    began = "trained now" if before is None else f"of an earlier run ({_told(before)}) trained further now"
+    return judge.eval(), f"judge {began} ({_told(kept)})"
 
 
 def _told(kept: dict) -> str:
@@ -135,18 +136,22 @@ def _key(seed: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def _train(judge: Judge, setting: Setting) -> dict:
+def _train(judge: Judge, setting: Setting, before: dict | None) -> dict:
     """Train on fresh pictures until the running average of the weights answers well enough, or time is out."""
-    device, rng = setting.model.device, setting.rng("judge training")
+    before = before or {"minutes": 0.0, "pictures": 0}
+    # What goes on must not begin with the pictures it began with.
+    rng = setting.rng(f"judge training {before['pictures']}" if before["pictures"] else "judge training")
     generator = torch.Generator().manual_seed(rng.getrandbits(62))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.getrandbits(62))
-        fresh = Judge().to(device)
-        judge.load_state_dict(fresh.state_dict())
-        return _learn(judge, setting, rng, generator)
+        if not before["pictures"]:
+            judge.load_state_dict(Judge().to(setting.model.device).state_dict())
+        kept = _learn(judge, setting, 60 * (setting.minutes - before["minutes"]), rng, generator)
+    sums = {"minutes": round(kept["minutes"] + before["minutes"], 2), "pictures": kept["pictures"] + before["pictures"]}
+    return kept | sums
 
 
-def _learn(judge: Judge, setting: Setting, rng: random.Random, generator: torch.Generator) -> dict:
+def _learn(judge: Judge, setting: Setting, seconds: float, rng: random.Random, generator: torch.Generator) -> dict:
     device = setting.model.device
     checked = draw_captions(setting.rng("judge check"), _CHECKED, held_out=True, every_colour=True)
     check_pictures, check_labels = _painted(checked, setting.noise("judge check", _CHECKED)), labels(checked, device)
@@ -156,10 +161,10 @@ def _learn(judge: Judge, setting: Setting, rng: random.Random, generator: torch.
     average = Average(judge, 0.995)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=1e-2)
     started, step, enough, best = time.monotonic(), 0, False, dict.fromkeys(HEADS, 0.0)
-    task = setting.progress.add_task("training the judge", total=60 * setting.minutes)
-    while not enough and (spent := time.monotonic() - started) < 60 * setting.minutes:
+    task = setting.progress.add_task("training the judge", total=seconds)
+    while not enough and (spent := time.monotonic() - started) < seconds:
         for group in optimiser.param_groups:
-            group["lr"] = _RATE * min(1.0, (step + 1) / 50)
+            group["lr"] = _RATE * schedule(step, spent / seconds, warm_steps=50)
         # Turns through the forms begin anywhere, so that a batch that no number of forms divides is fair over time.
         forms = rng.sample(LEARNT, len(LEARNT))
         captions = draw_captions(rng, _BATCH // 2, forms, held_out=False)

@@ -247,7 +247,7 @@ def random_caption(rng: random.Random, form: str | None = None) -> str:
     kind = rng.random()
     if kind < 0.10:
         return ""
-    if kind < 0.12:
+    if kind < 0.13:
         return _nonsense(rng)
     mood = rng.choice(MOOD_WORDS.get(meaning.mood, ("",)))
     if kind < 0.17:
@@ -267,4 +267,5 @@ def reworded(caption: str, rng: random.Random, share: float = 0.75) -> str:
 
 def _nonsense(rng: random.Random) -> str:
     letters = "abcdefghijklmnopqrstuvwxyz"
-    return " ".join("".join(rng.choices(letters, k=rng.randint(2, 8))) for _ in range(rng.randint(1, 3)))
+    words = rng.choice((1, 1, 2, 2, 3, 4, 5, 7))
+    return " ".join("".join(rng.choices(letters, k=rng.randint(2, 8))) for _ in range(words))

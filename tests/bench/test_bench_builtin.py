@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from types import SimpleNamespace
@@ -58,6 +59,17 @@ def test_right_answers_are_the_captions_words():
     assert {name: HEADS[name][int(right[name])] for name in HEADS} == {"form": "fire", "colour": "cyan", "mood": "neon"}
 
 
+class Steps:
+    """A clock that moves on by a second each time it is looked at, so that a run has as many steps on any machine."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def monotonic(self):
+        self.looks += 1
+        return float(self.looks)
+
+
 @pytest.mark.parametrize("fault", ["picture", "gradient"])
 def test_one_bad_step_costs_the_judge_nothing_of_what_it_learnt(monkeypatch, tmp_path, fault):
     painted = []
@@ -71,13 +83,40 @@ def test_one_bad_step_costs_the_judge_nothing_of_what_it_learnt(monkeypatch, tmp
 
     monkeypatch.setattr("bench.builtin.judge._painted", paint)
     monkeypatch.setattr("bench.builtin.judge._EVERY", 4)
+    monkeypatch.setattr("bench.builtin.judge.time", Steps())
     with Progress(disable=True) as progress:
         model = SimpleNamespace(device=torch.device("cpu"))
-        setting = Setting(model, QUICK, 0, 0.08, tmp_path, tmp_path, progress)
+        setting = Setting(model, QUICK, 0, 0.2, tmp_path, tmp_path, progress)
         judge, _ = trained_judge(setting)
     assert len(painted) > 8
     assert all(torch.isfinite(value).all() for value in judge.state_dict().values())
     assert all(torch.isfinite(answers).all() for answers in judge(torch.rand(2, 3, 128, 128)).values())
+
+
+def test_a_kept_judge_goes_on_learning_when_there_is_more_time_and_on_other_pictures(monkeypatch, tmp_path):
+    noises, told, kept = [], [], []
+
+    def paint(captions, noise):
+        noises.append(noise[0, 0, 0, 0].item())
+        return torch.rand(len(captions), 3, 128, 128)
+
+    monkeypatch.setattr("bench.builtin.judge._painted", paint)
+    monkeypatch.setattr("bench.builtin.judge.time", Steps())
+    with Progress(disable=True) as progress:
+        for minutes in (0.1, 0.1, 0.2):
+            setting = Setting(
+                SimpleNamespace(device=torch.device("cpu")), QUICK, 0, minutes, tmp_path, tmp_path, progress
+            )
+            told.append(trained_judge(setting)[1].split(" (")[0])
+            kept.append(json.loads(next(tmp_path.glob("judge-*.json")).read_text(encoding="utf-8")))
+    assert told == ["judge trained now", "judge kept from an earlier run", "judge of an earlier run"]
+    assert kept[0] == kept[1]
+    # A minute is sixty steps here, with the look at the clock before the first and after the last.
+    assert [k["pictures"] // 32 for k in kept] == [5, 5, 9]
+    assert kept[2]["minutes"] >= 0.2
+    first, second = noises[:6], noises[6:]
+    assert first[0] == second[0], "both are checked on the same pictures"
+    assert len(set(first + second)) == len(first + second) - 1, "and learn from different ones"
 
 
 def test_the_judge_answers_every_question_whatever_the_pictures_size():

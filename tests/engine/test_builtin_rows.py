@@ -9,7 +9,7 @@ pytest.importorskip("diffusers")
 import torch
 
 from engine.builtin.train.models import build_scheduler
-from engine.builtin.train.rows import LATER_STEPS, again, blend_loss, noised, partly, slerp
+from engine.builtin.train.rows import LATER_STEPS, again, blend_loss, later, noised, partly, slerp
 
 ALPHAS = build_scheduler().alphas_cumprod
 
@@ -54,6 +54,12 @@ def test_first_rows_are_partly_noised_and_the_rest_pure_noise():
     a = ALPHAS[timestep[0]]
     assert torch.allclose(sample[0], a.sqrt() * latents[0] + (1 - a).sqrt() * noise[0])
     assert not torch.allclose(sample[1], ALPHAS[timestep[1]].sqrt() * latents[1], atol=0.1)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 6, 16, 32])
+def test_most_rows_begin_from_pure_noise_and_none_is_two_things_at_once(batch):
+    assert partly(batch) + later(batch) <= batch / 2
+    assert (later(batch) > 0) == (batch > 4)
 
 
 def test_later_steps_hold_the_networks_own_answer_with_the_same_noise():

@@ -1,10 +1,16 @@
 """Every training stage runs, writes what the next one needs, and resumes."""
 
+import os
+import signal
+import time
+
+import psutil
 import pytest
 
 pytest.importorskip("diffusers")
 
 from engine.builtin.train.__main__ import main
+from tests.waiting import wait_until
 
 
 def test_stages_run_resume_and_export(tmp_path):
@@ -136,7 +142,7 @@ def test_detail_is_the_strength_of_what_is_fine_in_its_octave_wherever_it_lies(c
 
     import torch
 
-    from engine.builtin.train.common import detail
+    from engine.builtin.train.common import detail, detail_loss
 
     across = torch.arange(256) / 256
     want = (0.1 * torch.sin(2 * math.pi * cycles * across)).expand(1, 3, 256, 256)
@@ -148,6 +154,9 @@ def test_detail_is_the_strength_of_what_is_fine_in_its_octave_wherever_it_lies(c
     assert torch.allclose(strength[..., 2:-2], detail(beside)[..., 2:-2], atol=0.006), (
         "a quarter of a wave further is as strong"
     )
+    losses = [detail_loss(got.repeat(2, 1, 1, 1), want.repeat(2, 1, 1, 1)) for got in (beside, 2 * want, 0 * want)]
+    assert losses[0].shape == (2,)
+    assert losses[0].max() < 0.2 * min(losses[1].min(), losses[2].min()), "too much is as bad as none"
     coarse = (0.5 * torch.sin(2 * math.pi * 8 * across)).expand(1, 3, 256, 256)
     assert detail(coarse)[..., 2:-2, 2:-2].max() < 0.01
 
@@ -302,3 +311,37 @@ def test_rewording_keeps_the_meaning_and_changes_most_captions():
     assert all(understand(a) == understand(b) for a, b in zip(captions, others, strict=True))
     assert 0.5 < sum(a != b for a, b in zip(captions, others, strict=True)) / len(captions) < 0.9
     assert all(b == "" for a, b in zip(captions, others, strict=True) if a == "")
+
+
+def _wait_beside(run):
+    # As what a shell starts in the background does: the interrupt that PyTorch asks for then goes unheard.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    note = run.folder / f"{run.rank}.tmp"
+    note.write_text(str(os.getpid()))
+    note.rename(run.folder / f"worker-{run.rank}")
+    time.sleep(600)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_workers_do_not_outlive_a_run_that_is_killed(tmp_path):
+    """Left to themselves they went on training and wrote their checkpoints over the next run's."""
+    import multiprocessing
+
+    from engine.builtin.train.common import Run, spread
+
+    run = Run(tmp_path, batch=2, workers=2)
+    parent = multiprocessing.get_context("spawn").Process(target=spread, args=(_wait_beside, run))
+    parent.start()
+    notes = [tmp_path / f"worker-{rank}" for rank in range(2)]
+    wait_until(lambda: all(note.exists() for note in notes), 120, "both workers to begin")
+    workers = [int(note.read_text()) for note in notes]
+    assert all(_runs(pid) for pid in workers)
+    parent.kill()
+    parent.join()
+    wait_until(lambda: not any(_runs(pid) for pid in workers), 60, "both workers to end")

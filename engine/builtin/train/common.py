@@ -2,7 +2,11 @@
 
 import dataclasses
 import math
+import multiprocessing
+import multiprocessing.connection
+import os
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,10 +95,20 @@ def spread(stage, run: Run) -> None:
 
 
 def _work(rank: int, stage, run: Run, address: str) -> None:
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=run.workers)
     stage(dataclasses.replace(run, rank=rank, started=time.monotonic()))
     dist.destroy_process_group()
+
+
+def _end_with(parent) -> None:
+    """End this process when its parent is gone, or it would train on and write over the next run's checkpoints.
+
+    PyTorch asks for an interrupt then, which what was started in the background does not hear.
+    """
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 @torch.no_grad()
@@ -194,6 +208,14 @@ def detail(pictures: torch.Tensor) -> torch.Tensor:
     coarser = low_pass(luma, 0.5)
     octaves = torch.cat([luma - coarser, coarser - low_pass(coarser, 0.25)], 1)
     return (F.avg_pool2d(octaves**2, 16) + (0.1 / 127.5) ** 2).sqrt()
+
+
+def detail_loss(got: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
+    """How far apart two batches' `detail` is, of each picture ``(batch,)``.
+
+    Pixel by pixel, fine structure that lies a little beside its place costs more than none at all; here it does not.
+    """
+    return (detail(got) - detail(want)).abs().mean(dim=(1, 2, 3))
 
 
 def even(wanted: torch.Tensor, usual: float, most: float = 4.0) -> torch.Tensor:

@@ -19,7 +19,7 @@ from engine.builtin.train.common import (
     Average,
     Run,
     autocast,
-    detail,
+    detail_loss,
     even,
     load,
     picture_loss,
@@ -30,7 +30,7 @@ from engine.builtin.train.common import (
 from engine.builtin.train.data import draw, some_size
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler, keep_structure
 from engine.builtin.train.network import BLENDS, Model, build_model, encode, get_tokenizer, load_autoencoder, tokenize
-from engine.builtin.train.rows import again, blend_loss, partly
+from engine.builtin.train.rows import again, blend_loss, later, partly
 from engine.builtin.vocabulary import LEARNT, understand
 
 USUAL_CONTRAST = 0.33
@@ -172,7 +172,7 @@ def train_finish(run: Run) -> dict:
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
         with autocast(run.device):
-            again(model, sample, timestep, ids, noise, alphas, range(some), rng)
+            again(model, sample, timestep, ids, noise, alphas, range(later(len(noise))), rng)
             latents, got = painting(sample, timestep, ids)
             real, real_features = judge_net(want, noise, labels)
             fake, _ = judge_net(got.detach(), noise, labels)
@@ -190,17 +190,19 @@ def train_finish(run: Run) -> dict:
         judge_net.requires_grad_(True)
         counts = even(want, USUAL_CONTRAST)
         pixel = (counts * picture_loss(got.float(), want)).mean()
-        # Pixel by pixel, fine structure that lies a little beside its place costs more than none at all.
-        missed = (counts * (detail(got.float()) - detail(want)).abs().mean(dim=(1, 2, 3))).mean()
+        missed = (counts * detail_loss(got.float(), want)).mean()
         # The adversary joins slowly: at first it only learns what painted pictures look like.
         weight = run.adversarial * min(1.0, (step + 1) / 300)
         loss = pixel + DETAIL * missed + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
         # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
-        rows = slice(max(1, some))
+        # Taught its own latents' detail alone, it overshot on these: halos, and ten times the painter's fine structure.
+        rows = slice(max(1, later(len(noise))))
         true_latents = encode(vae, want[rows] / 2 + 0.5)
         with autocast(run.device):
             restored = vae.decoder(true_latents / LATENT_SCALE)
-        loss = loss + RESTORING * picture_loss(restored.float(), want[rows]).mean()
+        restored = restored.float()
+        unlike = picture_loss(restored, want[rows]) + DETAIL * detail_loss(restored, want[rows])
+        loss = loss + RESTORING * unlike.mean()
         if some:
             rows = slice(-some - 1, None)
             with autocast(run.device):

@@ -30,7 +30,7 @@ from engine.builtin.train.models import (
     build_unet,
     keep_structure,
 )
-from engine.builtin.train.rows import again, blend_loss, noised, partly
+from engine.builtin.train.rows import again, blend_loss, later, noised, partly
 from engine.builtin.vocabulary import FORMS, LEARNT, random_caption, reworded
 
 BLENDS = 0.25
@@ -243,6 +243,13 @@ def train_network(run: Run) -> dict:
         pool.grow(max(1, run.share // 4))
         noise, latents, ids, labels = pool.batch(run.share)
         sample, timestep = noised(noise, latents, pool.generator, alphas)
+        some = partly(len(noise))
+        pure = slice(some + later(len(noise)), None)
+        # What later steps begin from is made as it will be made when played: with all skips.
+        model.skips.fill_(1.0)
+        model.thinned.fill_(0.0)
+        with autocast(run.device):
+            again(model, sample, timestep, ids, noise, alphas, range(some, pure.start), pool.rng)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
         # Drawn from the step, so that all workers share the same gradients in the same order.
         drawn = random.Random(f"{run.seed} {step}")
@@ -251,9 +258,7 @@ def train_network(run: Run) -> dict:
         # In most of the others the skips say nothing of what the level below could have told: what is seldom there is
         # not worth hearing, so the deeper levels say it, and a bend there shows.
         model.thinned.fill_(float(drawn.random() < THINNED))
-        some = partly(len(noise))
         with autocast(run.device):
-            again(model, sample, timestep, ids, noise, alphas, range(some, 2 * some), pool.rng)
             got = model(sample, timestep, ids)
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
@@ -261,7 +266,6 @@ def train_network(run: Run) -> dict:
         loss = (even(latents, USUAL_CONTRAST) * (coarse if silent else error + coarse)).mean()
         model.zero_grad(set_to_none=True)
         if adversary and not silent:
-            pure = slice(2 * some, None)
             verdict += (adversary.learn(latents[pure], got[pure], noise[pure], labels[pure]) - verdict) / min(
                 step - first_step + 1, 200
             )

@@ -9,8 +9,13 @@ LATER_STEPS = (499, 499, 666, 333, 749, 249)
 
 
 def partly(batch: int) -> int:
-    """How many rows of a batch are made in each of the other ways than from pure noise."""
+    """How many rows of a batch begin from partly noised latents, and how many of the rest have their words blended."""
     return max(1, round(0.125 * batch)) if batch > 4 else 0
+
+
+def later(batch: int) -> int:
+    """How many rows of a batch are a later step of several."""
+    return max(1, round(0.25 * batch)) if batch > 4 else 0
 
 
 def noised(noise, latents, generator, alphas):
