@@ -33,12 +33,12 @@ def starburst(f: Fields):
     x, y = warp(f, 0.045)
     r, angle = polar(x, y)
     turn = angle + 0.06 * f(0, 9)
-    ray = _line(12 * turn, 1.5)
+    ray = _line(9 * turn, 1.8)
     long = 0.5 + 0.5 * torch.cos(3 * turn + 0.4)
     dust = torch.sigmoid(1.8 * f.octaves(1, 3, 2))
     reach = torch.exp(-r * (1.7 - 1.0 * long))
     first = 1.7 * reach * (0.02 + ray) * (0.30 + dust) + 0.35 * torch.exp(-3 * r)
-    between = _line(12 * turn + math.pi, 2.5)
+    between = _line(9 * turn + math.pi, 2.5)
     second = 1.7 * torch.exp(-2.2 * r) * between * (0.3 + dust) + 1.4 * torch.exp(-6 * r)
     white = 1.6 * torch.exp(-34 * r * r) + 0.5 * ray**2 * torch.exp(-3.6 * r)
     return 0.15 + 0.2 * torch.exp(-2 * r), first, second, white
@@ -49,15 +49,15 @@ def grid(f: Fields):
     below = f.y - 0.06 - 0.02 * f(3, 14)
     floor = step(below, 0.025)
     near = below.clamp(min=0) + 0.20
-    across = _line(5.0 * (f.x - sway) / near, 5.0)
-    along = _line(7.5 / near, 5.0)
+    across = _line(5.0 * (f.x - sway) / near, 4.0)
+    along = _line(5.5 / near, 4.0)
     clear = 1 - torch.exp(-5 * below.clamp(min=0))
     lines = (across + along - 0.6 * across * along) * clear
     pulse = torch.sigmoid(1.8 * f(0, 3))
     hill = step(below + 0.06 + 0.10 * torch.sigmoid(1.4 * f(1, 1.8, 6)), 0.03) * (1 - floor)
     d = torch.sqrt((f.x - sway) ** 2 + (below + 0.22) ** 2 + 1e-4)
     # The bands across the sun widen towards the horizon.
-    bands = step(torch.cos(42 * below) + 3.0 * (-below).clamp(min=0) - 0.1, 0.9)
+    bands = step(torch.cos(34 * below) + 3.0 * (-below).clamp(min=0) - 0.1, 0.9)
     sun = step(0.42 - d, 0.05) * (1 - floor) * (1 - hill)
     sky = (1 - floor) * (1 - hill)
     haze = torch.exp(-4.5 * below.abs())

@@ -104,17 +104,18 @@ def ripples(f: Fields):
 def flower(f: Fields):
     x, y = warp(f, 0.07)
     r, angle = polar(x, y)
-    turn = angle + 0.16 * f(0, 8)
-    outer = 0.66 + 0.20 * torch.cos(8 * turn) + 0.05 * f(1, 4)
-    inner = 0.38 - 0.15 * torch.cos(8 * turn) + 0.04 * f(1, 4)
-    leaf, core = step(outer - r, 0.10), step(inner - r, 0.08)
-    vein = 0.55 + 0.45 * torch.cos(8 * turn) * step(r - 0.2, 0.3)
-    inner_vein = 0.55 - 0.45 * torch.cos(8 * turn)
+    turn = angle + 0.15 * f(0, 8)
+    petal = torch.cos(6 * turn)
+    outer = 0.68 + 0.20 * petal + 0.05 * f(1, 4)
+    inner = 0.42 - 0.16 * petal + 0.04 * f(1, 4)
+    leaf, core = step(outer - r, 0.10), step(inner - r, 0.10)
+    vein = 0.55 + 0.45 * petal * step(r - 0.2, 0.3)
+    inner_vein = 0.55 - 0.45 * petal
     bright = torch.sigmoid(1.3 * f(2, 3) + 0.6)
     first = leaf * (1 - core) * (0.2 + 1.1 * r * vein) * (0.5 + bright) + 0.5 * glow(r - outer, 0.07)
-    second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.55 * glow(r - inner, 0.05)
+    second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.55 * glow(r - inner, 0.06)
     halo = torch.exp(-3 * (r - 0.6).clamp(min=0)) * 0.25
-    return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.35 * glow(r - inner, 0.03)
+    return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.30 * glow(r - inner, 0.04)
 
 
 def mountains(f: Fields):
@@ -126,8 +127,8 @@ def mountains(f: Fields):
     white = 1.9 * step(0.2 - d, 0.05) + 0.35 * torch.exp(-6 * d)
     first, second = sky_a, sky_b
     for k, (base, swing) in enumerate(((0.12, 0.13), (0.38, 0.13), (0.66, 0.12))):
-        ridge = f.y - base - swing * (0.85 * f(k, 3.0, 6) + 0.45 * f(k, 1.1, 5))
-        mask = step(ridge, 0.022)
+        ridge = f.y - base - swing * (0.9 * f(k, 3.2, 7) + 0.4 * f(k, 1.6, 6))
+        mask = step(ridge, 0.03)
         haze = torch.exp(-3.2 * ridge.clamp(min=0))
         first = first * (1 - mask) + mask * (0.50 - 0.19 * k) * (0.55 + 0.6 * haze)
         second = second * (1 - mask) + mask * (0.26 - 0.10 * k) * haze
@@ -138,7 +139,7 @@ def mountains(f: Fields):
 def lava(f: Fields):
     body = f.octaves(0, 4, 2, 0.35) + 0.1
     inside = step(body, 1.1)
-    rim = glow(body - 0.1, 0.16)
+    rim = glow(body - 0.1, 0.24)
     light = torch.sigmoid(1.6 * (-f(0, 4, dx=1) - f(0, 4, dy=1)))
     mix = torch.sigmoid(2.0 * f(1, 6))
     core = torch.sigmoid(3 * (body - 1.0))
@@ -148,7 +149,7 @@ def lava(f: Fields):
 
 
 def lightning(f: Fields):
-    a, b = f(0, 5) + 0.45 * f(0, 2.2) + 0.15 * f(0, 1.1), f(1, 4.5) + 0.4 * f(1, 2) + 0.15 * f(1, 1.1)
+    a, b = f(0, 5) + 0.5 * f(0, 2), f(1, 4.5) + 0.45 * f(1, 2)
     power, spark = torch.sigmoid(2 * f(2, 5) + 0.6), torch.sigmoid(2 * f(3, 4) - 0.4)
     first = 0.9 * glow(a, 0.55) * power + 0.6 * glow(b, 0.45) * spark
     second = 1.5 * glow(a, 0.17) * power + 1.1 * glow(b, 0.14) * spark
@@ -187,7 +188,7 @@ def ocean(f: Fields):
 
 
 def fire(f: Fields):
-    tongue = f(0, 2.6, 5) + 0.55 * f(0, 1.2, 3) + 0.3 * f(0, 0.8, 1.6)
+    tongue = f(0, 2.6, 5) + 0.6 * f(0, 1.3, 3)
     heat = 0.6 * tongue + 1.9 * f.y - 0.25 + 0.4 * f(1, 6)
     first = 1.5 * torch.sigmoid(2.6 * heat) * (0.15 + 0.95 * torch.sigmoid(2.2 * f(1, 1.8, 3.5)))
     hot = 0.8 * tongue + 1.9 * f.y - 1.4

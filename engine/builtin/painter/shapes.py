@@ -20,4 +20,7 @@ def step(edge, width: float):
 
 
 def glow(distance, reach: float):
-    return torch.exp(-distance.abs() / reach)
+    """Light around where ``distance`` is 0, a third of it at ``reach``; round on top, since a crease is finer than any
+    picture of it."""
+    soft = 0.35 * reach
+    return torch.exp((soft - torch.sqrt(distance * distance + soft * soft)) / reach)

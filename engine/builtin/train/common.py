@@ -210,12 +210,19 @@ def detail(pictures: torch.Tensor) -> torch.Tensor:
     return (F.avg_pool2d(octaves**2, 16) + (0.1 / 127.5) ** 2).sqrt()
 
 
-def detail_loss(got: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
-    """How far apart two batches' `detail` is, of each picture ``(batch,)``.
+def detail_loss(got: torch.Tensor, want: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far apart two batches' `detail` is, of each picture: place by place, and in logarithms of the whole's energy.
 
-    Pixel by pixel, fine structure that lies a little beside its place costs more than none at all; here it does not.
+    Pixel by pixel, fine structure that lies a little beside its place costs more than none at all; place by place it
+    does not, but where a place is unsure it is safest to give a little less than enough. The whole tells what lacks.
+
+    Returns
+    -------
+    Tensor, Tensor (batch,)
     """
-    return (detail(got) - detail(want)).abs().mean(dim=(1, 2, 3))
+    a, b = detail(got), detail(want)
+    whole = (a.square().mean(dim=(2, 3)) / b.square().mean(dim=(2, 3))).log()
+    return (a - b).abs().mean(dim=(1, 2, 3)), whole.abs().mean(dim=1)
 
 
 def even(wanted: torch.Tensor, usual: float, most: float = 4.0) -> torch.Tensor:

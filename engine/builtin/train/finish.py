@@ -40,8 +40,8 @@ RESTORING = 0.5
 """Weight of the loss on pictures that are encoded and decoded."""
 
 
-DETAIL = 30.0
-"""Weight of the loss on how strong fine structure is, wherever it lies."""
+DETAIL, WHOLE = 30.0, 0.02
+"""Weights of the loss on how strong fine structure is: place by place, and over the whole picture."""
 
 
 DECODER_RATE = 3.0
@@ -90,6 +90,12 @@ class Discriminator(nn.Module):
             features.append(x)
         wanted = self.labels(labels).sum(1)[:, :, None, None]
         return (self.verdict(x) + (x * wanted).sum(1, keepdim=True)).flatten(1), features
+
+
+def fine_loss(got: torch.Tensor, want: torch.Tensor, counts: torch.Tensor | float = 1.0):
+    """`detail_loss` as it weighs here, ``(batch,)`` each; ``counts`` are the pictures' weights place by place."""
+    missed, whole = detail_loss(got, want)
+    return DETAIL * counts * missed, WHOLE * whole
 
 
 def digest(path: Path) -> str:
@@ -156,7 +162,7 @@ def train_finish(run: Run) -> dict:
         raw_path.with_suffix(".tmp").replace(raw_path)
         return metrics
 
-    means, metrics = dict.fromkeys(("pixel", "detail", "likeness", "fooled", "verdict"), 0.0), {}
+    means, metrics = dict.fromkeys(("pixel", "detail", "whole", "likeness", "fooled", "verdict"), 0.0), {}
     while (progress := run.progress(step - first_step)) < 1:
         pace = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
@@ -190,10 +196,10 @@ def train_finish(run: Run) -> dict:
         judge_net.requires_grad_(True)
         counts = even(want, USUAL_CONTRAST)
         pixel = (counts * picture_loss(got.float(), want)).mean()
-        missed = (counts * detail_loss(got.float(), want)).mean()
+        missed, whole = (part.mean() for part in fine_loss(got.float(), want, counts))
         # The adversary joins slowly: at first it only learns what painted pictures look like.
         weight = run.adversarial * min(1.0, (step + 1) / 300)
-        loss = pixel + DETAIL * missed + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
+        loss = pixel + missed + whole + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
         # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
         # Taught its own latents' detail alone, it overshot on these: halos, and ten times the painter's fine structure.
         rows = slice(max(1, later(len(noise))))
@@ -201,7 +207,7 @@ def train_finish(run: Run) -> dict:
         with autocast(run.device):
             restored = vae.decoder(true_latents / LATENT_SCALE)
         restored = restored.float()
-        unlike = picture_loss(restored, want[rows]) + DETAIL * detail_loss(restored, want[rows])
+        unlike = picture_loss(restored, want[rows]) + sum(fine_loss(restored, want[rows]))
         loss = loss + RESTORING * unlike.mean()
         if some:
             rows = slice(-some - 1, None)
@@ -224,6 +230,7 @@ def train_finish(run: Run) -> dict:
         for key, value in (
             ("pixel", pixel),
             ("detail", missed),
+            ("whole", whole),
             ("likeness", likeness),
             ("fooled", -fake.float().mean()),
             ("verdict", verdict),
