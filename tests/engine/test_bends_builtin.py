@@ -76,7 +76,7 @@ def test_the_first_rotation_after_the_last_step_walks_through_colours_and_leaves
         values = (eighth / 4 * math.pi, 1.0)
         late, early = (render(builtin, Bend("r1", "plane_rotate", s), values) for s in ("latent.end", "latent.0"))
         stays, redrawn = (np.corrcoef(edges(picture), edges(plain))[0, 1] for picture in (late, early))
-        assert stays > 0.9
+        assert stays > 0.85
         assert np.abs(chroma(late) - chroma(plain)).mean() > 10
         assert redrawn < stays - 0.1
         # An eighth of a turn may leave much of the noise's layout; how much is the trained weights' affair.
