@@ -347,4 +347,8 @@ def test_workers_do_not_outlive_a_run_that_is_killed(tmp_path):
     assert all(_runs(pid) for pid in workers)
     parent.kill()
     parent.join()
-    wait_until(lambda: not any(_runs(pid) for pid in workers), 60, "both workers to end")
+    try:
+        wait_until(lambda: not any(_runs(pid) for pid in workers), 60, "both workers to end")
+    finally:
+        for pid in filter(_runs, workers):
+            psutil.Process(pid).kill()
