@@ -83,8 +83,8 @@ def megabytes(folder: Path) -> str:
     return f"{sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6:.1f} MB"
 
 
-def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
-    """Return the words a model knows: kind → rows of (word, also understood).
+def vocabulary(model: str) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Return the words a model knows: kind → what is said of each, and rows of (word, that).
 
     Raises
     ------
@@ -94,7 +94,7 @@ def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
     if model != "builtin":
         raise BadInput(f"the words of {model} are not known; only those of builtin are.")
     from engine.builtin.vocabulary import (
-        COLOURS,
+        COLOUR_WORDS,
         DENSITY_WORDS,
         FORMS,
         LEARNT,
@@ -102,20 +102,19 @@ def vocabulary(model: str) -> dict[str, list[tuple[str, str]]]:
         PALETTES,
         PLACE_WORDS,
         SCALE_WORDS,
-        understand,
+        STANDS_IN,
     )  # fmt: skip
 
-    def spellings(words: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
-        return [(first, ", ".join(others)) for first, *others in words.values()]
+    def spellings(words: Mapping[str, Iterable[str]]) -> tuple[str, list[tuple[str, str]]]:
+        return "also understood", [(first, ", ".join(others)) for first, *others in words.values()]
 
+    palettes = [(name, f"{a}, {b}" + f", {mood}" * (mood != "plain")) for name, (a, b, mood) in PALETTES.items()]
     return {
-        "forms": [(FORMS[form][0], ", ".join(FORMS[form][1:])) for form in LEARNT],
-        "colours": [(colour, "") for colour in COLOURS],
-        # A word that captions use in every mood says none.
-        "moods": spellings({m: [w for w in words if understand(w).mood == m] for m, words in MOOD_WORDS.items()}),
-        "palettes": [
-            (name, f"{a}, {b}" + (f", {mood}" if mood != "plain" else "")) for name, (a, b, mood) in PALETTES.items()
-        ],
+        "forms": spellings({form: FORMS[form] for form in LEARNT}),
+        "other forms": ("drawn as", [(FORMS[word][0], FORMS[form][0]) for word, form in STANDS_IN.items()]),
+        "colours": spellings(COLOUR_WORDS),
+        "moods": spellings(MOOD_WORDS),
+        "palettes": ("colours and mood", palettes),
         "density": spellings(DENSITY_WORDS),
         "scale": spellings(SCALE_WORDS),
         "place": spellings(PLACE_WORDS),

@@ -3,24 +3,24 @@
 import random
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FORMS: dict[str, tuple[str, ...]] = {
-    "nebula": ("nebula", "cosmic cloud", "stardust"),
-    "galaxy": ("galaxy", "spiral galaxy", "milky way"),
-    "aurora": ("aurora", "northern lights", "light curtains"),
-    "smoke": ("smoke", "ink", "clouds", "mist"),
+    "nebula": ("nebula", "cosmic cloud", "stardust", "space", "cosmos"),
+    "galaxy": ("galaxy", "spiral galaxy", "milky way", "stars", "universe"),
+    "aurora": ("aurora", "northern lights", "light curtains", "polar lights"),
+    "smoke": ("smoke", "ink", "clouds", "mist", "fog", "haze", "steam"),
     "silk": ("silk", "liquid silk", "cloth", "folds"),
     "tunnel": ("tunnel", "wormhole", "vortex"),
     "ripples": ("ripples", "water rings", "pond"),
-    "flower": ("flower", "mandala", "lotus"),
-    "mountains": ("mountains", "landscape", "ridges"),
-    "lava": ("lava lamp", "blobs", "metaballs"),
-    "lightning": ("lightning", "electric arcs", "filaments"),
+    "flower": ("flower", "mandala", "lotus", "rose", "blossom", "bloom"),
+    "mountains": ("mountains", "landscape", "ridges", "hills", "valley", "mountain"),
+    "lava": ("lava lamp", "blobs", "metaballs", "lava", "magma", "bubbles", "liquid"),
+    "lightning": ("lightning", "electric arcs", "filaments", "storm", "thunder", "electricity"),
     "crystal": ("crystals", "stained glass", "cells"),
-    "ocean": ("ocean", "sea", "waves"),
-    "fire": ("fire", "flames", "inferno"),
-    "eclipse": ("eclipse", "black sun", "corona"),
+    "ocean": ("ocean", "sea", "waves", "water", "seascape", "sunrise"),
+    "fire": ("fire", "flames", "inferno", "flame", "blaze", "burning"),
+    "eclipse": ("eclipse", "solar eclipse", "corona", "black hole", "moon", "planet"),
     "marble": ("marble", "agate", "geode"),
     "caustics": ("caustics", "pool light", "underwater light"),
     "metal": ("liquid metal", "chrome", "mercury"),
@@ -28,9 +28,9 @@ FORMS: dict[str, tuple[str, ...]] = {
     "coral": ("coral", "labyrinth", "reaction diffusion"),
     "dunes": ("dunes", "desert", "sand"),
     "plasma": ("plasma", "plasma globe", "energy"),
-    "rings": ("rings", "concentric circles", "target"),
-    "starburst": ("starburst", "rays", "sunbeams"),
-    "grid": ("grid", "synthwave", "perspective grid"),
+    "rings": ("rings", "concentric circles", "target", "circles", "orbits", "hypnotic"),
+    "starburst": ("starburst", "rays", "sunbeams", "sun", "star", "explosion", "lasers", "supernova"),
+    "grid": ("grid", "synthwave", "perspective grid", "retro", "outrun", "vaporwave"),
     "city": ("city", "skyline", "city lights"),
     "kaleidoscope": ("kaleidoscope", "rosette"),
     "circuit": ("circuit", "truchet", "maze"),
@@ -44,6 +44,13 @@ LEARNT = (
     "starburst", "rings", "grid",
 )  # fmt: skip
 """The forms the shipped network was taught; the painter alone draws the others (`--model painter`)."""
+
+STANDS_IN: dict[str, str] = {
+    "silk": "aurora", "tunnel": "rings", "ripples": "rings", "crystal": "starburst", "marble": "smoke",
+    "caustics": "ocean", "metal": "lava", "oil": "lava", "coral": "lava", "dunes": "mountains", "plasma": "lightning",
+    "city": "grid", "kaleidoscope": "flower", "circuit": "lightning", "glitch": "grid", "fractal": "flower",
+}  # fmt: skip
+"""The taught form that the network draws for one it was not taught."""
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (0.92, 0.07, 0.09),
@@ -65,11 +72,31 @@ COLOURS: dict[str, tuple[float, float, float]] = {
 }
 """Colour word -> red, green, blue in 0..1."""
 
+COLOUR_WORDS: dict[str, tuple[str, ...]] = {
+    "red": ("red", "crimson", "scarlet", "ruby"),
+    "orange": ("orange", "amber", "tangerine"),
+    "yellow": ("yellow", "lemon"),
+    "green": ("green", "emerald", "lime"),
+    "teal": ("teal", "turquoise", "petrol"),
+    "cyan": ("cyan", "aqua"),
+    "blue": ("blue", "azure", "cobalt", "sapphire"),
+    "indigo": ("indigo", "navy"),
+    "purple": ("purple", "violet", "lavender"),
+    "magenta": ("magenta", "fuchsia"),
+    "pink": ("pink", "salmon"),
+    "gold": ("gold", "golden", "brass"),
+    "white": ("white", "ivory"),
+    "black": ("black", "ebony"),
+    "grey": ("grey", "gray", "silver", "steel"),
+    "brown": ("brown", "bronze", "copper", "rust"),
+}
+"""Colour -> the words that call it."""
+
 MOODS = ("plain", "neon", "pastel", "dark")
 MOOD_WORDS: dict[str, tuple[str, ...]] = {
-    "neon": ("neon", "glowing", "electric"),
-    "pastel": ("pastel", "soft", "pale"),
-    "dark": ("dark", "gloomy", "night"),
+    "neon": ("neon", "glowing", "electric", "bright", "vivid", "luminous"),
+    "pastel": ("pastel", "soft", "pale", "dreamy"),
+    "dark": ("dark", "gloomy", "moody", "shadowy"),
 }
 PALETTES: dict[str, tuple[str, str, str]] = {
     "gold leaf": ("gold", "brown", "plain"),
@@ -80,6 +107,10 @@ PALETTES: dict[str, tuple[str, str, str]] = {
     "glacier": ("cyan", "white", "pastel"),
     "acid": ("green", "yellow", "neon"),
     "candy": ("pink", "cyan", "pastel"),
+    "cyberpunk": ("magenta", "cyan", "neon"),
+    "autumn": ("orange", "brown", "plain"),
+    "forest": ("green", "brown", "dark"),
+    "royal": ("purple", "gold", "plain"),
 }
 """Name of a palette -> its first and second colour and its mood."""
 
@@ -131,6 +162,8 @@ COMPANION: dict[str, str] = {
 DEFAULT_FORM = "nebula"
 
 _PREFIXES = ("", "", "", "", "a", "the", "abstract", "a picture of", "a photo of", "visuals of", "beautiful")
+_FILLERS = ("highly detailed", "cinematic", "8k", "digital art", "volumetric", "masterpiece", "trending")
+"""What people add to prompts out of habit; it asks for nothing here."""
 _SUFFIXES = ("", "", "", "", "", "at night", "on stage", "for a concert", "4k", "moving slowly")
 
 
@@ -156,13 +189,14 @@ def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(r"\b(" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
 
 
-_FORMS, _MOODS = _lookup(FORMS), {w: mood for mood, words in MOOD_WORDS.items() for w in words if w != "night"}
+_FORMS, _MOODS = _lookup(FORMS), {word: mood for mood, words in MOOD_WORDS.items() for word in words}
 _EXTRAS = {
     "density": _lookup(DENSITY_WORDS),
     "scale": _lookup(SCALE_WORDS),
     "place": _lookup(PLACE_WORDS),
 }
-_FORM_PATTERN, _COLOUR_PATTERN = _pattern(_FORMS), _pattern([*COLOURS, "gray"])
+_COLOURS = _lookup(COLOUR_WORDS)
+_FORM_PATTERN, _COLOUR_PATTERN = _pattern(_FORMS), _pattern(_COLOURS)
 _MOOD_PATTERN, _PALETTE_PATTERN = _pattern(_MOODS), _pattern(PALETTES)
 _EXTRA_PATTERNS = {name: _pattern(words) for name, words in _EXTRAS.items()}
 
@@ -189,7 +223,7 @@ def understand(caption: str) -> Meaning:
     if form_hit:
         text = text[: form_hit.start()] + " " + text[form_hit.end() :]
     first, second, mood = PALETTES[palette.group(1)] if palette else (*DEFAULT_COLOURS[form], "plain")
-    colours = [c.replace("gray", "grey") for c in _COLOUR_PATTERN.findall(text)]
+    colours = [_COLOURS[word] for word in _COLOUR_PATTERN.findall(text)]
     if len(colours) == 1:
         first, second = colours[0], COMPANION[colours[0]]
     elif colours:
@@ -201,28 +235,55 @@ def understand(caption: str) -> Meaning:
     return Meaning(form, first, second, mood, **extras)
 
 
-def caption_for(meaning: Meaning, rng: random.Random) -> str:
-    """A caption that says ``meaning``, in one of the grammar's orders and synonyms."""
-    form = rng.choice((FORMS[meaning.form][0], *FORMS[meaning.form]))
-    names = [name for name, palette in PALETTES.items() if palette == (meaning.first, meaning.second, meaning.mood)]
-    if names and rng.random() < 0.7:
-        mood, colours = "", names[0]
-    else:
-        mood = "" if meaning.mood == "plain" else rng.choice(MOOD_WORDS[meaning.mood][:2])
-        joint = rng.choice((" and ", " and ", " ", ", ", " with "))
-        colours = f"{meaning.first}{joint}{meaning.second}"
+def says_something(caption: str) -> bool:
+    """Whether a caption holds any word that is known.
+
+    Examples
+    --------
+    >>> says_something("a crimson cat"), says_something("a cat")
+    (True, False)
+    """
+    patterns = (_FORM_PATTERN, _COLOUR_PATTERN, _MOOD_PATTERN, _PALETTE_PATTERN, *_EXTRA_PATTERNS.values())
+    return any(pattern.search(caption.lower()) for pattern in patterns)
+
+
+def caption_for(meaning: Meaning, rng: random.Random, called: str | None = None) -> str:
+    """A caption that says ``meaning``, in one of the grammar's orders and synonyms.
+
+    Colours that go without saying (the form's own, or the companion of the first) are often left out. ``called`` names
+    a form whose words are used for the meaning's own.
+    """
+
+    def spelt(words: tuple[str, ...]) -> str:
+        return words[0] if rng.random() < 0.4 else rng.choice(words)
+
+    form = spelt(FORMS[called or meaning.form])
+    mood = spelt(MOOD_WORDS.get(meaning.mood, ("",)))
+    pair = (meaning.first, meaning.second)
+    palettes = [name for name, palette in PALETTES.items() if palette == (*pair, meaning.mood)]
+    first, second = (spelt(COLOUR_WORDS[colour]) for colour in pair)
+    colours = first + rng.choice((" and ", " and ", " ", ", ", " with ")) + second
+    if palettes and rng.random() < 0.7:
+        mood, colours = "", palettes[0]
+    elif pair == DEFAULT_COLOURS[meaning.form] and rng.random() < 0.7:
+        colours = ""
+    elif meaning.second == COMPANION[meaning.first] and rng.random() < 0.7:
+        colours = first
     words = {"density": DENSITY_WORDS, "scale": SCALE_WORDS, "place": PLACE_WORDS}
     asked = [(words[name], getattr(meaning, name)) for name in words if getattr(meaning, name)]
     extras = [rng.choice(spellings[key]) for spellings, key in asked]
     rng.shuffle(extras)
     extra = " ".join(extras)
     order = rng.random()
-    if order < 0.6:
+    if order < 0.5:
         core = f"{extra} {mood} {colours} {form}" if rng.random() < 0.7 else f"{mood} {colours} {extra} {form}"
-    elif order < 0.8:
+    elif order < 0.65 and colours:
         core = f"{extra} {mood} {form} in {colours}"
     else:
-        core = ", ".join(part for part in (form, colours, mood, extra) if part)
+        parts = [form, colours, mood, extra, *rng.sample(_FILLERS, rng.choice((0, 0, 0, 1, 2)))]
+        if order > 0.8:
+            rng.shuffle(parts)
+        core = ", ".join(part for part in parts if part)
     text = f"{rng.choice(_PREFIXES)} {core} {rng.choice(_SUFFIXES)}"
     return " ".join(text.split())
 
@@ -249,20 +310,26 @@ def random_caption(rng: random.Random, form: str | None = None) -> str:
         return ""
     if kind < 0.13:
         return _nonsense(rng)
-    mood = rng.choice(MOOD_WORDS.get(meaning.mood, ("",)))
-    if kind < 0.17:
-        return f"{mood} {rng.choice(FORMS[meaning.form])}".strip()
-    if kind < 0.24:
-        return f"{mood} {meaning.first} {rng.choice(FORMS[meaning.form])}".strip()
+    if kind < 0.20:
+        first, second = DEFAULT_COLOURS[meaning.form]
+        meaning = replace(meaning, first=first, second=second)
+    elif kind < 0.28:
+        meaning = replace(meaning, second=COMPANION[meaning.first])
     text = caption_for(meaning, rng)
-    return f"{_nonsense(rng)} {text}" if kind < 0.28 else text
+    return f"{_nonsense(rng)} {text}" if kind > 0.96 else text
 
 
-def reworded(caption: str, rng: random.Random, share: float = 0.75) -> str:
-    """``caption``, or for a ``share`` of the calls another that means the same; an empty one stays empty."""
+def reworded(caption: str, rng: random.Random, share: float = 0.75, untaught: float = 0.1) -> str:
+    """``caption``, or for a ``share`` of the calls another that means the same; an empty one stays empty.
+
+    A share of ``untaught`` of these names another form, for which the network draws the one that is meant.
+    """
     if not caption or rng.random() >= share:
         return caption
-    return caption_for(understand(caption), rng)
+    meaning = understand(caption)
+    others = [other for other, form in STANDS_IN.items() if form == meaning.form]
+    called = rng.choice(others) if others and rng.random() < untaught else None
+    return caption_for(meaning, rng, called)
 
 
 def _nonsense(rng: random.Random) -> str:

@@ -158,8 +158,8 @@ def show_model(model: Annotated[str, typer.Argument(help="Only builtin for now."
     """Show the words that the built-in model knows."""
     from live.models import vocabulary
 
-    for kind, words in vocabulary(model).items():
-        show(kind.capitalize(), ("word", "also understood"), words)
+    for kind, (says, words) in vocabulary(model).items():
+        show(kind.capitalize(), ("word", says), words)
 
 
 def as_dict(parameter: Parameter) -> dict[str, Any]:

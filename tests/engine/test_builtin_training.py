@@ -76,10 +76,11 @@ def test_a_tokenizer_grows_without_forgetting(tmp_path):
 
     before = build_tokenizer(tmp_path, ["red smoke and blue fire"] * 50)
     old = before("red smoke and blue fire")["input_ids"]
-    origin = grow_tokenizer(tmp_path, ["kaleidoscope", "infrared", "starburst"])
+    words = {"kaleidoscope": "kaleidoscope", "infrared": "infrared", "crimson": "red"}
+    origin = grow_tokenizer(tmp_path, words)
     after = CLIPTokenizer.from_pretrained(tmp_path)
     assert len(origin) == len(after)
-    for word in ("kaleidoscope", "infrared", "starburst"):
+    for word in words:
         assert len(before.tokenize(word)) > 1
         assert len(after.tokenize(word)) == 1
     new = after("red smoke and blue fire")["input_ids"]
@@ -87,6 +88,9 @@ def test_a_tokenizer_grows_without_forgetting(tmp_path):
     table = torch.randn(len(before), 8)
     grown = grow_embeddings({"token_embedding.weight": table}, origin)["token_embedding.weight"]
     assert torch.equal(grown[new], table[old])
+    # A synonym begins as the word that it stands for.
+    crimson, red = (after.convert_tokens_to_ids(f"{word}</w>") for word in ("crimson", "red"))
+    assert torch.equal(grown[crimson], grown[red])
 
 
 def test_a_discriminator_learns_to_tell_taught_from_learnt_latents(tmp_path):

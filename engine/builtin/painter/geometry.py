@@ -33,12 +33,14 @@ def starburst(f: Fields):
     x, y = warp(f, 0.045)
     r, angle = polar(x, y)
     turn = angle + 0.06 * f(0, 9)
-    ray = _line(9 * turn, 1.8)
+    # The rays fade towards the middle, where angles crowd.
+    apart = r * r / (r * r + 0.02)
+    ray = 0.3 + apart * (_line(9 * turn, 1.8) - 0.3)
     long = 0.5 + 0.5 * torch.cos(3 * turn + 0.4)
     dust = torch.sigmoid(1.8 * f.octaves(1, 3, 2))
     reach = torch.exp(-r * (1.7 - 1.0 * long))
     first = 1.7 * reach * (0.02 + ray) * (0.30 + dust) + 0.35 * torch.exp(-3 * r)
-    between = _line(9 * turn + math.pi, 2.5)
+    between = 0.3 + apart * (_line(9 * turn + math.pi, 2.5) - 0.3)
     second = 1.7 * torch.exp(-2.2 * r) * between * (0.3 + dust) + 1.4 * torch.exp(-6 * r)
     white = 1.6 * torch.exp(-34 * r * r) + 0.5 * ray**2 * torch.exp(-3.6 * r)
     return 0.15 + 0.2 * torch.exp(-2 * r), first, second, white

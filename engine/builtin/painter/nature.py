@@ -102,20 +102,22 @@ def ripples(f: Fields):
 
 
 def flower(f: Fields):
-    x, y = warp(f, 0.07)
+    x, y = warp(f, 0.055)
     r, angle = polar(x, y)
     turn = angle + 0.15 * f(0, 8)
     petal = torch.cos(6 * turn)
-    outer = 0.68 + 0.20 * petal + 0.05 * f(1, 4)
-    inner = 0.42 - 0.16 * petal + 0.04 * f(1, 4)
-    leaf, core = step(outer - r, 0.10), step(inner - r, 0.10)
+    # Divided by its slope, the distance to an outline is the same on a petal's flank as on its tip.
+    slope = torch.sin(6 * turn) / (r + 0.05)
+    outer = (0.68 + 0.20 * petal + 0.05 * f(1, 4) - r) / torch.sqrt(1 + (1.2 * slope) ** 2)
+    inner = (0.42 - 0.16 * petal + 0.04 * f(1, 4) - r) / torch.sqrt(1 + (0.96 * slope) ** 2)
+    leaf, core = step(outer, 0.06), step(inner, 0.045)
     vein = 0.55 + 0.45 * petal * step(r - 0.2, 0.3)
     inner_vein = 0.55 - 0.45 * petal
     bright = torch.sigmoid(1.3 * f(2, 3) + 0.6)
-    first = leaf * (1 - core) * (0.2 + 1.1 * r * vein) * (0.5 + bright) + 0.5 * glow(r - outer, 0.07)
-    second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.55 * glow(r - inner, 0.06)
+    first = leaf * (1 - core) * (0.2 + 1.1 * r * vein) * (0.5 + bright) + 0.5 * glow(outer, 0.05)
+    second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.55 * glow(inner, 0.045)
     halo = torch.exp(-3 * (r - 0.6).clamp(min=0)) * 0.25
-    return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.30 * glow(r - inner, 0.04)
+    return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.30 * glow(inner, 0.04)
 
 
 def mountains(f: Fields):
@@ -149,11 +151,11 @@ def lava(f: Fields):
 
 
 def lightning(f: Fields):
-    a, b = f(0, 5) + 0.5 * f(0, 2), f(1, 4.5) + 0.45 * f(1, 2)
+    a, b = f(0, 5) + 0.45 * f(0, 2.2), f(1, 5) + 0.35 * f(1, 2.4)
     power, spark = torch.sigmoid(2 * f(2, 5) + 0.6), torch.sigmoid(2 * f(3, 4) - 0.4)
-    first = 0.9 * glow(a, 0.55) * power + 0.6 * glow(b, 0.45) * spark
-    second = 1.5 * glow(a, 0.17) * power + 1.1 * glow(b, 0.14) * spark
-    return 0.25 + 0 * a, first, second, 1.2 * glow(a, 0.10) * power + 0.7 * glow(b, 0.09) * spark
+    first = 0.9 * glow(a, 0.55) * power + 0.6 * glow(b, 0.5) * spark
+    second = 1.5 * glow(a, 0.19) * power + 1.1 * glow(b, 0.19) * spark
+    return 0.25 + 0 * a, first, second, 1.2 * glow(a, 0.13) * power + 0.8 * glow(b, 0.13) * spark
 
 
 def crystal(f: Fields):

@@ -31,7 +31,7 @@ from engine.builtin.train.data import draw, some_size
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler, keep_structure
 from engine.builtin.train.network import BLENDS, Model, build_model, encode, get_tokenizer, load_autoencoder, tokenize
 from engine.builtin.train.rows import again, blend_loss, later, partly
-from engine.builtin.vocabulary import LEARNT, understand
+from engine.builtin.vocabulary import LEARNT, reworded, understand
 
 USUAL_CONTRAST = 0.33
 """Mean distance of pixels (-1..1) from their picture's mean; many pastel pictures have a third of it."""
@@ -173,7 +173,8 @@ def train_finish(run: Run) -> dict:
         noise = torch.cat([d[0] for d in drawn])
         captions = [c for d in drawn for c in d[1]]
         want = (torch.cat([d[2] for d in drawn]) * 2 - 1).to(memory_format=torch.channels_last)
-        ids, labels = tokenize(tokenizer, captions).to(run.device), label(captions).to(run.device)
+        told = [reworded(caption, rng, 0.5) for caption in captions]
+        ids, labels = tokenize(tokenizer, told).to(run.device), label(captions).to(run.device)
         some = partly(len(noise))
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)

@@ -5,24 +5,42 @@ from pathlib import Path
 
 import torch
 
-from engine.builtin.vocabulary import DENSITY_WORDS, FORMS, MOOD_WORDS, PALETTES, PLACE_WORDS, SCALE_WORDS
+from engine.builtin.vocabulary import (
+    COLOUR_WORDS,
+    DENSITY_WORDS,
+    FORMS,
+    MOOD_WORDS,
+    PALETTES,
+    PLACE_WORDS,
+    SCALE_WORDS,
+)
 
 
-def vocabulary_words() -> list[str]:
-    """Every single word that captions are made of, colours excepted: they are in every tokenizer already."""
-    spelt = (FORMS, MOOD_WORDS, DENSITY_WORDS, SCALE_WORDS, PLACE_WORDS)
-    phrases = [phrase for words in spelt for spellings in words.values() for phrase in spellings]
-    return sorted({word for phrase in [*phrases, *PALETTES] for word in phrase.split()})
+def vocabulary_words() -> dict[str, str]:
+    """Every single word that captions are made of, and the word that a new one begins as: a synonym, or itself."""
+    found: dict[str, str] = {}
+    for words in (FORMS, COLOUR_WORDS, MOOD_WORDS, DENSITY_WORDS, SCALE_WORDS, PLACE_WORDS):
+        for first, *others in words.values():
+            for word in (word for phrase in (first, *others) for word in phrase.split()):
+                found.setdefault(word, first.split()[-1])
+    return {word: word for name in PALETTES for word in name.split()} | found
 
 
-def grow_tokenizer(folder: Path, words: list[str]) -> list[int]:
+def grow_tokenizer(folder: Path, words: dict[str, str]) -> list[int]:
     """Give each of ``words`` that is cut in pieces a token of its own.
 
     Appended merges come last, so that other words are cut as before but where they share pieces with a new one.
 
+    Parameters
+    ----------
+    folder : Path
+    words : dict
+        Word -> the word whose meaning it begins with, where that has a token.
+
     Returns
     -------
-    For each token of the grown vocabulary its number in the old one, -1 where it is new.
+    For each token of the grown vocabulary its number in the old one, or that of the word it begins as; -1 where it is
+    new altogether.
     """
     from transformers import CLIPTokenizer
 
@@ -49,7 +67,8 @@ def grow_tokenizer(folder: Path, words: list[str]) -> list[int]:
         vocabulary = [*body, *special]
         (folder / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(vocabulary)}, ensure_ascii=False))
         (folder / "merges.txt").write_text(merges)
-    return [old.get(token, -1) for token in [*body, *special]]
+    begins = {f"{word}</w>": f"{like}</w>" for word, like in words.items()}
+    return [old.get(token, old.get(begins.get(token, ""), -1)) for token in [*body, *special]]
 
 
 @torch.no_grad()
