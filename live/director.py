@@ -12,7 +12,7 @@ from bentlight.errors import BentlightError
 from bentlight.parameter import Value
 from live.bank import SceneBank
 from live.control.board import ControlBoard, ControlEvent
-from live.fitting import fit_scene
+from live.fitting import fit_scene, not_understood
 from live.preparing import prepare_for
 from live.recordings import Recordings
 from live.render import Renderer
@@ -184,8 +184,10 @@ class Director:
 
     def _patch(self, scene: Scene, generator: Generator, *, tell: bool = True) -> Patch:
         scene, resting = fit_scene(scene, generator, steps=self._steps)
-        if resting and tell:
-            self.notice(resting)
+        strange = not_understood((prompt.text for prompt in scene.prompts), generator)
+        for told in (resting, strange):
+            if told and tell:
+                self.notice(told)
         return Patch(scene, seed=self._seed)
 
     def _change(self, choose: Callable[[], Scene]) -> None:
@@ -267,8 +269,11 @@ class Director:
 
     def _set_prompt(self, value: Value) -> None:
         text = str(value).strip()
-        if text and self._renderer.generator is not None:
-            self._renderer.generator.prepare(prompts=(text,))
+        generator = self._renderer.generator
+        if text and generator is not None:
+            generator.prepare(prompts=(text,))
+            if strange := not_understood((text,), generator):
+                self.notice(strange)
         self._overrides = {**self._overrides, "/prompt": text}
 
     def _next_prompt(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from scenes.schema import Scene
@@ -9,7 +10,7 @@ from scenes.schema import Scene
 if TYPE_CHECKING:
     from engine.generator import Generator
 
-__all__ = ["fit_scene"]
+__all__ = ["fit_scene", "not_understood"]
 
 
 def fit_scene(scene: Scene, generator: Generator, *, steps: int | None = None) -> tuple[Scene, str]:
@@ -39,6 +40,24 @@ def fit_scene(scene: Scene, generator: Generator, *, steps: int | None = None) -
         return scene, ""
     told = f"{generator.model} lacks the sites of these bends of {scene.name}, they rest: {', '.join(missing)}"
     return scene.without_bends(missing), told
+
+
+def not_understood(texts: Iterable[str], generator: Generator) -> str:
+    """Return one sentence that names the prompts of which the built-in model knows no word; empty when there are none.
+
+    What other models know is not known.
+    """
+    if generator.model not in ("builtin", "painter"):
+        return ""
+    from engine.builtin.vocabulary import DEFAULT_FORM, says_something
+
+    strange = [f"{text[:40]!r}" for text in texts if text.strip() and not says_something(text)]
+    if not strange:
+        return ""
+    return (
+        f"the built-in model knows no word of {', '.join(strange)} and draws a {DEFAULT_FORM}; "
+        "`bentlight models show builtin` lists its words"
+    )
 
 
 def _lies_at(address: str, site: str) -> bool:

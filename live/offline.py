@@ -13,7 +13,7 @@ import numpy as np
 
 from bentlight.errors import BadInput
 from live.files import free_name
-from live.fitting import fit_scene
+from live.fitting import fit_scene, not_understood
 from live.pacer import pace_now
 from live.preparing import prepare_for
 from live.sound_file import DamagedSound, measure
@@ -102,8 +102,9 @@ def render(
     about = measure(sound)
     generator = generator or _generator(model or scene.model, size, runtime)
     scene, resting = fit_scene(scene, generator, steps=steps)
-    if resting and tell is not None:
-        tell(resting)
+    for told in (resting, not_understood((prompt.text for prompt in scene.prompts), generator)):
+        if told and tell is not None:
+            tell(told)
     patch = Patch(scene, seed=seed, start_s=0.0)
     prepare_for(generator, patch, wait=True)
     pace_now(generator, patch, tell)

@@ -6,6 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from live.bank import SceneBank
+from live.control.addresses import declare_performance
+from live.control.board import ControlBoard
+from live.director import Director
+from live.mailbox import Mailbox
+from live.render import Renderer
+from tests.live.directing import GOOD, Ears, Generator, Reader
 from tests.live.stage import Show
 
 
@@ -15,3 +22,23 @@ def show(monkeypatch) -> Iterator[Show]:
     made = Show()
     yield made
     made.stage.close()
+
+
+@pytest.fixture
+def scene_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.format(name="mine"))
+    return path
+
+
+@pytest.fixture
+def directed(scene_file):
+    board, ears = ControlBoard(), Ears()
+    declare_performance(board)
+    renderer = Renderer(Reader(), dict, Mailbox())
+    director = Director(board, renderer, ears, SceneBank(str(scene_file)))
+    generator = Generator()
+    director.open(generator)
+    renderer.generator = generator
+    yield director, board, renderer, ears, generator
+    director.close()

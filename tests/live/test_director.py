@@ -2,14 +2,12 @@
 
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from analysis.frame import FEATURE_FRAME
 from bentlight.errors import BadInput, BadScene
-from engine.paces import Pace
 from live.bank import SceneBank
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
@@ -18,106 +16,8 @@ from live.mailbox import Mailbox
 from live.render import Renderer
 from scenes.load import load
 from scenes.patch import Patch
+from tests.live.directing import GOOD, STRAIGHT, Ears, Generator, Reader
 from tests.waiting import wait_until
-
-GOOD = """
-name: {name}
-description: a test
-prompts: [{{text: one}}, {{text: two}}]
-motion: {{noise_turns_per_minute: 1}}
-bends:
-  - {{name: zoom, operator: zoom, site: unet.mid}}
-routes:
-  - {{name: kick, source: onset, to: zoom/factor, mode: hit, out: [0, 1]}}
-"""
-
-
-class Ears:
-    def __init__(self):
-        self.done = []
-
-    def tap(self, at_s):
-        self.done.append(("tap", at_s))
-
-    def nudge(self):
-        self.done.append("nudge")
-
-    def downbeat(self):
-        self.done.append("downbeat")
-
-    def set_tempo(self, bpm):
-        self.done.append(("tempo", bpm))
-
-    def set_clock(self, bpm, phase, at_s):
-        self.done.append(("clock", bpm, phase, at_s))
-
-    def status(self):
-        return SimpleNamespace(gain_db=17.6)
-
-    def set_gate(self, gate):
-        self.done.append(("gate", gate))
-
-    def set_gain(self, gain):
-        self.done.append(("gain", gain))
-
-    def set_source(self, source):
-        self.done.append(("source", source))
-
-    following = "line in"
-
-    def next_input(self):
-        self.done.append("next")
-        return self.following
-
-
-STRAIGHT = Pace((0.0, 1.0), (0.0, 1.0))
-
-
-class Generator:
-    size, model, playing = (64, 64), "fake", "eager"
-
-    def sites(self):
-        return [SimpleNamespace(address=a) for a in ("latent.0", "unet.mid")]
-
-    def __init__(self):
-        self.prepared = set()
-        self.plans = []
-        self.ways = []
-        self.paces = SimpleNamespace(save=lambda: setattr(self, "saved", self.saved + 1))
-        self.saved = 0
-
-    def pace(self, first, second, spec):
-        return STRAIGHT if (first, second) == ("one", "two") else None
-
-    def prepare(self, prompts=(), plans=(), **how):
-        self.prepared |= set(prompts)
-        self.plans += plans
-        self.ways.append(how)
-
-
-class Reader:
-    def read(self):
-        return np.zeros(0, FEATURE_FRAME), 0
-
-
-@pytest.fixture
-def scene_file(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(GOOD.format(name="mine"))
-    return path
-
-
-@pytest.fixture
-def directed(scene_file):
-    board, ears = ControlBoard(), Ears()
-    declare_performance(board)
-    renderer = Renderer(Reader(), dict, Mailbox())
-    director = Director(board, renderer, ears, SceneBank(str(scene_file)))
-    generator = Generator()
-    director.open(generator)
-    renderer.generator = generator
-    yield director, board, renderer, ears, generator
-    director.close()
 
 
 def test_the_given_file_is_the_first_scene_and_the_built_in_ones_follow(scene_file):
@@ -213,6 +113,20 @@ def test_a_text_is_prepared_before_the_render_thread_sees_it(directed):
     assert "a golden wave" in generator.prepared
 
 
+def test_a_text_that_the_built_in_model_knows_no_word_of_is_told(directed):
+    director, board, _, _, generator = directed
+    board.set("/prompt", "a cat")
+    director.step()
+    assert director.warnings() == []  # another model may know it
+    generator.model = "builtin"
+    for text, told in (("a golden cat", 0), ("", 0), ("a cat", 1)):
+        board.set("/prompt", text)
+        director.step()
+        assert len(director.warnings()) == told
+    assert "'a cat'" in director.warnings()[0]
+    assert "bentlight models show builtin" in director.warnings()[0]
+
+
 def test_the_next_prompt_goes_on_through_the_cues(directed):
     director, board, _, _, _ = directed
     board.trigger("/prompt/next")
@@ -278,68 +192,6 @@ def test_a_scene_that_cannot_be_played_is_not_named(directed, monkeypatch):
     director.step()
     assert renderer.patch is playing
     assert director.bank.current == "mine"
-
-
-def test_a_tap_counts_when_it_was_done_however_late_it_is_looked_at(directed, monkeypatch):
-    director, board, _, ears, _ = directed
-    times = iter((1.0, 1.5, 2.0))
-    monkeypatch.setattr(board, "_clock", lambda: next(times))
-    for _ in range(3):
-        board.trigger("/tap")
-    director.step()
-    assert ears.done == [("tap", 1.0), ("tap", 1.5), ("tap", 2.0)]
-
-
-def test_where_there_is_no_other_input_that_is_said(directed):
-    director, board, _, ears, _ = directed
-    for ears.following, said in (("line in", "input: line in"), ("", "no other sound input")):
-        board.trigger("/input/next")
-        director.step()
-        assert any(said in warning for warning in director.warnings())
-
-
-def test_the_ears_are_told(directed):
-    director, board, _, ears, _ = directed
-    board.set("/gain", 6.0)
-    board.set("/gain/auto", True)
-    board.trigger("/tap")
-    board.trigger("/nudge")
-    board.trigger("/downbeat")
-    board.set("/tempo", 128.0)
-    board.trigger("/input/next")
-    board.trigger("/input/demo")
-    director.step()
-    assert ("gain", 6.0) in ears.done
-    assert ("gain", "auto") in ears.done
-    assert board.get("/gain/auto") is True
-    assert {"nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
-
-
-def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):
-    director, board, _, ears, _ = directed
-    board.set("/gain/auto", True)
-    director._next_watch_s = 0.0
-    director.step()
-    assert board.get("/gain") == 18.0
-    assert ears.done[-1] == ("gain", "auto")
-    board.nudge("/gain", -1.0)
-    director.step()
-    assert ears.done[-1] == ("gain", 17.0)
-    assert board.get("/gain/auto") is False
-
-
-def test_an_outside_clock_and_the_gate_reach_the_ears(directed, monkeypatch):
-    director, board, _, ears, _ = directed
-    monkeypatch.setattr(board, "_clock", lambda: 7.5)
-    for address, value, told in (
-        ("/clock", 126.5, ("clock", 126.5, 0.0, 7.5)),
-        ("/clock", 3.0, ("clock", 0.0, 0.0, 7.5)),
-        ("/tempo", 3.0, ("tempo", 0.0)),
-        ("/gate", -45.0, ("gate", -45.0)),
-    ):
-        board.set(address, value)
-        director.step()
-        assert ears.done[-1] == told
 
 
 def test_an_edited_scene_is_read_again_and_a_bad_edit_is_refused_while_the_show_goes_on(directed, scene_file):
