@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["METRE", "BarCounter"]
+from bentlight.errors import BadInput
 
-METRE = 4
-"""Beats in a bar."""
+__all__ = ["METRE", "METRES", "BarCounter", "check_metre"]
 
-_KEEP = 0.95
-"""What a beat leaves of the accents before it: about five bars are remembered."""
-_LEAST_BEATS = 8
+METRE, METRES = 4, (2, 12)
+"""Beats in a bar where no other number was said; the fewest and the most that can be."""
+
+_KEEP = 0.95**4
+"""What a bar leaves of the accents before it: about five are remembered."""
+_LEAST_BARS = 2
 _WEIGHTS = np.array([0.5, 0.4, -0.5])
 """Of a change of harmony, of the low range, and of a drum without lows, which is a backbeat."""
 _MOST = 3.0
@@ -22,8 +24,22 @@ _HARMONY_PHASES = (0.3, 0.92)
 _BEAT_PHASES = (0.88, 0.22)
 
 
+def check_metre(beats: int) -> int:
+    """Return the number of beats in a bar.
+
+    Raises
+    ------
+    BadInput
+        If it is no whole number from 2 to 12.
+    """
+    low, high = METRES
+    if int(beats) != beats or not low <= beats <= high:
+        raise BadInput(f"A bar of {beats} beats cannot be counted; use {low} to {high}.")
+    return int(beats)
+
+
 class BarCounter:
-    """Counts beats in bars of four.
+    """Counts beats in bars of four, or of as many as it is told.
 
     The first of a bar is where the harmony changes and the bass drum falls, and where the snare does not (Goto 2001,
     "An audio-based real-time beat tracking system for music with or without drum-sounds"). Each beat's accent is
@@ -33,23 +49,24 @@ class BarCounter:
 
     Attributes
     ----------
+    metre : int
+        Beats in a bar.
     beat : int
-        Which beat of the bar it is, 1 to `METRE`.
+        Which beat of the bar it is, 1 to `metre`.
     began : bool
         Whether a bar began in the last `advance`.
     """
 
     def __init__(self) -> None:
         self.began = False
+        self.metre = METRE
         self.start(0)
 
     def start(self, beats: int) -> None:
         """Count anew: the next beat is the one that follows on `beats` beats of a bar."""
-        self.beat = (beats - 1) % METRE + 1
+        self.beat = (beats - 1) % self.metre + 1
         self._told = False
-        self._beats = 0
-        self._accents = np.zeros(METRE)
-        self._weights = np.zeros(METRE)
+        self._forget()
         self._scale = np.full(3, 1e-3)
         self._phase = 0.0
         self._floor: np.ndarray | None = None
@@ -57,18 +74,31 @@ class BarCounter:
         self._hit = np.zeros(2)
         self._hit_next = np.zeros(2)
 
+    def _forget(self) -> None:
+        self._beats = 0
+        self._accents, self._weights = np.zeros(self.metre), np.zeros(self.metre)
+        self._keep = _KEEP ** (1 / self.metre)
+
+    def set_metre(self, beats: int) -> None:
+        """Count bars of so many beats from now on; the present beat keeps its number where there is one."""
+        if beats == self.metre:
+            return
+        self.metre = check_metre(beats)
+        self.beat = (self.beat - 1) % self.metre + 1
+        self._forget()
+
     def phase(self, beat_phase: float) -> float:
         """Position in the bar, 0 to 1, at a position in the beat."""
-        return min((self.beat - 1 + beat_phase) / METRE, 1.0)
+        return min((self.beat - 1 + beat_phase) / self.metre, 1.0)
 
     def downbeat(self, beat_phase: float) -> None:
         """Say that the beat nearest to `beat_phase` of the present one is the first, until `start`."""
-        self._move((1 if beat_phase < 0.5 else METRE) - self.beat)
+        self._move((1 if beat_phase < 0.5 else self.metre) - self.beat)
         self._told = True
 
     def skip(self, beats: int) -> int:
         """Go on over beats that were not heard and return how many bars began among them."""
-        bars, place = divmod(self.beat - 1 + beats, METRE)
+        bars, place = divmod(self.beat - 1 + beats, self.metre)
         self.beat = place + 1
         self._floor = self._floor_before = None
         self._hit, self._hit_next = np.zeros(2), np.zeros(2)
@@ -92,7 +122,7 @@ class BarCounter:
         self.began = False
         if began:
             self._judge()
-            self.beat = self.beat % METRE + 1
+            self.beat = self.beat % self.metre + 1
             self.began = self.beat == 1
 
     def _judge(self) -> None:
@@ -106,11 +136,11 @@ class BarCounter:
         self._hit, self._hit_next = self._hit_next, np.zeros(2)
         self._scale += max(0.06, 1 / self._beats) * (found - self._scale)
         accent = float(_WEIGHTS @ np.minimum(found / np.maximum(self._scale, 0.02), _MOST))
-        self._accents *= _KEEP
-        self._weights *= _KEEP
+        self._accents *= self._keep
+        self._weights *= self._keep
         self._accents[self.beat - 1] += accent
         self._weights[self.beat - 1] += 1.0
-        if self._told or self._beats < _LEAST_BEATS:
+        if self._told or self._beats < _LEAST_BARS * self.metre:
             return
         means = self._accents / np.maximum(self._weights, 0.5)
         top = int(np.argmax(means))
@@ -118,5 +148,5 @@ class BarCounter:
             self._move(-top)
 
     def _move(self, shift: int) -> None:
-        self.beat = (self.beat - 1 + shift) % METRE + 1
+        self.beat = (self.beat - 1 + shift) % self.metre + 1
         self._accents, self._weights = np.roll(self._accents, shift), np.roll(self._weights, shift)

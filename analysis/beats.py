@@ -123,6 +123,11 @@ class BeatTracker:
         return self._bars.beat if self._clock.running else 0
 
     @property
+    def metre(self) -> int:
+        """Beats in a bar."""
+        return self._bars.metre
+
+    @property
     def bar_phase(self) -> float:
         """Position in the bar, 0 to 1; 0 while the tempo is not known."""
         return self._bars.phase(self.phase) if self._clock.running else 0.0
@@ -321,6 +326,10 @@ class BeatTracker:
     def downbeat(self) -> None:
         """Say that the nearest beat is the first of a bar; bars are counted from it until the beat is forgotten."""
         self._bars.downbeat(self._clock.phase)
+
+    def set_metre(self, beats: int) -> None:
+        """Count bars of so many beats, 2 to 12."""
+        self._bars.set_metre(beats)
 
     def set_tempo(self, bpm: float) -> None:
         """Hold the tempo at `bpm` and follow the beat's phase alone; 0 follows the tempo again."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.bars import METRE, METRES
+
 __all__ = [
     "BANDS",
     "CHROMA_EVERY",
@@ -211,8 +213,9 @@ FEATURES: tuple[Field, ...] = (
     Field("beat", "f4", 1, "", 0, 1, 0, "1 in the hop in which a beat begins, else 0"),
     Field("beat_confidence", "f4", 1, "", 0, 1, 0, "how much better than chance the beat explains what is heard"),
     Field("next_beat_s", "f4", 1, "s", 0, 3, 3, "time until the next beat begins; 3 while none can be foretold"),
-    Field("bar_beat", "f4", 1, "", 0, 4, 0, "which beat of the bar it is, from 1; 0 while the tempo is not known"),
-    Field("bar_phase", "f4", 1, "bars", 0, 1, 0, "position in the bar of four beats; 0 on its first"),
+    Field("bar_beat", "f4", 1, "", 0, METRES[1], 0, "beat of the bar, from 1; 0 while the tempo is not known"),
+    Field("bar_phase", "f4", 1, "bars", 0, 1, 0, "position in the bar; 0 on its first beat"),
+    Field("metre", "f4", 1, "beats", 0, METRES[1], METRE, "beats in a bar, as it was set"),
     Field("silent", "f4", 1, "", 0, 1, 1, "1 while every sample of the last five seconds was exactly zero"),
     Field("clipping", "f4", 1, "", 0, 1, 0, "1 for a second after the input stood at full scale, before gain"),
     Field("gap", "f4", 1, "s", 0, LONGEST_GAP_S, 0, "sound lost just before this hop, up to a minute; else 0"),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from analysis.aubio_onsets import make_detector
+from analysis.bars import METRE
 from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
 from analysis.extremes import largest, smallest
@@ -62,11 +63,13 @@ class LiveAnalyzer:
     onset_method : str, optional
         How onsets of the mix are found: ``"auto"``, or one of aubio's methods (`analysis.aubio_onsets.METHODS`), for
         comparison. Drums are always found in our own way.
+    metre : int, optional
+        Beats in a bar, 2 to 12.
 
     Raises
     ------
     BadInput
-        If the sample rate, the gain, the gate or the method is none.
+        If the sample rate, the gain, the gate, the method or the metre is none.
 
     Examples
     --------
@@ -91,6 +94,7 @@ class LiveAnalyzer:
         snare_count: int = 0,
         hat_count: int = 0,
         onset_method: str = "auto",
+        metre: int = METRE,
     ) -> None:
         self.sample_rate = check_rate(sample_rate)
         self.hop = hop_size(self.sample_rate)
@@ -114,6 +118,7 @@ class LiveAnalyzer:
         self._onsets = make_detector(onset_method, self.sample_rate, self._look)
         self._onset_fields = OnsetFields({"kick": kick_count, "snare": snare_count, "hat": hat_count})
         self._beats = BeatTracker(self.sample_rate, self.hop, self._long)
+        self._beats.set_metre(metre)
         self._peak, self._peak_keep = 0.1, math.exp(-self.hop_s / 6.0)
         self._auto: AutoGain | None = None
         self._gain_db = self._wanted_db = 0.0
@@ -179,6 +184,10 @@ class LiveAnalyzer:
     def downbeat(self) -> None:
         """Say that the nearest beat is the first of a bar."""
         self._beats.downbeat()
+
+    def set_metre(self, beats: int) -> None:
+        """Count bars of so many beats, 2 to 12."""
+        self._beats.set_metre(beats)
 
     def set_tempo(self, bpm: float) -> None:
         """Hold the tempo at `bpm`; 0 follows what is heard."""
@@ -308,6 +317,7 @@ class LiveAnalyzer:
         frame["tempo"][0], frame["beat_phase"][0], frame["beat"][0] = self._beats.tempo, self._beats.phase, beat
         frame["beat_confidence"][0], frame["next_beat_s"][0] = self._beats.confidence, self._beats.next_beat_s
         frame["bar_beat"][0], frame["bar_phase"][0] = self._beats.bar_beat, self._beats.bar_phase
+        frame["metre"][0] = self._beats.metre
 
     def _amplify(self, mid: np.ndarray) -> tuple[np.ndarray, float]:
         """Return a hop after gain, within full scale, and its peak."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.bars import METRE
 from analysis.frame import FEATURE_FRAME
 from analysis.live import HEARD_CHANNELS, LiveAnalyzer
 from bentlight.errors import BadInput
@@ -70,6 +71,7 @@ def analyze(
     *,
     gain_db: float | str = 0.0,
     onset_method: str = "auto",
+    metre: int = METRE,
     progress: Callable[[float], None] | None = None,
 ) -> Track:
     """Hear a file exactly as `LiveAnalyzer` hears it live.
@@ -80,14 +82,15 @@ def analyze(
         Any file that libsndfile reads: wav, flac, ogg, mp3, aiff, …
     gain_db : float or "auto", optional
     onset_method : str, optional
-        As `LiveAnalyzer` takes it.
+    metre : int, optional
+        As `LiveAnalyzer` takes them.
     progress : callable, optional
         Called now and then with the share done, 0 to 1.
 
     Raises
     ------
     BadInput
-        If the file is not there, is not a sound file, or is empty; or if there is no such onset method.
+        If the file is not there, is not a sound file, or is empty; or if there is no such onset method or metre.
     """
     import soundfile
 
@@ -96,7 +99,7 @@ def analyze(
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
         with soundfile.SoundFile(str(path)) as file:
-            analyzer = LiveAnalyzer(file.samplerate, gain_db=gain_db, onset_method=onset_method)
+            analyzer = LiveAnalyzer(file.samplerate, gain_db=gain_db, onset_method=onset_method, metre=metre)
             total, parts, done = max(1, file.frames), [], 0
             size = max(1, round(_BLOCK_S * file.samplerate))
             for block in file.blocks(size, dtype="float32", always_2d=True):

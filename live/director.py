@@ -90,6 +90,7 @@ class Director:
             "/record": lambda value: self.recordings.begin() if value else self.recordings.end(),
             "/nudge": lambda _: ears.nudge(),
             "/downbeat": lambda _: ears.downbeat(),
+            "/metre": lambda value: ears.set_metre(int(value)),
             "/tempo": lambda value: ears.set_tempo(self._tempo(value)),
             "/gain": self._set_gain,
             "/gain/auto": self._set_automatic,

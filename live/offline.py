@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.bars import METRE
 from bentlight.errors import BadInput
 from live.files import free_name
 from live.fitting import fit_scene, not_understood
@@ -41,6 +42,7 @@ def render(
     steps: int | None = None,
     seconds: float | None = None,
     seed: int | None = None,
+    metre: int = METRE,
     progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
     generator: Generator | None = None,
@@ -71,6 +73,8 @@ def render(
         Instead of the scene's.
     seconds : float, optional
         Only so much of the file.
+    metre : int, optional
+        Beats in a bar, 2 to 12.
     progress : callable, optional
         Called with (pictures done, pictures in all).
     tell : callable, optional
@@ -116,7 +120,7 @@ def render(
         with VideoWriter(part, width, height, fps, about.sample_rate, channels, live=False) as writer:
             previous, shown = None, np.zeros((height, width, 3), np.uint8)
             broken: set[str] = set()
-            for step in specs(sound, patch, fps=fps, seconds=seconds):
+            for step in specs(sound, patch, fps=fps, seconds=seconds, metre=metre):
                 writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
                 for index, spec in step.pictures:
                     try:
@@ -174,6 +178,7 @@ def specs(
     *,
     fps: float = 30.0,
     seconds: float | None = None,
+    metre: int = METRE,
     control: dict[str, Any] | None = None,
     frames_changed: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[Step]:
@@ -181,7 +186,7 @@ def specs(
 
     Parameters
     ----------
-    source, fps, seconds
+    source, fps, seconds, metre
         As in `render`.
     patch : Patch
     control : dict, optional
@@ -207,7 +212,7 @@ def specs(
     rate = about.sample_rate
     length = about.frames if seconds is None else min(about.frames, round(seconds * rate))
     total = _pictures(length, rate, fps)
-    analyzer = LiveAnalyzer(rate, gain_db="auto")
+    analyzer = LiveAnalyzer(rate, gain_db="auto", metre=metre)
     waiting = analyzer.process(np.zeros(0, np.float32))
     done, index = 0, 0
     with soundfile.SoundFile(str(path)) as file:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from analysis.bars import METRE
 from analysis.frame import rest_frame
 from analysis.loudness import GATE_DB
 from bentlight.clock import now_s
@@ -63,6 +64,8 @@ class PlaySettings:
         Level after gain in dB below which there is no sound.
     onsets : str
         How onsets are found: ``auto``, or one of aubio's methods.
+    metre : int
+        Beats in a bar.
     scene : str
         Name or path; empty for the first built-in scene.
     model : str or None
@@ -93,6 +96,7 @@ class PlaySettings:
     gain: float | Literal["auto"] = "auto"
     gate: float = GATE_DB
     onsets: str = "auto"
+    metre: int = METRE
     scene: str = ""
     model: str | None = None
     lora: str | None = None
@@ -140,9 +144,11 @@ class Performance:
             gain=settings.gain,
             gate=settings.gate,
             onset_method=settings.onsets,
+            metre=settings.metre,
             mute=settings.mute,
         )
         self.board.reflect("/gate", settings.gate)
+        self.board.reflect("/metre", settings.metre)
         self.board.reflect("/gain/auto", settings.gain == "auto")
         if settings.gain != "auto":
             self.board.reflect("/gain", settings.gain)

@@ -42,7 +42,7 @@ class Moment(NamedTuple):
     dt_s : float
         Stream time since the hop before.
     beats : float
-        Place on the line of beats at the end of the hop; whole numbers are beats, multiples of four bars.
+        Place on the line of beats at the end of the hop; whole numbers are beats, multiples of the metre bars.
     """
 
     dt_s: float

@@ -96,7 +96,7 @@ class Cues:
         """Take in a hop."""
         if self._kind == "loop":
             self._loop.step(heard)
-            self._loop.set_rate(self._loops_per_s, heard.tempo, heard.speed)
+            self._loop.set_rate(self._loops_per_s, heard.tempo, heard.speed, heard.metre)
         elif self._kind == "mixture":
             self._listener.step(heard)
 

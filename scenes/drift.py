@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from analysis.bars import METRE
 from scenes.modulation import left
 from scenes.sources import SHARES
 
@@ -18,7 +19,6 @@ T = TypeVar("T")
 GAP_S = 0.1
 """A hop that took longer followed a stretch in which nothing was heard."""
 HOP_S = 256 / 48_000
-BEATS_PER_BAR = 4
 _LOCK_S = 0.5
 _FASTEST_CORRECTION = 0.5
 _REST = 0.01
@@ -41,6 +41,8 @@ class Heard(NamedTuple):
         Factor of the performer's on every speed.
     vectors : dict of str to list of float
         Values of the features of several values, by name.
+    metre : float
+        Beats in a bar.
     """
 
     dt_s: float
@@ -48,6 +50,7 @@ class Heard(NamedTuple):
     beat_phase: float
     speed: float
     vectors: dict[str, list[float]]
+    metre: float = METRE
 
 
 def smoothstep(u: float) -> float:
@@ -65,15 +68,15 @@ class BeatPhase:
     Parameters
     ----------
     bars : float or None
-        Bars of four beats in a turn; None never follows the beat.
+        Bars in a turn; None never follows the beat.
     """
 
     def __init__(self, bars: float | None) -> None:
-        self._beats_per_turn = None if bars is None else bars * BEATS_PER_BAR
+        self._bars = bars
         self.turns = 0.0
         self._rate = 0.0
 
-    def set_rate(self, turns_per_s: float, tempo: float, speed: float) -> None:
+    def set_rate(self, turns_per_s: float, tempo: float, speed: float, metre: float = METRE) -> None:
         """Say how fast it runs from now on.
 
         Parameters
@@ -84,9 +87,11 @@ class BeatPhase:
             Heard beats per minute; 0 is none.
         speed : float
             Factor on both.
+        metre : float
+            Beats in a bar.
         """
-        beats = self._beats_per_turn
-        self._rate = speed * (turns_per_s if beats is None or tempo <= 0 else tempo / 60 / beats)
+        bars = self._bars
+        self._rate = speed * (turns_per_s if bars is None or tempo <= 0 else tempo / 60 / (bars * metre))
 
     @property
     def stands(self) -> bool:
@@ -101,8 +106,8 @@ class BeatPhase:
         """Advance by a hop."""
         run = self._rate * heard.dt_s
         self.turns += run
-        beats = self._beats_per_turn
-        if beats is not None and heard.tempo > 0 and heard.speed == 1.0:
+        if self._bars is not None and heard.tempo > 0 and heard.speed == 1.0:
+            beats = self._bars * heard.metre
             off = math.remainder(heard.beat_phase - self.turns * beats, 1.0) / beats
             most = _FASTEST_CORRECTION * run
             self.turns += min(most, max(-most, off * (1 - math.exp(-heard.dt_s / _LOCK_S))))

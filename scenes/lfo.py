@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.bars import METRE, METRES
 from scenes.modulation import sway
 
-__all__ = ["WAVES", "BeatLine", "Lfo", "beat_places"]
+__all__ = ["WAVES", "BeatLine", "Lfo", "beat_places", "metres"]
 
-BEATS_PER_BAR = 4
 _UNHEARD_BPM = 120.0
 _FASTEST_BPM = 300.0
 _LOCK_S = 0.5
@@ -84,16 +84,24 @@ class Lfo:
         return self._shape(max(0.0, turns - turn), turn, self._seed)
 
 
-def beat_places(frames: np.ndarray) -> np.ndarray:
-    """Place in a bar of four beats at the end of each hop, in beats, shape (hops,).
+def metres(frames: np.ndarray) -> np.ndarray:
+    """Beats in a bar at each hop, shape (hops,); four where frames don't say."""
+    if "metre" not in (frames.dtype.names or ()):
+        return np.full(len(frames), float(METRE))
+    said = frames["metre"].astype(np.float64)
+    return np.where((said >= METRES[0]) & (said <= METRES[1]), said, float(METRE))
 
-    Bars are those that are heard where frames have a ``bar_phase`` (0 to 1), else every fourth beat of the count.
+
+def beat_places(frames: np.ndarray) -> np.ndarray:
+    """Place in the bar at the end of each hop, in beats, shape (hops,).
+
+    Bars are those that are heard where frames have a ``bar_phase`` (0 to 1), else they are told by the count of beats.
     """
-    phases = _finite(frames["beat_phase"])
+    phases, metre = _finite(frames["beat_phase"]), metres(frames)
     if "bar_phase" in (frames.dtype.names or ()):
-        beats = np.rint(BEATS_PER_BAR * _finite(frames["bar_phase"]) - phases) % BEATS_PER_BAR
+        beats = np.rint(metre * _finite(frames["bar_phase"]) - phases) % metre
     else:
-        beats = frames["beat_count"].astype(np.float64) % BEATS_PER_BAR
+        beats = frames["beat_count"].astype(np.float64) % metre
     places: np.ndarray = beats + phases
     return places
 
@@ -104,7 +112,7 @@ def _finite(column: np.ndarray) -> np.ndarray:
 
 
 class BeatLine:
-    """A place that grows by one with every beat: whole at the beat, a multiple of four at the bar.
+    """A place that grows by one with every beat: whole at the beat, a multiple of the metre at the bar.
 
     It starts at the place that is heard. From then on it never jumps and never goes back: the tempo sets its speed, and
     what it is off is made up for within a second or two, by at most half that speed. While no tempo is heard it runs on
@@ -120,7 +128,7 @@ class BeatLine:
         """Place `dt_s` seconds from now."""
         return self.beats + self._per_s * dt_s
 
-    def step(self, dt_s: float, tempo: float, place: float) -> float:
+    def step(self, dt_s: float, tempo: float, place: float, metre: float = METRE) -> float:
         """Advance by a hop; return the place at its end.
 
         Parameters
@@ -131,17 +139,19 @@ class BeatLine:
             Heard beats per minute; 0 is none.
         place : float
             Heard place in the bar at the end of the hop, in beats.
+        metre : float
+            Beats in a bar.
         """
         heard = 0 < tempo <= _FASTEST_BPM
         if heard:
             self._per_s = tempo / 60
         run = self._per_s * dt_s
         if heard and not self._begun:
-            self.beats = place % BEATS_PER_BAR
+            self.beats = place % metre
         else:
             self.beats += run
             if heard:
-                off = math.remainder(place - self.beats, BEATS_PER_BAR)
+                off = math.remainder(place - self.beats, metre)
                 most = _FASTEST_CORRECTION * run
                 self.beats += min(most, max(-most, off * (1 - math.exp(-dt_s / _LOCK_S))))
         self._begun = True

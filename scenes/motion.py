@@ -121,7 +121,7 @@ class NoiseMotion(Part):
         How many, counted from the scene's seed, or which [2 to 32]. None takes four; for ``mixture`` as many as the
         feature has values, for ``sections`` as many as there are prompts, for ``drift`` eight.
     bars : float or None
-        Bars of four beats that one turn lasts while a tempo is heard [0.25 to 256].
+        Bars that one turn lasts while a tempo is heard [0.25 to 256].
     arc : float
         Part of the circle that the walk swings along and back [0.01 to 1]; None goes round.
     """

@@ -19,7 +19,7 @@ from scenes.controls import CONTROLS
 from scenes.cues import Cues
 from scenes.drift import GAP_S, HOP_S, Heard, smoothstep
 from scenes.even import EvenBlends
-from scenes.lfo import BeatLine, beat_places
+from scenes.lfo import BeatLine, beat_places, metres
 from scenes.motion import AMOUNTS, TARGETS
 from scenes.schema import Scene
 from scenes.voice import Voice
@@ -137,7 +137,7 @@ class Patch:
         amounts = [self._number(control, v.amount_address) * self._number(control, "/intensity") for v in self._voices]
         speed = self._number(control, "/motion")
         if self._wander.stands:
-            self._set_rates(amounts, speed, 0.0)
+            self._set_rates(amounts, Heard(0.0, 0.0, 0.0, speed, {}))
         self._hear(frames, amounts, speed)
         self._time_s = time_s
         return self._spec(control, amounts, time_s)
@@ -171,7 +171,7 @@ class Patch:
             return
         columns = [voice.read(frames) for voice in self._voices]
         tempos, phases = _finite(frames["tempo"]), _finite(frames["beat_phase"])
-        places = beat_places(frames).tolist()
+        places, metre = beat_places(frames).tolist(), metres(frames).tolist()
         vectors = {name: _finite(frames[name]) for name in self._needed()}
         wanders = self._wanders()
         assert self._hop_s is not None
@@ -184,21 +184,22 @@ class Patch:
             self._start_s = (self._start_s or 0.0) - back_s
         for hop, time_s in enumerate(frames["time_s"].tolist()):
             dt_s = max(0.0, time_s - self._hop_s) if math.isfinite(time_s) else 0.0
-            heard = Heard(dt_s, tempos[hop], phases[hop], speed, {name: v[hop] for name, v in vectors.items()})
+            by_name = {name: v[hop] for name, v in vectors.items()}
+            heard = Heard(dt_s, tempos[hop], phases[hop], speed, by_name, metre[hop])
             for wander in wanders:
                 wander.step(heard)
             self._cues.step(heard)
-            moment = Moment(dt_s, self._beats.step(dt_s, tempos[hop], places[hop]))
+            moment = Moment(dt_s, self._beats.step(dt_s, tempos[hop], places[hop], metre[hop]))
             for voice, column in zip(self._voices, columns, strict=True):
                 voice.step(column[hop], moment)
             self._hop_s += dt_s
-            self._set_rates(amounts, speed, tempos[hop])
+            self._set_rates(amounts, heard)
 
-    def _set_rates(self, amounts: list[float], speed: float, tempo: float) -> None:
+    def _set_rates(self, amounts: list[float], heard: Heard) -> None:
         turns = self._added("noise/rate", amounts, 0.0)
         seeds = self._added("seed/rate", amounts, 0.0)
         for wander in self._wanders():
-            wander.set_rates(turns, seeds, speed, tempo)
+            wander.set_rates(turns, seeds, heard.speed, heard.tempo, heard.metre)
 
     def _wanders(self) -> tuple[Wander, ...]:
         return (*(wander for wander, _ in self._leaving), self._wander)

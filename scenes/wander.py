@@ -87,7 +87,7 @@ class Wander:
         if self.motion.noise.kind == "mixture":
             self._listener.step(heard)
 
-    def set_rates(self, turns: float, seeds: float, speed: float, tempo: float) -> None:
+    def set_rates(self, turns: float, seeds: float, speed: float, tempo: float, metre: float) -> None:
         """Set the speeds from now on.
 
         Parameters
@@ -98,10 +98,12 @@ class Wander:
             Factor on both.
         tempo : float
             Heard beats per minute; 0 is none.
+        metre : float
+            Beats in a bar.
         """
         own = self.motion.noise_turns_per_minute
         if self._beat is not None:
-            self._beat.set_rate(own / 60, tempo, speed)
+            self._beat.set_rate(own / 60, tempo, speed, metre)
             own = 0.0
         self._turn_rate = TARGETS["noise/rate"].clamp(own + turns) / 60 * speed
         self._seed_rate = TARGETS["seed/rate"].clamp(self.motion.seeds_per_minute + seeds) / 60 * speed

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from analysis.bars import METRE
 from analysis.loudness import GATE_DB
 from live.capture.shared import RecordRing, Segment
 
@@ -43,6 +44,8 @@ class Command:
         Beats by which the beat was nudged so far.
     downbeats : int
         Downbeats tapped so far.
+    metre : int
+        Beats in a bar.
     tempo_bpm : float
         Tempo to hold; 0 follows what is heard.
     clock_bpm, clock_phase : float
@@ -67,6 +70,7 @@ class Command:
     tap_s: tuple[float, ...] = ()
     nudged: float = 0.0
     downbeats: int = 0
+    metre: int = METRE
     tempo_bpm: float = 0.0
     clock_bpm: float = 0.0
     clock_phase: float = 0.0

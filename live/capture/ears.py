@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.bars import METRE, check_metre
 from analysis.loudness import GATE_DB, check_gate
 from bentlight.clock import now_s
 from bentlight.errors import BadInput
@@ -93,6 +94,8 @@ class Ears:
         Level after gain below which there is no sound, -90 to 0 dB.
     onset_method : str, optional
         ``auto``, or one of `analysis.aubio_onsets.METHODS`.
+    metre : int, optional
+        Beats in a bar, 2 to 12.
     mute : bool, optional
         Do not let a file be heard.
     loop : bool, optional
@@ -107,7 +110,7 @@ class Ears:
     ------
     BadInput
         If the source cannot be meant: an empty name, a file that is not there, channels that do not exist; or if there
-        is no such gain, gate or method.
+        is no such gain, gate, method or metre.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class Ears:
         gain: float | str = "auto",
         gate: float = GATE_DB,
         onset_method: str = "auto",
+        metre: int = METRE,
         mute: bool = False,
         loop: bool = False,
         clock: Callable[[], float] = now_s,
@@ -141,6 +145,7 @@ class Ears:
             gain_db=_gain_number(gain),
             gate_db=check_gate(gate),
             onset_method=onset_method,
+            metre=check_metre(metre),
             mute=mute,
             loop=loop,
         )
@@ -246,6 +251,10 @@ class Ears:
         with self._lock:
             self._command = replace(self._command, downbeats=self._command.downbeats + 1)
             self._control.send(self._command)
+
+    def set_metre(self, beats: int) -> None:
+        """Count bars of so many beats, 2 to 12."""
+        self._send(metre=check_metre(beats))
 
     def set_tempo(self, bpm: float) -> None:
         """Hold the tempo at `bpm`; 0 follows what is heard."""

@@ -140,6 +140,8 @@ class Hearing:
             analyzer.tap(heard_s - tapped_s)
         if command.nudged != self._nudged:
             analyzer.nudge(command.nudged - self._nudged)
+        if command.metre != before.metre:
+            analyzer.set_metre(command.metre)
         if command.downbeats != self._downbeats:
             analyzer.downbeat()
         if command.tempo_bpm != before.tempo_bpm:
@@ -275,6 +277,7 @@ class Hearing:
             )
             analyzer.skip(round(missed_s * rate))
         self._set_gain(analyzer)
+        analyzer.set_metre(command.metre)
         analyzer.set_tempo(command.tempo_bpm)
         self._analyzer = analyzer
         return analyzer

@@ -37,6 +37,7 @@ class Wishes:
     gain: str = "auto"
     gate: float = -60.0
     onsets: str = "auto"
+    metre: int = 4
     scene: str = ""
     model: str | None = None
     lora: str | None = None
@@ -71,6 +72,7 @@ def play(  # the options are read from the context: their names are those of `Wi
     onsets: Annotated[
         str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
     ] = "auto",
+    metre: Annotated[int, typer.Option(min=2, max=12, help="Beats in a bar.")] = 4,
     scene: Annotated[str, typer.Option(help="A scene's name (see `bentlight scenes`) or a scene file.")] = "",
     model: Annotated[
         str | None, typer.Option(help="builtin, painter, a hub id, a model folder or a .safetensors file.")

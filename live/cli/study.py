@@ -35,6 +35,7 @@ def analyze(
     onsets: Annotated[
         str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
     ] = "auto",
+    metre: Annotated[int, typer.Option(min=2, max=12, help="Beats in a bar.")] = 4,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write every feature of every hop to this file.")
     ] = None,
@@ -60,7 +61,7 @@ def analyze(
     for target in (as_json, plot):
         if target is not None:
             check_writable(target)
-    track = hear(file, onset_method=onsets)
+    track = hear(file, onset_method=onsets, metre=metre)
     if as_json is not None:
         from live.page import features_json
 
@@ -122,6 +123,7 @@ def render(
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Only so much of the file.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the noise.")] = None,
+    metre: Annotated[int, typer.Option(min=2, max=12, help="Beats in a bar.")] = 4,
 ) -> None:
     """Render a sound to a video, offline and the same every time."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -146,6 +148,7 @@ def render(
             steps=steps,
             seconds=seconds,
             seed=seed,
+            metre=metre,
             tell=tell,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.bars import METRE, METRES
 from analysis.frame import LOWEST_LEVEL_DB
 from analysis.loudness import GATE_DB
 from bentlight.parameter import Parameter
@@ -28,6 +29,7 @@ ADDRESSES: dict[str, Parameter] = {
     "/tap": _trigger("tap", "a beat, tapped by hand"),
     "/nudge": _trigger("nudge", "moves the beat by half a beat"),
     "/downbeat": _trigger("downbeat", "the first beat of a bar, tapped by hand"),
+    "/metre": Parameter("metre", METRE, *METRES, unit="beats", kind="int", description="beats in a bar"),
     "/tempo": Parameter("tempo", 0.0, 0.0, 240.0, "BPM", "tempo to hold; below 30, that of the music is followed"),
     "/clock": Parameter(
         "clock", 0.0, 0.0, 300.0, "BPM", "an outside clock's beat is now, at this tempo; below 30, it lets go"

@@ -32,6 +32,9 @@ class Ears:
     def downbeat(self):
         self.done.append("downbeat")
 
+    def set_metre(self, beats):
+        self.done.append(("metre", beats))
+
     def set_tempo(self, bpm):
         self.done.append(("tempo", bpm))
 

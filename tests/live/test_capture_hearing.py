@@ -248,13 +248,17 @@ def test_hands_and_clocks_reach_the_beat(bench: Bench) -> None:
     one = say(0.02, downbeats=1)
     assert one["bar_beat"][-1] in (1, 4)
     assert bar_beat in (1, 2, 3, 4)
+    waltz = say(2.5, metre=3)
+    assert set(waltz["metre"][1:]) == {3}
+    assert set(waltz["bar_beat"][-280:].astype(int)) == {1, 2, 3}
     clocked = say(1.0, clock_bpm=90.0, clock_phase=0.25, clock_s=bench.now)
     assert clocked["tempo"][-1] == pytest.approx(90)
     assert clocked["beat_confidence"][-1] == 1
     assert say(0.1, clock_bpm=0.0)["tempo"][-1] == pytest.approx(120)
-    # Another source opens with the held tempo, and does what was asked before only once.
+    # Another source opens with the held tempo and metre, and does what was asked before only once.
     again = say(0.6, serial=2)
     assert again["tempo"][-1] == pytest.approx(120)
+    assert again["metre"][-1] == 3
     assert again["beat_confidence"][-1] < 0.05
 
 

@@ -111,6 +111,7 @@ def test_every_option_reaches_the_performance_under_its_own_name(performance):
             osc="[::1]:9001",
             display=2,
             gate=-40.0,
+            metre=7,
             onsets="hfc",
         )
     )
@@ -123,6 +124,7 @@ def test_every_option_reaches_the_performance_under_its_own_name(performance):
         osc=("::1", 9001),
         display=2,
         gate=-40.0,
+        metre=7,
         onsets="hfc",
     )
     perform(Wishes(headless=True, input="silence", osc="off"))
@@ -154,6 +156,7 @@ def test_a_recording_that_failed_is_said_instead_of_recorded(performance, monkey
         ["play", "--no-such-option"],
         ["play", "--headless", "--input", "silence", "--size", "10x10"],
         ["play", "--headless", "--input", "silence", "--gate", "3"],
+        ["play", "--headless", "--input", "silence", "--metre", "1"],
         ["play", "--headless", "--input", "silence", "--onsets", "loudest"],
         ["play", "--headless", "--input", "silence", "--record", "takes/here"],
         ["play", "--headless", "--input", "silence", "--scene", "no such scene"],

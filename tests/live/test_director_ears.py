@@ -26,6 +26,7 @@ def test_the_ears_are_told(directed):
     board.trigger("/tap")
     board.trigger("/nudge")
     board.trigger("/downbeat")
+    board.set("/metre", 3)
     board.set("/tempo", 128.0)
     board.trigger("/input/next")
     board.trigger("/input/demo")
@@ -33,7 +34,7 @@ def test_the_ears_are_told(directed):
     assert ("gain", 6.0) in ears.done
     assert ("gain", "auto") in ears.done
     assert board.get("/gain/auto") is True
-    assert {"nudge", "downbeat", ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
+    assert {"nudge", "downbeat", ("metre", 3), ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
 
 
 def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):

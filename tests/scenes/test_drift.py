@@ -32,6 +32,17 @@ def test_a_phase_takes_up_the_beat_and_keeps_it():
     assert (turns[-1] - turns[np.searchsorted(times, 12)]) / (times[-1] - 12) == pytest.approx(0.25, rel=0.01)
 
 
+def test_a_turn_lasts_its_bars_in_any_metre():
+    times = hops(20)
+    beats, phase, found = times * 2.0, BeatPhase(2), []
+    for beat in beats:
+        phase.step(Heard(HOP_S, 120.0, beat % 1.0, 1.0, {}, 3.0))
+        phase.set_rate(0.01, 120.0, 1.0, 3.0)
+        found.append(phase.turns)
+    # 120 beats a minute, six beats a turn: a third of a turn in a second.
+    assert (found[-1] - found[np.searchsorted(times, 8)]) / (times[-1] - 8) == pytest.approx(1 / 3, rel=0.01)
+
+
 def test_a_phase_never_jumps_or_goes_back_when_the_tempo_comes_goes_and_errs():
     times = hops(30)
     rng = np.random.default_rng(0)

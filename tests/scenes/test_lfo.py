@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.frame import FEATURE_FRAME
-from scenes.lfo import WAVES, BeatLine, Lfo, beat_places
+from scenes.lfo import WAVES, BeatLine, Lfo, beat_places, metres
 
 HOP_S = 256 / 48_000
 
@@ -28,8 +28,8 @@ def frames_at(bpm: float, hops: int, *, first_beat: float = 0.0) -> np.ndarray:
 
 def follow(line: BeatLine, frames: np.ndarray) -> list[float]:
     return [
-        line.step(HOP_S, float(tempo), float(place))
-        for tempo, place in zip(frames["tempo"], beat_places(frames), strict=True)
+        line.step(HOP_S, float(tempo), float(place), float(metre))
+        for tempo, place, metre in zip(frames["tempo"], beat_places(frames), metres(frames), strict=True)
     ]
 
 
@@ -121,6 +121,19 @@ def test_bars_are_the_heard_ones_where_frames_have_them():
     heard["beat_phase"] = 0.25
     heard["bar_phase"] = (np.arange(8) + 2.25) / 4 % 1
     assert beat_places(heard).tolist() == [2.25, 3.25, 0.25, 1.25] * 2
+
+
+def test_bars_of_three_are_followed_and_a_metre_that_changes_makes_no_jump():
+    heard, places = frames_at(120, 4000), 2.0 * HOP_S * np.arange(4000)
+    heard["metre"][:2000], heard["metre"][2000:] = 3, 4
+    heard["bar_phase"] = places / heard["metre"] % 1
+    assert np.allclose(beat_places(heard), places % heard["metre"], atol=1e-4)
+    line = follow(BeatLine(), heard)
+    assert math.remainder(line[1999] - places[1999], 3) == pytest.approx(0, abs=0.01)
+    assert math.remainder(line[-1] - places[-1], 4) == pytest.approx(0, abs=0.01)
+    steps = np.diff(line)
+    assert min(steps) > 0
+    assert max(steps) <= 1.5 * 2.0 * HOP_S + 1e-9
 
 
 def test_what_is_not_finite_does_not_reach_the_line():
