@@ -30,7 +30,7 @@ from engine.builtin.train.common import (
 from engine.builtin.train.data import draw, some_size
 from engine.builtin.train.models import LATENT_SCALE, build_scheduler, keep_structure
 from engine.builtin.train.network import BLENDS, Model, build_model, encode, get_tokenizer, load_autoencoder, tokenize
-from engine.builtin.train.rows import again, blend_loss, later, partly
+from engine.builtin.train.rows import again, blend_loss, later, part_way, partly
 from engine.builtin.vocabulary import LEARNT, reworded, understand
 
 USUAL_CONTRAST = 0.33
@@ -40,7 +40,7 @@ RESTORING = 0.5
 """Weight of the loss on pictures that are encoded and decoded."""
 
 
-DETAIL, WHOLE = 30.0, 0.02
+DETAIL, WHOLE = 30.0, 0.05
 """Weights of the loss on how strong fine structure is: place by place, and over the whole picture."""
 
 
@@ -178,8 +178,14 @@ def train_finish(run: Run) -> dict:
         some = partly(len(noise))
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
+        rows = slice(max(1, later(len(noise))))
+        true_latents = encode(vae, want[rows] / 2 + 0.5)
         with autocast(run.device):
             again(model, sample, timestep, ids, noise, alphas, range(later(len(noise))), rng)
+            if some and step % 2:
+                # Starting from a picture as well: one row, in turns with the later step it would be.
+                other = noise[:1] if step % 4 == 1 else noise[-1:]
+                sample[:1], timestep[:1] = part_way(true_latents[:1], other, generator, alphas)
             latents, got = painting(sample, timestep, ids)
             real, real_features = judge_net(want, noise, labels)
             fake, _ = judge_net(got.detach(), noise, labels)
@@ -203,8 +209,6 @@ def train_finish(run: Run) -> dict:
         loss = pixel + missed + whole + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
         # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
         # Taught its own latents' detail alone, it overshot on these: halos, and ten times the painter's fine structure.
-        rows = slice(max(1, later(len(noise))))
-        true_latents = encode(vae, want[rows] / 2 + 0.5)
         with autocast(run.device):
             restored = vae.decoder(true_latents / LATENT_SCALE)
         restored = restored.float()

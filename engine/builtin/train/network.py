@@ -69,6 +69,10 @@ class Model(nn.Module):
             named["res_hidden_states_tuple"] = tuple(r * self.skips for r in heard)
         return positional, named
 
+    def hear(self, skips, thinned) -> None:
+        """Say how loud the skips are in training, and how much of their coarse part is left out; a number, or rows."""
+        self.skips, self.thinned = (torch.as_tensor(x, device=self.skips.device) for x in (skips, thinned))
+
     def forward(self, sample, timestep, token_ids):
         """Clean latents ``(batch, 4, h, w)`` from noised ones, timesteps and token ids ``(batch, tokens)``."""
         return self.from_words(sample, timestep, self.text_encoder(token_ids)[0])
@@ -246,20 +250,22 @@ def train_network(run: Run) -> dict:
         some = partly(len(noise))
         pure = slice(some + later(len(noise)), None)
         # What later steps begin from is made as it will be made when played: with all skips.
-        model.skips.fill_(1.0)
-        model.thinned.fill_(0.0)
+        model.hear(1.0, 0.0)
         with autocast(run.device):
             again(model, sample, timestep, ids, noise, alphas, range(some, pure.start), pool.rng)
         # Now and then no skip speaks and only the coarse layout is asked for: it must then come from the middle block.
         # Drawn from the step, so that all workers share the same gradients in the same order.
         drawn = random.Random(f"{run.seed} {step}")
         silent = drawn.random() < run.silence
-        model.skips.fill_(0.0 if silent else 1.0)
         # In most of the others the skips say nothing of what the level below could have told: what is seldom there is
         # not worth hearing, so the deeper levels say it, and a bend there shows.
-        model.thinned.fill_(float(drawn.random() < THINNED))
+        skips, thinned = float(not silent), float(drawn.random() < THINNED)
+        # Not where the answer is half there already: the skips are the way to copy it.
+        bare = (timestep == 999).float()[:, None, None, None]
+        model.hear(1.0 - bare * (1.0 - skips), bare * thinned)
         with autocast(run.device):
             got = model(sample, timestep, ids)
+        model.hear(skips, thinned)
         got = got.float()
         error = (got - latents).abs().mean(dim=(1, 2, 3))
         coarse = (F.avg_pool2d(got, 4) - F.avg_pool2d(latents, 4)).abs().mean(dim=(1, 2, 3))

@@ -29,13 +29,17 @@ def noised(noise, latents, generator, alphas):
     sample = noise * (1 - alphas[999]) ** 0.5
     some = partly(batch)
     if some:
-        rows = torch.arange(some)
-        timestep[:some] = torch.randint(40, 960, (some,), generator=generator).to(noise.device)
-        keep = (rows % 2 == 0).to(noise.device)[:, None, None, None]
+        keep = (torch.arange(some) % 2 == 0).to(noise.device)[:, None, None, None]
         other = torch.where(keep, noise[:some], noise[-some:])
-        a = alphas[timestep[:some]][:, None, None, None]
-        sample[:some] = a.sqrt() * latents[:some] + (1 - a).sqrt() * other
+        sample[:some], timestep[:some] = part_way(latents[:some], other, generator, alphas)
     return sample.to(memory_format=torch.channels_last), timestep
+
+
+def part_way(latents, noise, generator, alphas):
+    """Latents with noise put back, as much as at a random timestep of each row, and those timesteps."""
+    timestep = torch.randint(40, 960, (len(latents),), generator=generator).to(latents.device)
+    a = alphas[timestep][:, None, None, None]
+    return a.sqrt() * latents + (1 - a).sqrt() * noise, timestep
 
 
 @torch.no_grad()
