@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.builtin.captions import draw_captions
-from bench.builtin.judge import trained_judge
+from bench.builtin.judge import Judge, trained_judge
 from bench.builtin.measures import mean_pairwise, retrieval_rank
 from bench.builtin.readings import Reading, Section
 from bench.builtin.setting import Setting
@@ -20,13 +20,19 @@ SEEDS = 16
 SIDE = 64
 
 
-@torch.inference_mode()
 def measure(setting: Setting) -> Section:
     """Compare spreads of 16 seeds; look pictures up among painter pictures of their caption."""
-    section = Section("variety", ABOUT)
+    section, forms = Section("variety", ABOUT), setting.forms()
+    # Where no section before trained a judge, it is trained here: not in inference mode.
     judge, origin = trained_judge(setting)
     section.remarks.append(origin)
-    forms = setting.forms()
+    with torch.inference_mode():
+        _compare(setting, section, judge, forms)
+        _look_up(setting, section, forms)
+    return section
+
+
+def _compare(setting: Setting, section: Section, judge: Judge, forms: list[str]) -> None:
     captions = draw_captions(setting.rng("variety"), len(forms), forms, held_out=True)
     noise = setting.noise("variety", SEEDS)
     spread: dict[str, tuple[float, float]] = {}
@@ -39,8 +45,6 @@ def measure(setting: Setting) -> Section:
     note = f"{len(captions)} captions x {SEEDS} seeds, in the judge's features; least {_least(ratios)}"
     section.readings.append(Reading("spread, model / painter", model / painter, 0.7, note=note))
     section.data["spread"] = ratios
-    _look_up(setting, section, forms)
-    return section
 
 
 def _least(values: dict[str, float]) -> str:

@@ -316,7 +316,8 @@ def random_caption(rng: random.Random, form: str | None = None) -> str:
     elif kind < 0.28:
         meaning = replace(meaning, second=COMPANION[meaning.first])
     text = caption_for(meaning, rng)
-    return f"{_nonsense(rng)} {text}" if kind > 0.96 else text
+    # Few of them, or what is said after them lies beyond the tokens that are read.
+    return f"{_nonsense(rng, (1, 1, 2))} {text}" if kind > 0.96 else text
 
 
 def reworded(caption: str, rng: random.Random, share: float = 0.75, untaught: float = 0.1) -> str:
@@ -332,7 +333,6 @@ def reworded(caption: str, rng: random.Random, share: float = 0.75, untaught: fl
     return caption_for(meaning, rng, called)
 
 
-def _nonsense(rng: random.Random) -> str:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = rng.choice((1, 1, 2, 2, 3, 4, 5, 7))
+def _nonsense(rng: random.Random, counts: tuple[int, ...] = (1, 1, 2, 2, 3, 4, 5, 7)) -> str:
+    letters, words = "abcdefghijklmnopqrstuvwxyz", rng.choice(counts)
     return " ".join("".join(rng.choices(letters, k=rng.randint(2, 8))) for _ in range(words))
