@@ -33,7 +33,7 @@ def check_metre(beats: int) -> int:
         If it is no whole number from 2 to 12.
     """
     low, high = METRES
-    if int(beats) != beats or not low <= beats <= high:
+    if beats not in range(low, high + 1):
         raise BadInput(f"A bar of {beats} beats cannot be counted; use {low} to {high}.")
     return int(beats)
 

@@ -52,7 +52,7 @@ def test_a_metre_that_changes_keeps_the_beat_and_counts_on_in_it() -> None:
     bars.advance(True, 0.0)
     assert bars.beat == 1
     assert bars.began
-    for beats in (1, 13, 2.5):
+    for beats in (1, 13, 2.5, np.nan, "3"):
         with pytest.raises(BadInput, match="2 to 12"):
             bars.set_metre(beats)
 
