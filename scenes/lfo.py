@@ -88,7 +88,7 @@ def metres(frames: np.ndarray) -> np.ndarray:
     """Beats in a bar at each hop, shape (hops,); four where frames don't say."""
     if "metre" not in (frames.dtype.names or ()):
         return np.full(len(frames), float(METRE))
-    said = frames["metre"].astype(np.float64)
+    said = np.rint(frames["metre"].astype(np.float64))
     return np.where((said >= METRES[0]) & (said <= METRES[1]), said, float(METRE))
 
 

@@ -16,7 +16,7 @@ def set_beats(frames: np.ndarray, bpm: float, places: np.ndarray) -> None:
     """Let beats be heard at a steady tempo, with hops ending at these places."""
     frames["tempo"], frames["beat_count"], frames["beat_phase"] = bpm, np.floor(places), places % 1
     if "bar_phase" in frames.dtype.names:
-        frames["bar_phase"] = places / 4 % 1
+        frames["bar_phase"], frames["metre"] = places / 4 % 1, 4
 
 
 def frames_at(bpm: float, hops: int, *, first_beat: float = 0.0) -> np.ndarray:
