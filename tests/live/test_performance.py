@@ -57,9 +57,10 @@ def test_every_bend_moves_in_nearly_every_picture_of_the_demo(tmp_path):
     assert main([*arguments, "--report", str(tmp_path / "r.json")]) == 0
     made = json.loads((tmp_path / "r.json").read_text())
     assert len(made["bends"]) >= 4
-    # The first pictures may be made before anything is heard: as many as that on any machine, of few or of many.
+    # The first pictures are made before anything is heard: of six seconds, up to one and a half on a slow machine.
+    heard = made["pictures"] * (1 - 1.5 / 6)
     for name, bend in made["bends"].items():
-        assert bend["changes"] >= 0.95 * (made["pictures"] - 1) - 5, name
+        assert bend["changes"] >= 0.95 * (heard - 1), name
         assert bend["min"] < bend["max"], name
 
 
