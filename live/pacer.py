@@ -121,7 +121,8 @@ def pace_now(generator: Generator, patch: Patch, tell: Callable[[str], None] | N
     if not unknown or not generator.can_pace(patch.resting):
         return
     if tell is not None:
-        tell(f"measuring once how {len(unknown)} blends of prompts go, so that they go evenly")
+        blends = "a blend of prompts goes" if len(unknown) == 1 else f"{len(unknown)} blends of prompts go"
+        tell(f"measuring once how {blends}, so that the change is even")
     for pair in unknown:
         try:
             for _ in generator.pacing(*pair, patch.resting):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +24,7 @@ from engine.runtimes.exported import ExportedModel, first_line, read_model
 from engine.runtimes.exporter import Exporter
 from engine.runtimes.providers import providers_for
 from engine.runtimes.session import Session
+from engine.runtimes.shelf import Shelf
 from engine.runtimes.source import Source
 from engine.runtimes.stand_in import StandIn
 from engine.runtimes.store import Store, graphs_folder
@@ -34,9 +34,6 @@ from engine.spec import FrameSpec, Picture
 __all__ = ["OnnxGenerator"]
 
 log = logging.getLogger(__name__)
-
-MOST_SESSIONS = 48
-"""Most graphs kept ready; the one that was not used for longest goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +86,19 @@ class OnnxGenerator(Generator):
         stand_in: StandIn | None = None,
     ) -> None:
         self.model = source.model
-        self._store, self._providers, self._threads = store, providers, threads
+        self._store, self._threads = store, threads
+        self._shelf = Shelf(store, providers, threads)
         self._tuned = providers == providers_for("cpu")
         self._exporter = exporter or Exporter(source, store.folder, self._settled)
         self._noises = NoiseBank()
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._banks: dict[BendPlan, Bank] = {}
-        self._refused: dict[str, str] = {}
         self._later: list[Wanted] = []
         self._named: dict[str, np.ndarray] = {}
         self._paces = Paces(lambda: store.paces)
         self._stand_in = stand_in or StandIn(source, threads)
         self._exact = False
         self._playing = "onnx"
-        # Sessions are made on whichever thread wants them; `_lock` is never held while one is made.
+        # What is wanted may be named by any thread; the model becomes ready on the exporter's.
         self._lock = threading.RLock()
         store.opened(source.name())
         self._ready = read_model(self._store, self._threads)
@@ -146,8 +142,7 @@ class OnnxGenerator(Generator):
         self._stand_in.resize(*size)
         if size != self.size:
             # Memory is why sizes change most often. The graphs stay on disk.
-            with self._lock:
-                self._sessions.clear()
+            self._shelf.clear()
         self.size = size
 
     def embedding(self, text: str) -> np.ndarray:
@@ -171,9 +166,9 @@ class OnnxGenerator(Generator):
     def can_pace(self, spec: FrameSpec) -> bool:
         if self._ready is None:
             return False
-        key = self._picture(self.size, spec.plan, spec.steps, spec.guidance, late=False).key
+        task = self._picture(self.size, spec.plan, spec.steps, spec.guidance, late=False)
         # While a graph is awaited another plays for it.
-        return key in self._sessions or key in self._refused
+        return self._shelf.holds(task) or self._shelf.refuses(task)
 
     def sites(self) -> tuple[SiteInfo, ...]:
         model = self._ready
@@ -187,7 +182,7 @@ class OnnxGenerator(Generator):
             self._exporter.wait()
         with self._lock:
             model = self._ready
-            if model is None and not wanted.wait and MODEL.key not in self._refused:
+            if model is None and not wanted.wait and not self._shelf.refuses(MODEL):
                 self._later.append(wanted)
         missing = wanted.plans if model is None else self._graphs(wanted, model)
         if missing or model is None:
@@ -208,7 +203,7 @@ class OnnxGenerator(Generator):
             self._exporter.wait()
         for text in wanted.prompts:
             model.prompts.encode(text)
-        return tuple(task.plan for task in missing if task.key not in self._sessions)
+        return tuple(task.plan for task in missing if not self._shelf.holds(task))
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         check_numbers(spec)
@@ -245,7 +240,7 @@ class OnnxGenerator(Generator):
         if self._exact or self._stand_in.loaded:
             return None
         for nearest, mixing in near(picture, feedback, model.facts.most_steps):
-            session, mixer = self._at_hand(nearest), None if mixing is None else self._at_hand(mixing)
+            session, mixer = self._shelf.at_hand(nearest), None if mixing is None else self._shelf.at_hand(mixing)
             if session is not None and (mixer is not None or mixing is None):
                 if self._stand_in.load_behind():
                     log.info("%s has no graph yet for what is asked; the nearest plays while torch loads", spec.plan)
@@ -275,9 +270,7 @@ class OnnxGenerator(Generator):
         except OutOfMemory:
             raise
         except Exception as error:
-            self._refuse(task, f"ONNX Runtime cannot run it: {first_line(error)}")
-            with self._lock:
-                self._sessions.pop(task.key, None)
+            self._shelf.refuse(task, f"ONNX Runtime cannot run it: {first_line(error)}")
             raise _CannotRun from error
 
     def _values(
@@ -330,58 +323,29 @@ class OnnxGenerator(Generator):
 
     def _obtain(self, task: Task, *, hurried: bool = False) -> Session | None:
         """Return a graph ready to run; None, and it is being exported or never will be."""
-        key = task.key
-        with self._lock:
-            session = self._sessions.get(key)
-            if session is not None:
-                self._sessions.move_to_end(key)
-        if session is not None or key in self._refused:
+        session = self._shelf.get(task)
+        if session is not None or self._shelf.refuses(task):
             return session
         if "onnx" not in task.plan.runtimes:
             with_torch = [bend.name for bend in task.plan.bends if "onnx" not in bend.runtimes]
-            self._refuse(task, f"ONNX Runtime has nothing for {', '.join(with_torch)}")
+            self._shelf.refuse(task, f"ONNX Runtime has nothing for {', '.join(with_torch)}")
             return None
         if self._exporter.pending(task):
             return None
-        session = self._make_ready(task)
-        if session is None and key not in self._refused:
+        session = self._shelf.open(task)
+        if session is None and not self._shelf.refuses(task):
             self._exporter.ask(task, hurried=hurried)
-            session = self._sessions.get(key)
-        return session
-
-    def _at_hand(self, task: Task) -> Session | None:
-        """Return a graph that is open already, or made already; nothing is exported."""
-        session = self._sessions.get(task.key)
-        if session is None and task.key not in self._refused and self._store.has(task):
-            session = self._make_ready(task)
-        return session
-
-    def _make_ready(self, task: Task) -> Session | None:
-        """Open the graph of a task; None if there is none, or ONNX Runtime refuses it, and then so is the task."""
-        graph = self._store.read(task)
-        if graph is None:
-            return None
-        try:
-            session = Session(graph, self._providers, self._threads)
-        except OutOfMemory:
-            raise
-        except Exception as error:
-            self._refuse(task, f"ONNX Runtime cannot open it: {first_line(error)}")
-            return None
-        with self._lock:
-            self._sessions[task.key] = session
-            while len(self._sessions) > MOST_SESSIONS:
-                self._sessions.popitem(last=False)
+            session = self._shelf.get(task)
         return session
 
     def _settled(self, task: Task, error: str | None) -> None:
         """Take over what the exporter made; on its thread."""
         if error is not None:
-            self._refuse(task, f"exporting failed: {error}")
+            self._shelf.refuse(task, f"exporting failed: {error}")
         elif task.kind == "model":
             self._begin()
-        elif self._make_ready(task) is None:
-            self._refuse(task, "what was exported cannot be read")
+        elif self._shelf.open(task) is None:
+            self._shelf.refuse(task, "what was exported cannot be read")
         elif task.kind == "picture":
             log.info("%s plays in ONNX Runtime from now on", task.plan)
 
@@ -395,14 +359,7 @@ class OnnxGenerator(Generator):
             self._ready = model
             later, self._later = self._later, []
         if model is None:
-            self._refuse(MODEL, "what was exported cannot be read")
+            self._shelf.refuse(MODEL, "what was exported cannot be read")
             return
         for wanted in later:
             self._graphs(wanted, model)
-
-    def _refuse(self, task: Task, why: str) -> None:
-        if task.key in self._refused:
-            return
-        self._refused[task.key] = why
-        what = {"model": "the model", "feedback": "feedback", "picture": task.plan}[task.kind]
-        log.warning("%s plays in torch: %s", what, why.rstrip("."))

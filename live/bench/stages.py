@@ -148,17 +148,13 @@ def _bends_watched(watch: Stopwatch, seats: dict[str, list[Any]]) -> Iterator[No
 def _watched_onnx(
     generator: OnnxGenerator, plan: BendPlan, play: Callable[[int], None], pictures: int
 ) -> tuple[dict[str, float], float]:
-    from engine.runtimes.session import Session
-
     task = generator._picture(generator.size, plan, 1, 1.0, late=False)
-    graph, ready, played = generator._store.read(task), generator._ready, generator._sessions.get(task.key)
-    if graph is None or ready is None or played is None:
-        raise BadInput(f"ONNX Runtime does not play {plan} (its log says why): there are no layers to time.")
+    graph, ready = generator._store.read(task), generator._ready
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        session = Session(graph, generator._providers, generator._threads, Path(folder) / "layers")
-        generator._sessions[task.key] = session
-        stack.callback(generator._sessions.__setitem__, task.key, played)
+        session = stack.enter_context(generator._shelf.profiled(task, Path(folder) / "layers"))
+        if session is None or graph is None or ready is None:
+            raise BadInput(f"ONNX Runtime does not play {plan} (its log says why): there are no layers to time.")
         for owner, name, stage in (
             (ready.prompts, "blend", TEXT),
             (generator._noises, "start", NOISE),

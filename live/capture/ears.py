@@ -12,7 +12,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.bars import METRE, check_metre
@@ -22,6 +22,7 @@ from bentlight.errors import BadInput
 from live.capture.control_block import TAPS_KEPT, Command, ControlBlock, Report
 from live.capture.feature_ring import FeatureRing
 from live.capture.sample_ring import SampleRing
+from live.capture.status import EarsStatus, status_of
 from live.capture.watch import judge
 
 __all__ = ["Ears", "EarsStatus"]
@@ -32,51 +33,6 @@ _WATCH_S = 0.05
 _STOP_S = 1.5
 _PAUSE_S = (0.0, 0.3, 0.6, 1.0)
 _WELL_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class EarsStatus:
-    """How the ears are.
-
-    Attributes
-    ----------
-    state : str
-        ``starting``, ``running``, ``lost`` (comes back by itself), ``ended`` (a file is over) or ``failed`` (does not
-        come back until another source is chosen).
-    message : str
-        One sentence for the performer, or empty.
-    device : str
-        What is listened to.
-    source : str
-        The source as a string that finds it again.
-    sample_rate : float
-        In Hz; 0 before the first sound.
-    channels : int
-        Channels in the sample ring, 1 or 2; 0 before the first sound.
-    generation : int
-        How many times the listening process has been started, less one.
-    heartbeat_age_s, sound_age_s : float
-        Time since the process last reported, and since sound last arrived; infinite before.
-    gain_db : float
-        Gain as it is now, automatic or not.
-    xruns : int
-        Blocks of sound that arrived damaged or late.
-    silent : bool
-        Only exact zeros have come for five seconds.
-    """
-
-    state: str
-    message: str
-    device: str
-    source: str
-    sample_rate: float
-    channels: int
-    generation: int
-    heartbeat_age_s: float
-    sound_age_s: float
-    gain_db: float
-    xruns: int
-    silent: bool
 
 
 class Ears:
@@ -271,7 +227,7 @@ class Ears:
         """Return how the ears are now."""
         now, report = self._clock(), self._control.report()
         if self._process is None:
-            return _status(Report(state="starting"), "starting", "", 0, now)
+            return status_of(Report(state="starting"), "starting", "", 0, now)
         fresh = report if report is not None and report.generation == self._generation else None
         alive = self._process.poll() is None
         verdict = judge(fresh, now_s=now, started_s=self._started_s, alive=alive)
@@ -281,7 +237,7 @@ class Ears:
         elif self._gone_message and (state == "starting" or not alive):
             # Between a loss and the sound's return it stays lost, however often the process starts anew.
             state, message = "lost", self._gone_message
-        return _status(report or Report(), state, message, self._generation, now)
+        return status_of(report or Report(), state, message, self._generation, now)
 
     def _send(self, **changes: object) -> None:
         with self._lock:
@@ -388,20 +344,3 @@ def _unlink_all(*rings: FeatureRing | SampleRing | ControlBlock) -> None:
     for ring in rings:
         with contextlib.suppress(FileNotFoundError):
             ring.unlink()
-
-
-def _status(report: Report, state: str, message: str, generation: int, now: float) -> EarsStatus:
-    return EarsStatus(
-        state=state,
-        message=message,
-        device=report.device,
-        source=report.source,
-        sample_rate=report.sample_rate if report.channels else 0.0,
-        channels=report.channels,
-        generation=max(0, generation),
-        heartbeat_age_s=now - report.loop_s if report.loop_s else math.inf,
-        sound_age_s=now - report.sound_s if report.sound_s else math.inf,
-        gain_db=report.gain_db,
-        xruns=report.xruns,
-        silent=report.silent and state == "running",
-    )

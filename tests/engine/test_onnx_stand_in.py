@@ -95,7 +95,7 @@ def test_a_graph_that_cannot_be_opened_plays_in_torch_and_says_so_once(
     generator, tmp_path, monkeypatch, caplog
 ) -> None:
     onnx = opened(generator, tmp_path)
-    monkeypatch.setattr("engine.runtimes.onnx.Session", Broken)
+    monkeypatch.setattr("engine.runtimes.shelf.Session", Broken)
     spec = FrameSpec(prompts=PROMPT, seed=1, plan=GRAIN, values=MOVED)
     with caplog.at_level(logging.WARNING, "engine"):
         onnx.prepare(plans=(GRAIN,))
@@ -135,12 +135,12 @@ def test_a_graph_that_fails_while_it_plays_is_dropped_and_torch_plays(
     def fail(values: object) -> None:
         raise RuntimeError("the device was removed")
 
-    monkeypatch.setattr(onnx._sessions[task.key], "run", fail)
+    monkeypatch.setattr(onnx._shelf.get(task), "run", fail)
     with caplog.at_level(logging.WARNING, "engine"):
         for _ in range(2):
             assert np.array_equal(onnx.render(spec, last).pixels, generator.render(spec, last).pixels)
             assert onnx.playing == "eager"
-    assert task.key not in onnx._sessions
+    assert not onnx._shelf.holds(task)
     assert len(caplog.messages) == 1
     assert "cannot run it: the device was removed" in caplog.text
 
@@ -148,13 +148,13 @@ def test_a_graph_that_fails_while_it_plays_is_dropped_and_torch_plays(
 def test_too_little_memory_for_a_graph_is_no_reason_to_play_in_torch(generator, graphs, monkeypatch) -> None:
     onnx = opened(generator, graphs)
     onnx.prepare(plans=(BendPlan(),))
-    for session in onnx._sessions.values():
+    for session in onnx._shelf._sessions.values():
         monkeypatch.setattr(session._session, "run", lambda *_: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(OutOfMemory):
             session.run(dict.fromkeys(session.inputs))
     with pytest.raises(OutOfMemory):
         onnx.render(FrameSpec(prompts=PROMPT))
-    assert not onnx._refused
+    assert not onnx._shelf._refused
 
 
 class Slow(StandIn):

@@ -206,7 +206,7 @@ def test_a_plan_that_onnx_runtime_does_not_play_has_no_stages_and_that_is_said(g
         raise RuntimeError("no such operator")
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.runtimes.onnx.Session", refuse)
+        patched.setattr("engine.runtimes.shelf.Session", refuse)
         with pytest.raises(BadInput, match="does not play the bends add, turn, mix"):
             stages(player, PLAN, PROMPT, 2)
 
