@@ -55,6 +55,13 @@ def test_composition_does_not_depend_on_the_picture_size():
     assert (torch.nn.functional.avg_pool2d(large, 4) - small).abs().mean() < 0.03
 
 
+def test_a_ridge_stands_dark_before_what_is_behind_it():
+    light = paint(noise(6, 4), ["grey and white mountains"] * 4, (128, 128)).mean(1)
+    # From some row to one a thirtieth of the picture below it: nearly every column crosses a ridge under the sun.
+    drops = (light[:, 48:-4] - light[:, 52:]).amax(1)
+    assert (drops > 0.2).float().mean() > 0.95
+
+
 @pytest.mark.parametrize(
     "caption", ["", "   ", "qwertz 12 !?", "a photograph of an astronaut riding a horse", "ÄÖ 日本"]
 )

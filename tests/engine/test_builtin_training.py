@@ -24,13 +24,36 @@ def test_stages_run_resume_and_export(tmp_path):
     small = ["--folder", folder, "--steps", "2", "--pictures", "8", "--batch", "4", "--held-out", "1"]
     for stage in ("vae", "unet", "pixels"):
         main(["--stage", stage, *small])
-        main(["--stage", stage, *small, "--resume", "--adversarial", "0.5"])
+        main(["--stage", stage, *small, "--resume", "--adversarial", "0.5", "--favour", "mountains=3"])
     export(tmp_path / "train", tmp_path / "weights")
     pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "weights", torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     pictures = pipeline("galaxy", num_inference_steps=1, guidance_scale=0.0, output_type="pt").images
     assert pictures.shape == (1, 3, 256, 256)
     assert torch.isfinite(pictures).all()
+
+
+@pytest.mark.parametrize(
+    ("favoured", "said"),
+    [
+        ("montains=3", "none of nebula"),
+        ("mountains", "mountains=3"),
+        ("mountains=x", "mountains=3"),
+        ("mountains=nan", "up to 100"),
+    ],
+)
+def test_a_form_that_cannot_be_favoured_is_refused(capsys, favoured, said):
+    with pytest.raises(SystemExit) as ended:
+        main(["--stage", "unet", "--favour", favoured])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_favoured_form_is_painted_so_many_times_as_often(tmp_path):
+    from engine.builtin.train.common import Run
+
+    run = Run(tmp_path, favoured={"grid": 3.0})
+    assert run.chances({"ocean": 0.2, "grid": 0.1}) == pytest.approx([0.2, 0.3])
 
 
 def test_a_finish_taken_up_again_begins_from_what_stage_unet_has_learnt_since(tmp_path):

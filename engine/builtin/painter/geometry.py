@@ -50,7 +50,7 @@ def grid(f: Fields):
     sway = 0.10 * f(2, 14)
     below = f.y - 0.06 - 0.02 * f(3, 14)
     floor = step(below, 0.025)
-    near = below.clamp(min=0) + 0.20
+    near = below.clamp(min=0) + 0.25
     across = _line(5.0 * (f.x - sway) / near, 4.0)
     along = _line(5.5 / near, 4.0)
     clear = 1 - torch.exp(-5 * below.clamp(min=0))

@@ -109,15 +109,17 @@ def flower(f: Fields):
     # Divided by its slope, the distance to an outline is the same on a petal's flank as on its tip.
     slope = torch.sin(6 * turn) / (r + 0.05)
     outer = (0.68 + 0.20 * petal + 0.05 * f(1, 4) - r) / torch.sqrt(1 + (1.2 * slope) ** 2)
-    inner = (0.42 - 0.16 * petal + 0.04 * f(1, 4) - r) / torch.sqrt(1 + (0.96 * slope) ** 2)
+    inner = (0.42 - 0.18 * petal + 0.04 * f(1, 4) - r) / torch.sqrt(1 + (1.08 * slope) ** 2)
     leaf, core = step(outer, 0.06), step(inner, 0.045)
     vein = 0.55 + 0.45 * petal * step(r - 0.2, 0.3)
     inner_vein = 0.55 - 0.45 * petal
     bright = torch.sigmoid(1.3 * f(2, 3) + 0.6)
-    first = leaf * (1 - core) * (0.2 + 1.1 * r * vein) * (0.5 + bright) + 0.5 * glow(outer, 0.05)
-    second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.55 * glow(inner, 0.045)
+    # The inner petals' shadow on the outer ones keeps the two rows apart where their colours do not.
+    shade = 1 - 0.9 * torch.exp(-9 * (-inner).clamp(min=0))
+    first = leaf * (1 - core) * shade * (0.3 + 1.2 * r * vein) * (0.5 + bright) + 0.5 * glow(outer, 0.06)
+    second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.5 * glow(inner, 0.06)
     halo = torch.exp(-3 * (r - 0.6).clamp(min=0)) * 0.25
-    return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.30 * glow(inner, 0.04)
+    return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.25 * glow(inner, 0.05)
 
 
 def mountains(f: Fields):
@@ -128,12 +130,13 @@ def mountains(f: Fields):
     sky_b = 0.95 * torch.exp(-2.2 * (height - 0.15).abs()) * (0.85 + 0.2 * f(1, 8, 2)) + 0.55 * torch.exp(-3 * d)
     white = 1.9 * step(0.2 - d, 0.05) + 0.35 * torch.exp(-6 * d)
     first, second = sky_a, sky_b
-    for k, (base, swing) in enumerate(((0.12, 0.13), (0.38, 0.13), (0.66, 0.12))):
+    for k, (base, swing) in enumerate(((0.10, 0.15), (0.38, 0.15), (0.66, 0.13))):
         ridge = f.y - base - swing * (0.9 * f(k, 3.2, 7) + 0.4 * f(k, 1.6, 6))
-        mask = step(ridge, 0.03)
-        haze = torch.exp(-3.2 * ridge.clamp(min=0))
-        first = first * (1 - mask) + mask * (0.50 - 0.19 * k) * (0.55 + 0.6 * haze)
-        second = second * (1 - mask) + mask * (0.26 - 0.10 * k) * haze
+        mask = step(ridge, 0.035)
+        # Mist lies in the valleys: every ridge stands dark before what is behind it.
+        mist = 1 - torch.exp(-4.5 * ridge.clamp(min=0))
+        first = first * (1 - mask) + mask * ((0.10, 0.05, 0.02)[k] + (0.62, 0.48, 0.14)[k] * mist)
+        second = second * (1 - mask) + mask * (0.42, 0.24, 0.06)[k] * mist
         white = white * (1 - mask)
     return 0.1 + 0 * d, first, second, white
 
@@ -141,7 +144,7 @@ def mountains(f: Fields):
 def lava(f: Fields):
     body = f.octaves(0, 4, 2, 0.35) + 0.1
     inside = step(body, 1.1)
-    rim = glow(body - 0.1, 0.24)
+    rim = glow(body - 0.1, 0.32)
     light = torch.sigmoid(1.6 * (-f(0, 4, dx=1) - f(0, 4, dy=1)))
     mix = torch.sigmoid(2.0 * f(1, 6))
     core = torch.sigmoid(3 * (body - 1.0))
@@ -154,8 +157,8 @@ def lightning(f: Fields):
     a, b = f(0, 5) + 0.45 * f(0, 2.2), f(1, 5) + 0.35 * f(1, 2.4)
     power, spark = torch.sigmoid(2 * f(2, 5) + 0.6), torch.sigmoid(2 * f(3, 4) - 0.4)
     first = 0.9 * glow(a, 0.55) * power + 0.6 * glow(b, 0.5) * spark
-    second = 1.5 * glow(a, 0.19) * power + 1.1 * glow(b, 0.19) * spark
-    return 0.25 + 0 * a, first, second, 1.2 * glow(a, 0.13) * power + 0.8 * glow(b, 0.13) * spark
+    second = 1.5 * glow(a, 0.24) * power + 1.1 * glow(b, 0.24) * spark
+    return 0.25 + 0 * a, first, second, 1.2 * glow(a, 0.17) * power + 0.8 * glow(b, 0.17) * spark
 
 
 def crystal(f: Fields):
@@ -194,7 +197,7 @@ def fire(f: Fields):
     heat = 0.6 * tongue + 1.9 * f.y - 0.25 + 0.4 * f(1, 6)
     first = 1.5 * torch.sigmoid(2.6 * heat) * (0.15 + 0.95 * torch.sigmoid(2.2 * f(1, 1.8, 3.5)))
     hot = 0.8 * tongue + 1.9 * f.y - 1.4
-    second = 1.1 * torch.sigmoid(2.6 * hot) * (0.35 + 0.9 * torch.sigmoid(2 * f(2, 1.6, 3))) + 0.45 * glow(heat, 0.22)
+    second = 1.1 * torch.sigmoid(2.6 * hot) * (0.35 + 0.9 * torch.sigmoid(2 * f(2, 1.6, 3))) + 0.5 * glow(heat, 0.32)
     return 0.25 * torch.sigmoid(2 * heat + 2), first, second, 0.6 * torch.sigmoid(3 * (hot - 1.3))
 
 

@@ -6,8 +6,23 @@ from pathlib import Path
 import torch
 
 from engine.builtin.train.common import Run, spread
+from engine.builtin.vocabulary import LEARNT
 
 STAGES = ("vae", "unet", "pixels", "export")
+
+
+def favour(text: str) -> tuple[str, float]:
+    """Read ``FORM=TIMES``."""
+    form, _, times = text.partition("=")
+    if form not in LEARNT:
+        raise argparse.ArgumentTypeError(f"{form!r} is none of {', '.join(LEARNT)}")
+    try:
+        number = float(times)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number <= 100.0:
+        raise argparse.ArgumentTypeError(f"{text!r} should be {form}=TIMES, such as {form}=3, TIMES up to 100")
+    return form, number
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,6 +44,14 @@ def main(arguments: list[str] | None = None) -> None:
         default=None,
         help="weight of the discriminator (default 0 in stage unet, 1 in stage pixels)",
     )
+    parser.add_argument(
+        "--favour",
+        type=favour,
+        action="append",
+        default=[],
+        metavar="FORM=TIMES",
+        help="paint a form so many times as often, such as one that is painted otherwise than it was learnt",
+    )
     parser.add_argument("--held-out", type=int, default=6, help="held-out pictures per form")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each that share the batch")
     parser.add_argument("--compile", action="store_true", help="compile the network: pays in runs over half an hour")
@@ -43,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         folder=given.folder, device=given.device, minutes=given.minutes, resume=given.resume, seed=given.seed,
         batch=given.batch or batch, rate=given.rate or rate, max_steps=given.steps,
         pictures=given.pictures or pictures, adversarial=weight, per_form=given.held_out, workers=given.workers,
-        compile=given.compile,
+        compile=given.compile, favoured=dict(given.favour),
     )  # fmt: skip
     if given.stage in ("unet", "pixels"):
         from engine.builtin import WEIGHTS

@@ -38,6 +38,8 @@ class Run:
     """Weight of the discriminator in stage ``pixels``; 0 is plain regression."""
     silence: float = 0.12
     """Share of stage ``unet``'s batches without skip connections."""
+    favoured: dict[str, float] = field(default_factory=dict)
+    """How many times as often a form is painted, such as one that is painted otherwise than it was learnt."""
     per_form: int = 6
     """Held-out pictures per form."""
     started: float = field(default_factory=time.monotonic)
@@ -80,6 +82,10 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "train.log").open("a") as file:
             file.write(f"{stamp} {line}\n")
+
+    def chances(self, hardness: dict[str, float]) -> list[float]:
+        """How often each form is painted, by how hard it is."""
+        return [value * self.favoured.get(form, 1.0) for form, value in hardness.items()]
 
 
 def spread(stage, run: Run) -> None:

@@ -40,9 +40,12 @@ RESTORING = 0.5
 """Weight of the loss on pictures that are encoded and decoded."""
 
 
-DETAIL, WHOLE = 30.0, 0.05
+DETAIL, WHOLE = 30.0, 0.12
 """Weights of the loss on how strong fine structure is: place by place, and over the whole picture."""
 
+LATENTS = 0.3
+"""Weight of the distance from the encoder's latents: left free, network and decoder agree on a code of their own, and
+what is begun from a picture suffers."""
 
 DECODER_RATE = 3.0
 """Rate of the decoder, of the network's: the network was brought near its best by stage ``unet``."""
@@ -162,12 +165,12 @@ def train_finish(run: Run) -> dict:
         raw_path.with_suffix(".tmp").replace(raw_path)
         return metrics
 
-    means, metrics = dict.fromkeys(("pixel", "detail", "whole", "likeness", "fooled", "verdict"), 0.0), {}
+    means, metrics = dict.fromkeys(("pixel", "detail", "whole", "latents", "likeness", "fooled", "verdict"), 0.0), {}
     while (progress := run.progress(step - first_step)) < 1:
         pace = schedule(step - first_step, progress, warm_steps=50)
         for group in optimiser.param_groups:
             group["lr"] = run.rate * group["of"] * pace
-        forms = rng.choices(list(hardness), list(hardness.values()), k=max(1, run.share // 2))
+        forms = rng.choices(list(hardness), run.chances(hardness), k=max(1, run.share // 2))
         each, size = -(-run.share // len(forms)), some_size(run.seed, step)
         drawn = [draw(each, generator, rng, run.device, [form], size) for form in forms]
         noise = torch.cat([d[0] for d in drawn])
@@ -179,7 +182,7 @@ def train_finish(run: Run) -> dict:
         timestep = torch.full((len(noise),), 999, device=run.device)
         sample = (noise * (1 - alphas[999]) ** 0.5).to(memory_format=torch.channels_last)
         rows = slice(max(1, later(len(noise))))
-        true_latents = encode(vae, want[rows] / 2 + 0.5)
+        true_latents = encode(vae, want / 2 + 0.5)
         with autocast(run.device):
             again(model, sample, timestep, ids, noise, alphas, range(later(len(noise))), rng)
             if some and step % 2:
@@ -207,10 +210,12 @@ def train_finish(run: Run) -> dict:
         # The adversary joins slowly: at first it only learns what painted pictures look like.
         weight = run.adversarial * min(1.0, (step + 1) / 300)
         loss = pixel + missed + whole + weight * (0.05 * -fake.float().mean() + 1.0 * likeness)
+        moved = (counts * (latents.float() - true_latents).abs().mean(dim=(1, 2, 3))).mean()
+        loss = loss + LATENTS * moved
         # The decoder must go on serving what the encoder makes of any picture: img2img and feedback go through both.
         # Taught its own latents' detail alone, it overshot on these: halos, and ten times the painter's fine structure.
         with autocast(run.device):
-            restored = vae.decoder(true_latents / LATENT_SCALE)
+            restored = vae.decoder(true_latents[rows] / LATENT_SCALE)
         restored = restored.float()
         unlike = picture_loss(restored, want[rows]) + sum(fine_loss(restored, want[rows]))
         loss = loss + RESTORING * unlike.mean()
@@ -236,6 +241,7 @@ def train_finish(run: Run) -> dict:
             ("pixel", pixel),
             ("detail", missed),
             ("whole", whole),
+            ("latents", moved),
             ("likeness", likeness),
             ("fooled", -fake.float().mean()),
             ("verdict", verdict),

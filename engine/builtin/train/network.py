@@ -94,8 +94,9 @@ def coarse_part(x: torch.Tensor) -> torch.Tensor:
 class Pool:
     """Painted and encoded examples of one size, kept in half precision; old ones give way once it is full."""
 
-    def __init__(self, capacity: int, vae, tokenizer, device: str, seed: int, hardness: dict[str, float], size=SQUARE):
-        self.vae, self.tokenizer, self.device, self.capacity, self.size = vae, tokenizer, device, capacity, size
+    def __init__(self, capacity: int, vae, tokenizer, run: Run, seed: int, hardness: dict[str, float], size=SQUARE):
+        self.vae, self.tokenizer, self.capacity, self.size = vae, tokenizer, capacity, size
+        self.run, self.device = run, run.device
         self.rng, self.generator = random.Random(seed), torch.Generator().manual_seed(seed)
         cells = (capacity, 4, *size)
         self.noise = torch.empty(cells, dtype=torch.float16)
@@ -107,7 +108,7 @@ class Pool:
 
     def grow(self, count: int) -> None:
         """Paint and encode ``count`` more, harder forms more often."""
-        form = self.rng.choices(LEARNT, [self.hardness[f] for f in LEARNT])
+        form = self.rng.choices(list(self.hardness), self.run.chances(self.hardness))
         noise, captions, pictures = draw(count, self.generator, self.rng, self.device, form, self.size)
         latents = encode(self.vae, pictures)
         for k in range(count):
@@ -205,7 +206,7 @@ def train_network(run: Run) -> dict:
     pools, seed = {}, run.seed + step + 7919 * run.rank
     for size, share in SIZES.items():
         capacity = round(share * run.pictures / run.workers)
-        pools[size] = Pool(max(capacity, 2 * run.batch), vae, tokenizer, run.device, seed, hardness, size)
+        pools[size] = Pool(max(capacity, 2 * run.batch), vae, tokenizer, run, seed, hardness, size)
         while pools[size].filled < max(2 * run.share, capacity // 10):
             pools[size].grow(8)
     tests = held_out(vae, tokenizer, run.device, run.per_form)

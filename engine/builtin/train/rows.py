@@ -15,7 +15,7 @@ def partly(batch: int) -> int:
 
 def later(batch: int) -> int:
     """How many rows of a batch are a later step of several."""
-    return max(1, round(0.25 * batch)) if batch > 4 else 0
+    return max(1, round(0.375 * batch)) if batch > 4 else 0
 
 
 def noised(noise, latents, generator, alphas):
