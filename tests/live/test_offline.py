@@ -103,7 +103,7 @@ def test_blends_are_even_from_the_first_picture_on_and_the_same_in_the_next_run(
     again, fewer = made("b.mkv")
     assert first == again
     assert count == fewer + 51
-    assert [line for line in told if "blends" in line] == told[:1]
+    assert [line for line in told if "blend" in line] == told[:1]
     patch = Patch(scene, start_s=0)
     straight = [spec.prompts for step in specs(song, patch, fps=10) for _, spec in step.pictures][-20:]
     pace = generator.pace("a gold mandala", "fire", patch.resting)
