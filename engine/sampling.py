@@ -66,6 +66,7 @@ class Sampler:
             config.prediction_type,
             float(getattr(config, "timestep_scaling", 1.0)),
             tuple(float(alphas[min(LEVEL_STEP * n, len(alphas)) - 1]) for n in range(1, LEVELS + 1)),
+            float(config.sigma_min) if getattr(config, "use_exponential_sigmas", False) and config.sigma_min else None,
         )
 
     def schedule(self, steps: int) -> Schedule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -124,17 +125,24 @@ class NoiseLevels:
         Of the timestep, in LCM's boundary scalings.
     alphas : tuple of float
         Cumulative alpha of each level, the least noise first; level n is timestep 20 n - 1.
+    last : float or None
+        Noise over signal at the last of several steps, where the scheduler sets it (``sigma_min`` with
+        ``use_exponential_sigmas``): the steps before it are then spaced evenly by the logarithm of that. None spaces
+        them evenly by timesteps.
     """
 
     kind: str
     prediction: str
     scaling: float
     alphas: tuple[float, ...]
+    last: float | None = None
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> NoiseLevels:
         """Read what ``dataclasses.asdict`` gave."""
-        return cls(content["kind"], content["prediction"], content["scaling"], tuple(content["alphas"]))
+        return cls(
+            content["kind"], content["prediction"], content["scaling"], tuple(content["alphas"]), content["last"]
+        )
 
     def level(self, steps: int, strength: float) -> int:
         """Level from which `steps` steps begin at a strength: its share of the levels, but never fewer than steps."""
@@ -155,6 +163,8 @@ class NoiseLevels:
             0 (as little noise as so many steps can take away) to 1 (the schedule of a picture from noise alone).
         """
         first = self.level(steps, strength)
+        if self.last is not None:
+            return self._towards(self.last, first, steps)
         chosen = [-(-first * (steps - index) // steps) for index in range(steps)]
         timesteps = [LEVEL_STEP * level - 1 for level in chosen]
         alphas = [self.alphas[level - 1] for level in chosen]
@@ -162,3 +172,21 @@ class NoiseLevels:
             return lcm_steps(self.prediction, timesteps, alphas, self.scaling)
         sigmas = [noise / signal for signal, noise in map(amplitudes, alphas)]
         return euler_steps(self.prediction, timesteps, [*sigmas, 0.0])
+
+    def _towards(self, last: float, first: int, steps: int) -> tuple[Step, ...]:
+        """Euler steps from a level to where the last stands, evenly spaced by the logarithm of noise over signal."""
+        table = [noise / signal for signal, noise in map(amplitudes, self.alphas)]
+        begin = table[first - 1]
+        # From so little noise there is nothing to lead down from; the steps still fall, by a tenth of the way together.
+        end = min(last, begin * 0.9)
+        sigmas = [begin * (end / begin) ** (index / max(steps - 1, 1)) for index in range(steps)]
+        logs, at = [math.log(sigma) for sigma in table], [LEVEL_STEP * n - 1 for n in range(1, len(table) + 1)]
+        timesteps = [_between(math.log(sigma), logs, at) for sigma in sigmas]
+        return euler_steps(self.prediction, timesteps, [*sigmas, 0.0])
+
+
+def _between(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Linear interpolation of rising xs, held at their ends."""
+    index = min(max(bisect.bisect_right(xs, x), 1), len(xs) - 1)
+    share = (x - xs[index - 1]) / (xs[index] - xs[index - 1])
+    return ys[index - 1] + min(max(share, 0.0), 1.0) * (ys[index] - ys[index - 1])

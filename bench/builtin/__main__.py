@@ -39,8 +39,9 @@ speed      pictures per second on two cores, PyTorch and ONNX Runtime
 sheets     contact sheets to look at
 
 Estimated from the parts, never run whole: 40 minutes on two quiet cores, half for the networks that judge; --quick 3.
-The trained judge is kept in .train/ until the painter or its words change. The same seed gives the same figures,
-except where time runs out before a judge has learnt enough, and for speed.
+The judge ships with the bench. It learns further where it had less time than --minutes, or knew another painter,
+and is kept in .train/ then. The same seed gives the same figures, except where time runs out before a judge has learnt
+enough, and for speed.
 
 \b
 python -m bench.builtin --quick
@@ -61,13 +62,15 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Draws every caption, noise and starting weight.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda; speed is always measured on the CPU.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of PyTorch; speed takes two.")] = None,
-    cache: Annotated[Path, typer.Option(help="Folder for the trained judge.")] = Path(".train"),
+    cache: Annotated[Path, typer.Option(help="Folder for a judge that is trained now.")] = Path(".train"),
+    fresh: Annotated[bool, typer.Option("--fresh-judge", help="Not the judge that ships: one trained now.")] = False,
 ) -> None:
     names = [name.strip() for name in only.split(",") if name.strip()] or list(SECTIONS)
     if unknown := [name for name in names if name not in SECTIONS]:
         raise typer.BadParameter(f"there is no section {unknown[0]!r}; there are {', '.join(SECTIONS)}.")
     try:
-        _run(names, quick, weights, out, as_json, minutes or (1.0 if quick else 15.0), seed, device, threads, cache)
+        limit = minutes or (1.0 if quick else 15.0)
+        _run(names, quick, weights, out, as_json, limit, seed, device, threads, cache, fresh)
     except BentlightError as error:
         typer.echo(f"bench.builtin: {error}", err=True)
         raise typer.Exit(1) from None
@@ -75,7 +78,7 @@ def main(
 
 def _run(
     names: list[str], quick: bool, weights: Path | None, out: Path, as_json: Path | None, minutes: float, seed: int,
-    device: str, threads: int | None, cache: Path,
+    device: str, threads: int | None, cache: Path, fresh: bool,
 ) -> None:  # fmt: skip
     # First, since it sets how the model's threads wait, which is read when torch is loaded.
     import engine  # noqa: F401, I001
@@ -107,7 +110,7 @@ def _run(
     for name in names:
         # A progress bar of its own for each section, on stderr, so that tables stay clean in a file.
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            setting = Setting(model, QUICK if quick else FULL, seed, minutes, out, cache, progress)
+            setting = Setting(model, QUICK if quick else FULL, seed, minutes, out, cache, progress, fresh)
             started = time.monotonic()
             section = importlib.import_module(SECTIONS[name]).measure(setting)
             section.seconds = time.monotonic() - started

@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bench.builtin.captions import draw_captions
 from engine.builtin.painter import paint
-from engine.builtin.train.common import Average, autocast, load, save, schedule
+from engine.builtin.train.common import Average, autocast, load, schedule
 from engine.builtin.vocabulary import COLOURS, LEARNT, MOODS, understand
 from engine.devices import fast_bfloat16
 
 if TYPE_CHECKING:
     from bench.builtin.setting import Setting
 
-__all__ = ["HEADS", "SIDE", "Judge", "labels", "trained_judge"]
+__all__ = ["HEADS", "SHIPPED", "SIDE", "Judge", "labels", "trained_judge"]
+
+SHIPPED = Path(__file__).with_name("judge.safetensors")
+"""The judge that comes with the bench, so that figures are taken with one measure; how it learnt is in the .json."""
 
 SIDE = 128
 """Side of the pictures the judge looks at, in pixels; larger ones are averaged down."""
@@ -98,30 +102,51 @@ def labels(captions: Sequence[str], device: torch.device | str = "cpu") -> dict[
 
 
 def trained_judge(setting: Setting) -> tuple[Judge, str]:
-    """The judge, from the cache or trained now, and a line on where it is from.
+    """The judge, from the cache, the one that ships or trained now, and a line on where it is from.
 
-    A kept judge is used when it learnt from the same painter and words with the same seed, and either learnt enough or
-    had at least the time that there is now. One that had less goes on learning for the rest.
+    A kept judge is used when it learnt from the same painter and words, and either learnt enough or had at least the
+    time that there is now. One that had less goes on learning for the rest. Where only a judge of another painter
+    ships, learning begins from its weights.
     """
     path = setting.cache / f"judge-{_key(setting.seed)}.safetensors"
     history = path.with_suffix(".json")
-    device = setting.model.device
-    judge, before = Judge().to(device), None
+    judge, before, begun = Judge().to(setting.model.device), None, "trained now"
     if path.exists() and history.exists():
-        before = json.loads(history.read_text(encoding="utf-8"))
-        load(judge, path)
-        if before["enough"] or before["minutes"] >= setting.minutes:
-            return judge.eval(), f"judge kept from an earlier run ({_told(before)})"
+        before, begun = _read(judge, path), "of an earlier run"
+    elif not setting.fresh and SHIPPED.exists():
+        before, begun = _read(judge, SHIPPED), "that ships"
+        if before["key"] != _key(0):
+            before |= {"minutes": 0.0, "pictures": 0, "enough": False, "earlier": before["minutes"] + before["earlier"]}
+            begun = "of another painter"
+    if before and (before["enough"] or before["minutes"] >= setting.minutes):
+        kept_by = "kept from an earlier run" if begun == "of an earlier run" else begun
+        return judge.eval(), f"judge {kept_by} ({_told(before)})"
     kept = _train(judge, setting, before)
-    save(judge, path)
-    history.write_text(json.dumps(kept), encoding="utf-8")
-    began = "trained now" if before is None else f"of an earlier run ({_told(before)}) trained further now"
-    return judge.eval(), f"judge {began} ({_told(kept)})"
+    _write(judge, kept, path)
+    if before is None:
+        return judge.eval(), f"judge trained now ({_told(kept)})"
+    return judge.eval(), f"judge {begun} ({_told(before)}) trained further now ({_told(kept)})"
+
+
+def _write(judge: Judge, kept: dict, path: Path) -> None:
+    """Write a judge and, beside it, what it learnt from."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    # Half precision: it ships.
+    save_file({name: x.detach().half().cpu().contiguous() for name, x in judge.state_dict().items()}, temporary)
+    temporary.replace(path)
+    path.with_suffix(".json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(judge: Judge, path: Path) -> dict:
+    load(judge, path)
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def _told(kept: dict) -> str:
     ended = "accurate enough" if kept["enough"] else "time was out"
-    return f"{kept['pictures']} painter pictures, {kept['minutes']:.1f} minutes, {ended}"
+    earlier = f", after {kept['earlier']:.0f} minutes on pictures of another painter" if kept["earlier"] else ""
+    return f"{kept['pictures']} painter pictures, {kept['minutes']:.1f} minutes, {ended}{earlier}"
 
 
 def _key(seed: int) -> str:
@@ -138,17 +163,17 @@ def _key(seed: int) -> str:
 
 def _train(judge: Judge, setting: Setting, before: dict | None) -> dict:
     """Train on fresh pictures until the running average of the weights answers well enough, or time is out."""
-    before = before or {"minutes": 0.0, "pictures": 0}
+    new, before = before is None, before or {"minutes": 0.0, "pictures": 0, "earlier": 0.0}
     # What goes on must not begin with the pictures it began with.
     rng = setting.rng(f"judge training {before['pictures']}" if before["pictures"] else "judge training")
     generator = torch.Generator().manual_seed(rng.getrandbits(62))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.getrandbits(62))
-        if not before["pictures"]:
+        if new:
             judge.load_state_dict(Judge().to(setting.model.device).state_dict())
         kept = _learn(judge, setting, 60 * (setting.minutes - before["minutes"]), rng, generator)
     sums = {"minutes": round(kept["minutes"] + before["minutes"], 2), "pictures": kept["pictures"] + before["pictures"]}
-    return kept | sums
+    return kept | sums | {"earlier": before["earlier"], "key": _key(setting.seed)}
 
 
 def _learn(judge: Judge, setting: Setting, seconds: float, rng: random.Random, generator: torch.Generator) -> dict:

@@ -97,6 +97,8 @@ class Setting:
     cache : Path
         Folder for the trained judge.
     progress : rich.progress.Progress
+    fresh : bool
+        Train a judge from nothing instead of taking the one that ships.
     """
 
     model: Model
@@ -106,6 +108,7 @@ class Setting:
     out: Path
     cache: Path
     progress: Progress
+    fresh: bool = False
 
     def rng(self, stream: str) -> random.Random:
         """Random numbers of one purpose, the same whichever sections run."""

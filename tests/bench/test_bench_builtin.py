@@ -86,7 +86,7 @@ def test_one_bad_step_costs_the_judge_nothing_of_what_it_learnt(monkeypatch, tmp
     monkeypatch.setattr("bench.builtin.judge.time", Steps())
     with Progress(disable=True) as progress:
         model = SimpleNamespace(device=torch.device("cpu"))
-        setting = Setting(model, QUICK, 0, 0.2, tmp_path, tmp_path, progress)
+        setting = Setting(model, QUICK, 0, 0.2, tmp_path, tmp_path, progress, fresh=True)
         judge, _ = trained_judge(setting)
     assert len(painted) > 8
     assert all(torch.isfinite(value).all() for value in judge.state_dict().values())
@@ -104,9 +104,8 @@ def test_a_kept_judge_goes_on_learning_when_there_is_more_time_and_on_other_pict
     monkeypatch.setattr("bench.builtin.judge.time", Steps())
     with Progress(disable=True) as progress:
         for minutes in (0.1, 0.1, 0.2):
-            setting = Setting(
-                SimpleNamespace(device=torch.device("cpu")), QUICK, 0, minutes, tmp_path, tmp_path, progress
-            )
+            model = SimpleNamespace(device=torch.device("cpu"))
+            setting = Setting(model, QUICK, 0, minutes, tmp_path, tmp_path, progress, fresh=True)
             told.append(trained_judge(setting)[1].split(" (")[0])
             kept.append(json.loads(next(tmp_path.glob("judge-*.json")).read_text(encoding="utf-8")))
     assert told == ["judge trained now", "judge kept from an earlier run", "judge of an earlier run"]
@@ -117,6 +116,37 @@ def test_a_kept_judge_goes_on_learning_when_there_is_more_time_and_on_other_pict
     first, second = noises[:6], noises[6:]
     assert first[0] == second[0], "both are checked on the same pictures"
     assert len(set(first + second)) == len(first + second) - 1, "and learn from different ones"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_judge_that_ships_is_taken_as_it_is_for_its_painter_and_begun_from_for_another(monkeypatch, tmp_path, same):
+    monkeypatch.setattr("bench.builtin.judge._painted", lambda captions, noise: torch.rand(len(captions), 3, 128, 128))
+    monkeypatch.setattr("bench.builtin.judge.time", Steps())
+    shipped = tmp_path / "ships" / "judge.safetensors"
+    monkeypatch.setattr("bench.builtin.judge.SHIPPED", shipped)
+    with Progress(disable=True) as progress:
+
+        def setting(folder: str, seed: int = 0) -> Setting:
+            model = SimpleNamespace(device=torch.device("cpu"))
+            return Setting(model, QUICK, seed, 0.1, tmp_path, tmp_path / folder, progress)
+
+        first, told = trained_judge(setting("made"))
+        assert told.startswith("judge trained now")
+        shipped.parent.mkdir()
+        for made in (tmp_path / "made").iterdir():
+            (shipped.parent / ("judge" + made.suffix)).write_bytes(made.read_bytes())
+        if not same:
+            monkeypatch.setattr("bench.builtin.judge._key", lambda seed: f"another painter's {seed}")
+        judge, told = trained_judge(setting("used", seed=3))
+    if same:
+        assert told.startswith("judge that ships")
+        for name, x in judge.state_dict().items():
+            torch.testing.assert_close(x, first.state_dict()[name], rtol=1e-3, atol=1e-3, check_dtype=False)
+    else:
+        assert told.startswith("judge of another painter")
+        kept = json.loads(next((tmp_path / "used").glob("*.json")).read_text(encoding="utf-8"))
+        assert kept["earlier"] == pytest.approx(0.1, abs=0.05)
+        assert kept["minutes"] >= 0.1
 
 
 def test_the_judge_answers_every_question_whatever_the_pictures_size():

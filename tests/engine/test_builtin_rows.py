@@ -1,5 +1,6 @@
 """What the rows of a training batch begin from."""
 
+import json
 import random
 
 import pytest
@@ -8,6 +9,7 @@ pytest.importorskip("diffusers")
 
 import torch
 
+from engine.builtin import WEIGHTS
 from engine.builtin.train.models import build_scheduler
 from engine.builtin.train.rows import LATER_STEPS, again, blend_loss, later, noised, partly, slerp
 
@@ -32,6 +34,19 @@ class Echo:
 
     def __call__(self, sample, timestep, ids):
         return self.from_words(sample, timestep, self.text_encoder(ids)[0])
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_later_steps_are_taught_where_the_shipped_scheduler_puts_them(steps):
+    scheduler = build_scheduler()
+    scheduler.set_timesteps(steps)
+    first, *rest = (round(float(timestep)) for timestep in scheduler.timesteps)
+    assert first == 999
+    assert set(rest) <= set(LATER_STEPS)
+    shipped = json.loads((WEIGHTS / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    assert {key: scheduler.config[key] for key in shipped if not key.startswith("_")} == {
+        key: value for key, value in shipped.items() if not key.startswith("_")
+    }
 
 
 def test_slerp_is_the_engines():

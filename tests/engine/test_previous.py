@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from itertools import pairwise
 
 import diffusers
@@ -15,11 +17,13 @@ from engine.generator import Generator
 from engine.noise import fixed_noise
 from engine.pictures import mixed_with
 from engine.sampling import MOST_STEPS, Sampler, denoise
-from engine.steps import LEVELS
+from engine.steps import LEVELS, NoiseLevels
 from tests.engine.onnx_players import assert_alike, opened
 from tests.engine.test_sampling import NOISE, SHAPE, fresh, network
 
 PROMPT = (("blue galaxy", 1.0),)
+LAST = 0.34167441725730896
+"""Noise over signal at timestep 99."""
 STRENGTHS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -30,7 +34,10 @@ def difference(a: Picture, b: Picture) -> float:
 def sampler(kind: str, prediction: str = "epsilon") -> Sampler:
     if kind == "lcm":
         return Sampler(diffusers.LCMScheduler(prediction_type=prediction, **NOISE), torch.device("cpu"))
-    euler = diffusers.EulerDiscreteScheduler(timestep_spacing="trailing", prediction_type=prediction, **NOISE)
+    spacing = {"use_exponential_sigmas": True, "sigma_min": LAST} if kind == "towards" else {}
+    euler = diffusers.EulerDiscreteScheduler(
+        timestep_spacing="trailing", prediction_type=prediction, **spacing, **NOISE
+    )
     return Sampler(euler, torch.device("cpu"))
 
 
@@ -72,8 +79,28 @@ def test_the_schedule_from_full_strength_is_the_one_from_noise(kind: str, steps:
             assert (a.scale, a.keep, a.take, a.fresh) == pytest.approx((b.scale, b.keep, b.take, b.fresh), rel=1e-4)
 
 
+@pytest.mark.parametrize("steps", range(2, MOST_STEPS + 1))
+def test_steps_towards_a_set_last_one_are_the_schedulers_from_noise_and_end_there_from_a_picture(steps: int) -> None:
+    made = sampler("towards")
+    whole, late = made.schedule(steps).steps, made.levels.late(steps, 1.0)
+    assert whole[-1].timestep == pytest.approx(99, abs=0.1)
+    for a, b in zip(late, whole, strict=True):
+        # Between levels the timesteps are read off a coarser table.
+        assert a.timestep == pytest.approx(b.timestep, abs=0.5)
+        assert (a.scale, a.keep, a.take) == pytest.approx((b.scale, b.keep, b.take), rel=1e-3, abs=1e-4)
+    half = made.levels.late(steps, 0.5)
+    assert half[0].timestep == pytest.approx(499, abs=0.1)
+    assert half[-1].timestep == pytest.approx(99, abs=0.1)
+
+
+def test_noise_levels_survive_being_kept() -> None:
+    for kind in ("euler", "lcm", "towards"):
+        levels = sampler(kind).levels
+        assert NoiseLevels.of(json.loads(json.dumps(asdict(levels)))) == levels
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.13, 0.5, 1.0])
-@pytest.mark.parametrize("kind", ["euler", "lcm"])
+@pytest.mark.parametrize("kind", ["euler", "lcm", "towards"])
 def test_times_fall_all_the_way_and_a_perfect_network_finds_the_picture_again(kind: str, strength: float) -> None:
     """Whatever the level, a network that knows the noise leads back to the latent it was added to."""
     made = sampler(kind)

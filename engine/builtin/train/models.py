@@ -285,6 +285,14 @@ def build_text_encoder(vocabulary_size: int) -> CLIPTextModel:
     return model
 
 
+LAST_NOISE = 0.34167441725730896
+"""Noise over signal at the last of several steps: that of timestep 99.
+
+Where the noise says what is painted, one step knows most; halfway through the timesteps what it drew lies under 1.6
+times as much noise, and was lost there. A last step should find it nearly whole.
+"""
+
+
 def build_scheduler() -> EulerDiscreteScheduler:
     """The scheduler of the shipped model: one step at timestep 999, the network predicts the clean latent."""
     return EulerDiscreteScheduler(
@@ -295,6 +303,8 @@ def build_scheduler() -> EulerDiscreteScheduler:
         prediction_type="sample",
         timestep_spacing="trailing",
         steps_offset=1,
+        use_exponential_sigmas=True,
+        sigma_min=LAST_NOISE,
     )
 
 

@@ -4,8 +4,8 @@ import random
 
 import torch
 
-LATER_STEPS = (499, 499, 666, 333, 749, 249)
-"""Where the later steps of two (twice as often), three and four stand."""
+LATER_STEPS = (99, 99, 99, 99, 594, 408, 755)
+"""Where the later steps of two, three and four stand; the last, which all of them have, most often."""
 
 
 def partly(batch: int) -> int:
