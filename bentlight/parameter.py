@@ -6,6 +6,7 @@ Validation, OSC addresses, the HUD, take logs and the reference page are all mad
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,6 +89,8 @@ class Parameter:
             raise BadInput(f"{self.name} is {value!r}; it must be a number.")
         if not math.isfinite(value):
             raise BadInput(f"{self.name} is {value!r}; it must be a finite number.")
+        if self.kind == "float":
+            value = self._at_limit(float(value))
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
             raise BadInput(f"{self.name} is {value:g}; it must be from {self.low:g} to {self.high:g}{self._unit()}.")
         if self.kind == "int":
@@ -95,6 +98,13 @@ class Parameter:
                 raise BadInput(f"{self.name} is {value:g}; it must be a whole number.")
             return int(value)
         return float(value)
+
+    def _at_limit(self, value: float) -> float:
+        """A limit itself where `value` is that limit in single precision, as OSC sends it: 2 pi is above 2 pi there."""
+        for limit in (self.low, self.high):
+            if limit is not None and value == struct.unpack("f", struct.pack("f", limit))[0]:
+                return float(limit)
+        return value
 
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,15 @@ class Director:
         self._overrides: dict[str, Value] = {"/prompt": "", NEXT: 0, CHOSEN: 0}
         self._notices: dict[str, float] = {}
         self._scene_fault: str | None = None
-        self._next_watch_s = 0.0
+        self._next_watch_s = self._next_gain_s = 0.0
         self._preparing: Supervised | None = None
         self._closed = threading.Event()
+        self._asked: deque[ControlEvent] = deque()
+        self._noticing = threading.Lock()
         self._behind = False
         """Another scene was chosen, or its file changed, while the model was loading."""
-        self._handlers: dict[str, Callable[[Value], None]] = {
+        # What may take seconds, where torch has to be loaded for a scene; nothing else waits for it.
+        self._slow: dict[str, Callable[[Value], None]] = {
             "/scene": lambda value: self._change(lambda: bank.choose(str(value))),
             "/scene/number": lambda value: self._change(lambda: bank.at(int(value) - 1)),
             "/scene/next": lambda _: self._change(lambda: bank.step(+1)),
@@ -87,6 +91,8 @@ class Director:
             "/prompt": self._set_prompt,
             "/prompt/next": lambda _: self._next_prompt(),
             "/prompt/index": lambda _: self._count(CHOSEN),
+        }
+        self._handlers: dict[str, Callable[[Value], None]] = {
             "/record": lambda value: self.recordings.begin() if value else self.recordings.end(),
             "/nudge": lambda _: ears.nudge(),
             "/downbeat": lambda _: ears.downbeat(),
@@ -116,40 +122,65 @@ class Director:
         found = [self._scene_fault] if self._scene_fault else []
         if self.recordings.fault:
             found.append(self.recordings.fault)
-        self._notices = {text: until for text, until in self._notices.items() if until > now}
-        return found + list(self._notices)
+        return found + [text for text, until in self._notices.items() if until > now]
 
     def notice(self, text: str) -> None:
         """Show a sentence for some seconds."""
         log.info(text)
-        self._notices = {**self._notices, text: now_s() + NOTICE_S}
+        now = now_s()
+        with self._noticing:
+            waiting = {told: until for told, until in self._notices.items() if until > now}
+            self._notices = {**waiting, text: now + NOTICE_S}
 
-    # Its own thread ----------------------------------------------------------------------------------
+    # Its own threads ---------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event, well: Callable[[], None] = lambda: None) -> None:
-        """Act on events until `stop` is set, and call `well` after each look at them."""
+        """Act on events until `stop` is set, and call `well` after each look at them; scenes and prompts are left."""
         while not stop.is_set():
-            self.step()
+            self.step_now()
+            well()
+            stop.wait(0.005)
+
+    def run_scenes(self, stop: threading.Event, well: Callable[[], None] = lambda: None) -> None:
+        """Act on what `run` leaves until `stop` is set, and call `well` after each look."""
+        while not stop.is_set():
+            self.step_scenes()
             well()
             stop.wait(0.005)
 
     def step(self) -> None:
-        """Act on every event that is waiting, look after the recording, and at the scene's file now and then."""
+        """Do what both threads do, once."""
+        self.step_now()
+        self.step_scenes()
+
+    def step_now(self) -> None:
+        """Act on every event that is waiting but those of scenes and prompts, and look after the recording."""
         events = self._board.take_events()
         if any(event.address == "/quit" for event in events):
             self.quit.set()  # before anything that may take its time
         for event in events:
-            self._act(event)
-        if self._behind and self._renderer.generator is not None:
-            self._behind = False
-            self._act(ControlEvent("/scene", self.bank.current, now_s()))
+            if event.address in self._slow:
+                self._asked.append(event)
+            else:
+                self._act(event)
         self.recordings.look()
         now = now_s()
-        if now >= self._next_watch_s:
-            self._next_watch_s = now + WATCH_S
+        if now >= self._next_gain_s:
+            self._next_gain_s = now + WATCH_S
             if self._board.get("/gain/auto"):
                 # So that a hand on the gain goes on from where it is.
                 self._board.reflect("/gain", round(self._ears.status().gain_db))
+
+    def step_scenes(self) -> None:
+        """Act on the events of scenes and prompts that wait, and look at the scene's file now and then."""
+        while self._asked:
+            self._act(self._asked.popleft())
+        if self._behind and self._renderer.generator is not None:
+            self._behind = False
+            self._act(ControlEvent("/scene", self.bank.current, now_s()))
+        now = now_s()
+        if now >= self._next_watch_s:
+            self._next_watch_s = now + WATCH_S
             self._watch_scene()
             self._save_paces()
 
@@ -158,8 +189,8 @@ class Director:
         try:
             if address in self._timed:
                 self._timed[address](value, time_s)
-            elif address in self._handlers:
-                self._handlers[address](value)
+            elif handler := self._handlers.get(address) or self._slow.get(address):
+                handler(value)
         except BentlightError as error:
             self.notice(str(error))
         except Exception as error:

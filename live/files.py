@@ -56,13 +56,13 @@ def check_writable(path: Path) -> None:
     BadInput
         If it cannot.
     """
-    probe = path.with_name(path.name + ".part")
     try:
         if path.is_dir():
             raise BadInput(f"{path} is a folder; give the name of a file.")
         if path.parent.is_file():
             raise BadInput(f"{path} cannot be written ({path.parent} is a file); choose another place.")
         path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(path.name + ".part")
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -94,16 +94,17 @@ def render(
         If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
     """
     from engine.errors import NotFinite
-    from live.video import FORMATS, CannotWrite, VideoWriter
+    from live.video import CannotWrite, VideoWriter, check_video
 
     sound, out = _sound_file(source), Path(out)
-    if out.suffix.lower() not in FORMATS:
-        raise BadInput(f"{out} is no name for a video; let it end in {' or '.join(FORMATS)}.")
+    check_video(out)
     if out.exists() and sound.samefile(out):
         raise BadInput(f"{out} is the sound itself; choose another name.")
     if not isinstance(scene, Scene):
         scene = load(scene or next(iter(library())))
     about = measure(sound)
+    channels = min(about.channels, _CHANNELS_MOST)
+    check_video(out, about.sample_rate, channels)
     generator = generator or _generator(model or scene.model, size, runtime)
     scene, resting = fit_scene(scene, generator, steps=steps)
     for told in (resting, not_understood((prompt.text for prompt in scene.prompts), generator)):
@@ -115,7 +116,6 @@ def render(
     # The process number keeps two renderings of one name apart; the ending says the format to the writer.
     part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
     width, height = generator.size
-    channels = min(about.channels, _CHANNELS_MOST)
     try:
         with VideoWriter(part, width, height, fps, about.sample_rate, channels, live=False) as writer:
             previous, shown = None, np.zeros((height, width, 3), np.uint8)

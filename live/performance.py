@@ -168,6 +168,7 @@ class Performance:
         self._loader = threading.Thread(target=self._load, name="model loader", daemon=True)
         self._rendering = Supervised("render thread", lambda stop: self.renderer.run(stop, self._rendering.recovered))
         self._directing = Supervised("director", lambda stop: self.director.run(stop, self._directing.recovered))
+        self._changing = Supervised("scenes", lambda stop: self.director.run_scenes(stop, self._changing.recovered))
         self._ended = threading.Event()
         self._loaded_s: float | None = None
 
@@ -213,7 +214,7 @@ class Performance:
     @property
     def threads(self) -> tuple[Supervised, ...]:
         """The threads that are started again when they die."""
-        return self._rendering, self._directing
+        return self._rendering, self._directing, self._changing
 
     def _controls(self) -> Mapping[str, Value]:
         return self.director.controls()

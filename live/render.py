@@ -206,7 +206,8 @@ class Renderer:
         spec = patch.advance(frames, controls, self.hearing.time_s)
         hits = frames[frames["onset"] > 0]
         self.stats.onsets_heard += len(hits)
-        if controls.get("/freeze"):
+        # Before the first picture there is none to stand still: else the show would not begin.
+        if controls.get("/freeze") and self.stats.pictures:
             return False
         begun = self._clock()
         try:

@@ -1,6 +1,7 @@
 """A parameter lets in what it declares and nothing else."""
 
 import math
+import struct
 
 import pytest
 
@@ -15,6 +16,15 @@ CURVE = Parameter("curve", "linear", kind="choice", choices=("linear", "square")
 @pytest.mark.parametrize("value", [0, 0.0, 2, 1.25])
 def test_a_number_in_range_passes(value):
     assert LEVEL.parse(value) == float(value)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-2 * math.pi, 2 * math.pi), (-4 * math.pi, 4 * math.pi), (0.02, 0.3)])
+def test_limits_arrive_in_single_precision_too(low, high):
+    parameter = Parameter("angle", 0.1, low, high, "rad")
+    for limit in (low, high):
+        assert parameter.parse(struct.unpack(">f", struct.pack(">f", limit))[0]) == limit
+    with pytest.raises(BadInput, match="angle"):
+        parameter.parse(high * (1 + 1e-6))
 
 
 @pytest.mark.parametrize("value", [-0.01, 2.01, math.nan, math.inf, "1", None, True, [1]])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.timing import check_rate
 from bentlight.clock import now_s
 from bentlight.errors import BentlightError
 from live.capture.closing import close_stream
@@ -194,12 +195,13 @@ class FileSource:
         Raises
         ------
         BadInput
-            If the file cannot be read as sound.
+            If the file cannot be read as sound, or has a rate that cannot be heard and no output that resamples it.
         """
         about = measure(self._path)
         self._duration_s, self._channels = about.duration_s, about.channels
         self.sample_rate = float(about.sample_rate)
         if self._mute or not self._open_output():
+            check_rate(self.sample_rate)
             self.intake = Intake(self.sample_rate, self._channels, _BLOCK)
             self._pace_by_clock(file_blocks(self._path, sample_rate=None, loop=self._loop, position_s=self._start_s))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +55,10 @@ def parse_source(text: str) -> Wanted:
     if text in ("demo", "silence"):
         return Wanted(text)
     if text.startswith("file:"):
-        path = Path(text.removeprefix("file:")).expanduser()
+        path = Path(text.removeprefix("file:"))
+        # Without such a user there is no such file either.
+        with contextlib.suppress(RuntimeError):
+            path = path.expanduser()
         if not os.path.isfile(path):
             raise BadInput(f"{path} is not a file; give the path of a sound file after 'file:'.")
         measure(path)

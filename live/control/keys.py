@@ -68,10 +68,11 @@ KEYS: tuple[Key, ...] = (
 _BY_NAME = {name: key for key in KEYS for name in key.names}
 
 # SDL scancodes of the positions that carry these characters on a US keyboard.
-_POSITIONS = {30 + i: str(i + 1) for i in range(9)} | {4 + i: chr(97 + i) for i in range(26)} | {45: "-", 46: "+"}
+_DIGITS = {30 + i: str(i + 1) for i in range(9)}
+_POSITIONS = _DIGITS | {4 + i: chr(97 + i) for i in range(26)} | {45: "-", 46: "+"}
 
 
-def find_key(character: str, name: str, scancode: int = 0) -> tuple[Key, str] | None:
+def find_key(character: str, name: str, scancode: int = 0, *, shifted: bool = False) -> tuple[Key, str] | None:
     """Return the key that was pressed and the name it was found by, or None.
 
     Parameters
@@ -83,7 +84,11 @@ def find_key(character: str, name: str, scancode: int = 0) -> tuple[Key, str] | 
     scancode : int
         Position on the keyboard, used where the layout types something that is no ASCII letter, as digits with
         shift on a French keyboard or letters on a Russian one.
+    shifted : bool
+        Whether shift is held. Without it the row of digits is digits, whatever it types: a French 6 types a minus.
     """
+    if not shifted and scancode in _DIGITS:
+        return _BY_NAME[_DIGITS[scancode]], _DIGITS[scancode]
     for candidate in (character.lower(), name.lower()):
         if candidate in _BY_NAME:
             return _BY_NAME[candidate], candidate

@@ -326,7 +326,8 @@ class Stage:
             if command and event.key == pygame.K_q:
                 self._press_quit()
             elif not command and not event.mod & pygame.KMOD_ALT:
-                found = find_key(event.unicode, pygame.key.name(event.key), event.scancode)
+                shifted = bool(event.mod & pygame.KMOD_SHIFT)
+                found = find_key(event.unicode, pygame.key.name(event.key), event.scancode, shifted=shifted)
                 if found is not None:
                     play_key(self._board, *found)
 

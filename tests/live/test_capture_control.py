@@ -102,7 +102,7 @@ def test_no_devices_at_all_is_said_with_what_to_do() -> None:
         find_output([])
 
 
-@pytest.mark.parametrize("text", ["", "  ", "file:/no/such/file.wav", "file:"])
+@pytest.mark.parametrize("text", ["", "  ", "file:/no/such/file.wav", "file:", "file:~nobody-here/a.wav"])
 def test_a_source_that_cannot_be_meant_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         parse_source(text)

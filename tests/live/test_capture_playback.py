@@ -13,7 +13,7 @@ from bentlight.errors import BadInput
 from live.capture.control_block import Command
 from live.capture.demo import demo_path
 from live.capture.intake import Intake
-from live.capture.playback import ClockPacer, file_blocks
+from live.capture.playback import ClockPacer, FileSource, file_blocks
 from live.capture.sources import make_source
 
 RATE = 44_100
@@ -35,6 +35,14 @@ def test_blocks_hold_the_whole_file_once(song: Path) -> None:
     assert len(read) - RATE < 256
     late = np.concatenate(list(file_blocks(song, sample_rate=None, loop=False, position_s=0.75)))
     assert (late[: RATE // 4] == whole[round(0.75 * RATE) :]).all()
+
+
+def test_a_rate_that_cannot_be_heard_is_said_before_the_ears_begin(tmp_path: Path) -> None:
+    path = tmp_path / "slow.wav"
+    soundfile.write(path, np.zeros(6000), 6000)
+    source = FileSource(path, f"file:{path}", loop=False, mute=True)
+    with pytest.raises(BadInput, match="6000 Hz cannot be heard"):
+        source.open()
 
 
 def test_blocks_at_another_rate_last_as_long(song: Path) -> None:

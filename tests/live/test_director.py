@@ -263,14 +263,54 @@ def test_quitting_is_passed_on(directed):
     assert director.quit.is_set()
 
 
-def test_its_thread_ends_when_told(directed):
+def test_its_threads_end_when_told(directed):
     director = directed[0]
     stop = threading.Event()
-    thread = threading.Thread(target=director.run, args=(stop,))
-    thread.start()
+    threads = [threading.Thread(target=work, args=(stop,)) for work in (director.run, director.run_scenes)]
+    for thread in threads:
+        thread.start()
     stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_what_waits_for_a_scene_holds_up_nothing_else(directed):
+    director, board, _, ears, generator = directed
+    begun, go_on = threading.Event(), threading.Event()
+    plain = generator.prepare
+
+    def prepare(**asked):
+        begun.set()
+        assert go_on.wait(60)
+        plain(**asked)
+
+    generator.prepare = prepare
+    board.set("/scene", "tide")
+    board.trigger("/nudge")
+    director.step_now()
+    scenes = threading.Thread(target=director.step_scenes)
+    scenes.start()
+    try:
+        assert begun.wait(60)
+        board.trigger("/tap")
+        director.step_now()
+        assert [done if isinstance(done, str) else done[0] for done in ears.done] == ["nudge", "tap"]
+    finally:
+        go_on.set()
+        scenes.join(60)
+    assert director.bank.current == "tide"
+
+
+def test_notices_that_nobody_asks_for_do_not_pile_up(directed, monkeypatch):
+    director, now = directed[0], [100.0]
+    monkeypatch.setattr("live.director.now_s", lambda: now[0])
+    for number in range(50):
+        director.notice(f"notice {number}")
+        now[0] += 1.0
+    assert len(director._notices) < 10
+    now[0] -= 1.0
+    assert director.warnings()[-1] == "notice 49"
 
 
 def rewrite(path: Path, text: str) -> None:

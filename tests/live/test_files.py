@@ -1,5 +1,7 @@
 """A file is written whole or not at all, and what was there is never lost."""
 
+from pathlib import Path
+
 import pytest
 
 from bentlight.errors import BadInput
@@ -46,8 +48,9 @@ def test_looking_whether_a_place_can_be_written_makes_its_folder_and_leaves_no_f
     path.write_text("kept")
     check_writable(path)
     assert path.read_text() == "kept"
-    with pytest.raises(BadInput, match="is a folder"):
-        check_writable(path.parent)
+    for folder in (path.parent, Path("/"), Path("."), Path("")):
+        with pytest.raises(BadInput, match="is a folder"):
+            check_writable(folder)
 
 
 def test_a_name_that_is_taken_gets_the_first_free_number(tmp_path):

@@ -45,6 +45,13 @@ def test_keys_are_found_in_other_layouts(character, name, scancode, label):
     assert find_key(character, name, scancode)[0].label == label
 
 
+@pytest.mark.parametrize(("character", "scancode", "digit"), [("-", 35, "6"), ("+", 30, "1")], ids=["French", "Czech"])
+def test_the_row_of_digits_is_digits_though_it_types_signs(character, scancode, digit):
+    assert find_key(character, character, scancode)[1] == digit
+    # With shift it is the sign: on a US keyboard a plus lies elsewhere, on others there.
+    assert find_key(character, character, scancode, shifted=True)[0].address == "/gain"
+
+
 def test_a_letter_without_a_meaning_does_nothing_wherever_it_lies():
     # On a French keyboard q lies where a is on others; it must not do what a does.
     assert find_key("q", "q", 4) is None

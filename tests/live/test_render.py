@@ -147,14 +147,16 @@ def test_after_each_picture_a_blend_may_be_measured_unhurried_where_nothing_was_
     assert spent == [(renderer.generator, 0.0, False), (renderer.generator, 0.0, True)]
 
 
-def test_a_frozen_picture_stays_while_the_patch_goes_on(show):
+def test_a_frozen_picture_stays_while_the_patch_goes_on_but_the_first_is_made(show):
     renderer, reader, _, controls = show
     controls["/freeze"] = True
+    reader.hear(1)
+    assert renderer.step()
     reader.hear(4, onsets=(1,))
     assert not renderer.step()
-    assert renderer.stats.pictures == 0
+    assert renderer.stats.pictures == 1
     assert renderer.stats.onsets_heard == 1
-    assert len(renderer.patch.visits) == 1
+    assert len(renderer.patch.visits) == 2
 
 
 def test_lost_hops_are_counted(show):

@@ -134,6 +134,18 @@ def test_a_place_that_cannot_be_written_is_said_in_one_sentence(tmp_path, path):
         VideoWriter(tmp_path / path, 96, 64, 30)
 
 
+@pytest.mark.parametrize(("rate", "channels"), [(192_000, 2), (50_000, 1), (48_000, 8)])
+def test_sound_that_an_mp4_cannot_hold_is_told_where_to_go(tmp_path, rate, channels):
+    with pytest.raises(BadInput, match=r"^[^\n]+as an \.mp4; let it end in \.mkv\.$"):
+        VideoWriter(tmp_path / "a.mp4", 96, 64, 30, rate, channels)
+    assert not list(tmp_path.iterdir())
+    with VideoWriter(tmp_path / "a.mkv", 96, 64, 30, rate, channels) as writer:
+        writer.write_sound(np.zeros((rate, channels), np.float32), 0)
+        writer.write_picture(plain(0), 0)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        assert (container.streams.audio[0].rate, container.streams.audio[0].channels) == (rate, channels)
+
+
 def test_a_finished_file_takes_no_more(tmp_path):
     writer = VideoWriter(tmp_path / "a.mkv", 96, 64, 30)
     writer.write_picture(plain(0), 0)
