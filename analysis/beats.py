@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.bars import BarCounter
 from analysis.beat_clock import BeatClock
-from analysis.beat_space import BeatSpace, Peak, nearer_the_centre, wrapped
+from analysis.beat_space import FASTEST_BPM, SLOWEST_BPM, BeatSpace, Peak, nearer_the_centre, wrapped
 from analysis.pulse import Pulse
 from analysis.spectrum import LONG_EVERY, LongSpectrum
 
@@ -193,6 +193,11 @@ class BeatTracker:
             return
         step = self._look_s / self._period_s
         expected = Peak((self._followed.phase + step) % 1.0, self._period_s, 0.0)
+        if (self._fixed_s or self._tapped) and not SLOWEST_BPM <= 60.0 / self._period_s <= FASTEST_BPM:
+            # Nothing so fast or slow can be heard: the beat goes on as it was set.
+            self._followed, self._mass = expected, 0.0
+            self._forget()
+            return
         here = best if best.near(expected) else self._space.around(expected.phase, expected.period_s)
         self._mass = here.mass
         # Where nothing is struck, what is believed only blurs: the beat goes on as it went.

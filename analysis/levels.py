@@ -96,6 +96,8 @@ class Levels:
         self._bands = band_weights(pairs, n_fft, sample_rate) * np.square(in_range) * np.float32(to_mean_square)
         self._rise = np.zeros(len(in_range), np.float32)
         self._magnitude = np.zeros(len(in_range), np.float32)
+        self._filling, self._full = 0, math.ceil(length / hop)
+        self._centroid = self._bright = 0.0
         self._rest_sum = float(in_range.sum()) * 10 ** (_REST_DB / 20) * math.sqrt(window_energy)
 
     def skip(self, samples: int) -> None:
@@ -103,6 +105,7 @@ class Levels:
         kept = max(0, self._length - samples)
         self._history[:kept] = self._history[self._length - kept :]
         self._history[kept:] = 0.0
+        self._filling = self._full
 
     def process(self, samples: np.ndarray) -> Spectral:
         """Take one hop, shape (hop,), float32 within ±1, and return what the window now holds."""
@@ -126,6 +129,11 @@ class Levels:
         rise = np.subtract(magnitude, self._magnitude, out=self._rise)
         flux = float(np.add.reduce(np.maximum(rise, 0.0, out=rise))) / total
         self._magnitude = magnitude
+        if self._filling:
+            # The edge of the hole is in the window, and is no sound.
+            self._filling -= 1
+            centroid, bright, flux = self._centroid, self._bright, 0.0
+        self._centroid, self._bright = centroid, bright
         return Spectral(
             rms=min(1.0, math.sqrt(mean_square)),
             loudness=scaled_level(mean_square),

@@ -34,7 +34,6 @@ _GAIN_RANGE_DB = (-60.0, 60.0)
 _GAIN_SLEW_DB = 0.5
 """Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. Onsets and drums are told of it; what it
 moves within what the beat is told from is less than its threshold."""
-_AUDIBLE = 10 ** (-55 / 20)
 
 
 class LiveAnalyzer:
@@ -270,10 +269,11 @@ class LiveAnalyzer:
         hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
         spectrum = self._long.process(samples)
-        beat = self._beats.process(spectrum, audible=heard.rms > _AUDIBLE)
+        self._loudness.process(heard.rms, self._gain_db)
+        # By the gate, which knows the level before gain: an automatic gain lifts a line's noise.
+        beat = self._beats.process(spectrum, audible=self._loudness.open)
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
 
-        self._loudness.process(heard.rms, self._gain_db)
         opening = self._loudness.opening
         self._smooth.process(heard.all_levels)
         self._stereo.process(entered.pair, self._gain_db)

@@ -118,7 +118,8 @@ class OnsetDetector:
         self._functions = [self._attacks, self._wires, self._notes, self._kick]
         self._functions += [self._swells] if self._swells else []
         self._pending = np.zeros((EVERY, 2 * look), np.float32)
-        self._number = 0
+        # Not in the hop that takes the pitch, nor in one that looks for the beat: what is heavy is spread.
+        self._number = EVERY - 1
         self._attack = _Picker(self._look_s, **ATTACK)
         self._note = _Picker(2 * self._look_s, **NOTE)
         self._heard_s: float | None = None
@@ -182,8 +183,8 @@ class OnsetDetector:
         if self._number or self._swells is None:
             return None
         last_s = self._since_s + self._last_age_s
-        swelled_s = self._swells.process(self._pending.ravel(), self._since_hit_s, last_s, learn)
-        return swelled_s if self._since_s > AFTER_S else None
+        wanted = self._since_s > AFTER_S
+        return self._swells.process(self._pending.ravel(), self._since_hit_s, last_s, wanted=wanted, learn=learn)
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no onset."""

@@ -35,7 +35,8 @@ class Pitch:
     def __init__(self, sample_rate: int, hop: int) -> None:
         window = max(power_of_two(_WINDOW_AT_48K * sample_rate / 48_000), power_of_two(2 * PITCH_EVERY * hop))
         self._block = np.zeros(PITCH_EVERY * hop, np.float32)
-        self._hop, self._hops = hop, 0
+        # One hop off the others, so that not all that is heavy falls into the same.
+        self._hop, self._hops = hop, 1
         self._window, self._sample_rate = window, sample_rate
         self._finder = self._make()
         self._pitch_hz = self._confidence = 0.0

@@ -52,12 +52,13 @@ class Separation:
         self._past = np.zeros((size, _ALONG), np.float32)
         self._padded = np.zeros(size + _ACROSS - 1, np.float32)
         self._neighbours = sliding_window_view(self._padded, _ACROSS)
-        self._spectra = 0
+        self._spectra, self._filling, self._looks = 0, 0, spectrum.looks
         self._percussive = self._harmonic = 0.0
 
     def skip(self) -> None:
-        """Forget the sound before a hole."""
+        """Forget the sound before a hole: what is there once the window is full again has been held."""
         self._past[:] = 0.0
+        self._filling = self._looks
 
     def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
@@ -68,6 +69,9 @@ class Separation:
         power = np.add.reduceat(spectrum[self._first : self._end], self._groups) / self._counts
         power *= self._to_mean_square
         self._past[:, self._spectra % _ALONG] = power
+        if self._filling:
+            self._filling -= 1
+            np.maximum(self._past, power[:, None], out=self._past)
         self._spectra += 1
         held = np.partition(self._past, _HELD, axis=1)[:, _HELD]
         half = _ACROSS // 2

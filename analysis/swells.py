@@ -141,7 +141,9 @@ class SwellOnsets:
         self._ages_s = (np.arange(AGES) + 0.5) * hop / sample_rate
         self._box = np.ones(2 * _WIDE + 1)
 
-    def process(self, samples: np.ndarray, since_hit_s: float, last_s: float, learn: bool = False) -> float | None:
+    def process(
+        self, samples: np.ndarray, since_hit_s: float, last_s: float, *, wanted: bool = True, learn: bool = False
+    ) -> float | None:
         """Take a step's samples; return how long ago an onset was, or None.
 
         Parameters
@@ -151,17 +153,21 @@ class SwellOnsets:
             Time since something began at once.
         last_s : float
             How long ago the last onset of whichever kind was: there is none before it.
+        wanted : bool
+            Whether an onset would be reported: the network need not be asked for one that would not.
         learn : bool
             What is heard is taken as the state of things.
         """
         described = self._swells.process(samples, since_hit_s, learn)
+        if learn or not wanted or self._swells.fallen_db > FALLEN_DB:
+            return None
         odds = self._network(described)
         likely = np.exp(odds - odds.max())
         likely = likely[1:] / likely.sum()
         around = np.convolve(likely, self._box, "same")
         around[self._ages_s >= last_s - APART_S] = 0.0
         best = int(around.argmax())
-        if learn or around[best] <= LIKELY or self._swells.fallen_db > FALLEN_DB:
+        if around[best] <= LIKELY:
             return None
         near = slice(max(0, best - _WIDE), best + _WIDE + 1)
         return float(likely[near] @ self._ages_s[near] / likely[near].sum())

@@ -369,3 +369,32 @@ def test_the_beat_goes_on_over_lost_samples() -> None:
     found = found[found > 8.1] + gap_s
     assert heard["tempo"][heard["time_s"] > 6] == pytest.approx(120, rel=0.02)
     assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.06
+
+
+@pytest.mark.parametrize("bpm", [40, 220, 240])
+def test_a_held_tempo_that_cannot_be_heard_goes_on_evenly_whatever_is_played(bpm: float) -> None:
+    times = np.arange(0.3, 20, 60 / bpm)
+    sound = place(times, click, RATE, 20.0)
+    heard = follow(sound, acts={1.0: lambda tracker: tracker.set_tempo(bpm)})
+    beats = beat_times(heard)
+    apart = np.diff(beats[beats > 2.0])
+    assert len(apart) > 8
+    assert apart == pytest.approx(60 / bpm, abs=0.02)
+
+
+def test_a_tapped_tempo_is_let_go_in_silence_though_an_automatic_gain_lifts_its_noise() -> None:
+    rng = np.random.default_rng(4)
+    music = 0.05 * place(np.arange(0.3, 12, 0.6), click, RATE, 12.0)
+    sound = np.concatenate([music, np.zeros(8 * RATE)]) + 1e-4 * rng.standard_normal(20 * RATE)
+    analyzer = LiveAnalyzer(RATE, gain_db="auto")
+    frames, done = [], 0
+    for tap_s in (6.3, 6.9, 7.5, 8.1):
+        frames.append(analyzer.process(sound[done : int(tap_s * RATE)].astype(np.float32)))
+        analyzer.tap(0.0)
+        done = int(tap_s * RATE)
+    frames.append(analyzer.process(sound[done:].astype(np.float32)))
+    heard = np.concatenate(frames)
+    assert analyzer.gain_db > 20
+    assert heard["tempo"][heard["time_s"] < 12][-1] == pytest.approx(100, rel=0.02)
+    assert heard["gate"][-1] == 0
+    assert heard["tempo"][-1] == 0

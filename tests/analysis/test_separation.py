@@ -28,6 +28,18 @@ def lead_db(frames: np.ndarray) -> np.ndarray:
     return 60 * (frames["percussive"] - frames["harmonic"])
 
 
+@pytest.mark.parametrize("samples", [1, 480, 9600])
+def test_a_hole_in_a_held_chord_is_no_hit(samples: int) -> None:
+    sound, analyzer = chord(48_000, 3.0), LiveAnalyzer(48_000)
+    before = analyzer.process(sound[:72_000])[-50:]
+    analyzer.skip(samples)
+    after = analyzer.process(sound[72_000 + samples :])[:100]
+    # While its window fills again the level comes back; it never looks like a hit.
+    assert lead_db(after).max() < 0
+    assert after["flux"].max() <= before["flux"].max() + 0.05
+    assert after["centroid"].max() < 1.5 * before["centroid"].max()
+
+
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("name", DRUMS)
 def test_a_hit_is_percussive_as_soon_as_it_is_heard(name: str, rate: int) -> None:

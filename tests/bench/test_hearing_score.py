@@ -125,6 +125,13 @@ def test_a_stream_may_or_may_not_hear_a_tom():
     assert scored(heard(kick=Events(kicks, kicks)), streams_s={"kick": BEATS[::2]}).streams["kick"].f < 0.95
 
 
+def test_a_hat_where_a_tom_is_is_a_false_one():
+    toms = BEATS[3::8] + 0.2
+    hats = np.sort(np.concatenate([BEATS[::2], toms]))
+    streams = {"hat": BEATS[::2], "tom": toms}
+    assert scored(heard(hat=Events(hats, hats)), streams_s=streams).streams["hat"].f < 0.95
+
+
 def test_totals_of_a_perfect_listener_meet_every_target_and_of_a_deaf_one_none():
     kinds = {"attack": "slow"}, {"onsets_s": np.zeros(0), "beats_s": np.zeros(0), "attack": "none"}
     perfect = [scored(heard()), scored(heard(), **kinds[0]), scored(heard(onsets=np.zeros(0)), **kinds[1])]

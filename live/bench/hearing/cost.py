@@ -36,9 +36,14 @@ class Cost:
 
 
 def cost(seed: int = 0) -> Cost:
-    """Time a clip of everything at once, hop by hop, at 48 kHz; processor time, so that other programs do not count."""
-    samples = clip(_CLASS, seed=seed, half="report", rate=RATE).samples
-    analyzer = LiveAnalyzer(RATE)
+    """Time a clip of everything at once, hop by hop, at 48 kHz, in stereo with automatic gain, as at a show.
+
+    Processor time, so that other programs do not count.
+    """
+    mono = clip(_CLASS, seed=seed, half="report", rate=RATE).samples
+    # A third of the sound, some milliseconds late, on the other side: any pair that is not twice the same.
+    samples = np.stack([mono, 0.7 * mono + 0.3 * np.roll(mono, 480)], axis=1).astype(np.float32)
+    analyzer = LiveAnalyzer(RATE, gain_db="auto")
     hop = analyzer.hop
     spent = []
     for at in range(0, len(samples) - hop, hop):

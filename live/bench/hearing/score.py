@@ -118,7 +118,8 @@ def score(clip: Clip, listened: Listened) -> Score:
     onsets = _onsets(truth.onsets_s, listened.onsets)
     streams = {}
     for name, events in listened.streams.items():
-        toms = truth.streams_s.get("tom", np.zeros(0))
+        # A kick or a snare, according to taste; no hat.
+        toms = truth.streams_s.get("tom", np.zeros(0)) if name in ("kick", "snare") else np.zeros(0)
         true = truth.streams_s.get(name, np.zeros(0))
         streams[name] = _onsets(true, _without(events, toms, true))
     beats = _beats(truth, listened, clip.seconds) if len(truth.beats_s) else None
@@ -175,7 +176,9 @@ def _beats(truth: Truth, listened: Listened, seconds: float) -> BeatScore:
     if truth.change_s is not None:
         relock_s = _locked(truth, listened, found, truth.change_s)
         relock_limit_s = lock_limit_s(float(truth.tempo_at(np.array([truth.change_s + 0.01]))[0]))
-    phase_ms = 1e3 * np.array([np.abs(found - beat).min() for beat in true]) if len(found) else np.zeros(0)
+    phase_ms = (
+        1e3 * np.array([np.abs(found - beat).min() for beat in true]) if len(found) else np.full(len(true), np.inf)
+    )
     return BeatScore(
         f,
         float(cmlt),
