@@ -25,6 +25,17 @@ def favour(text: str) -> tuple[str, float]:
     return form, number
 
 
+def share(text: str) -> float:
+    """Read a share: above 0, up to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; give a number above 0, up to 1")
+    return number
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one stage."""
     parser = argparse.ArgumentParser(prog="python -m engine.builtin.train", description=__doc__)
@@ -51,6 +62,12 @@ def main(arguments: list[str] | None = None) -> None:
         default=[],
         metavar="FORM=TIMES",
         help="paint a form so many times as often, such as one that is painted otherwise than it was learnt",
+    )
+    parser.add_argument(
+        "--share",
+        type=share,
+        default=1.0,
+        help="stage export: how much of these weights, the rest of those that ship (default 1: all of them)",
     )
     parser.add_argument("--held-out", type=int, default=6, help="held-out pictures per form")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each that share the batch")
@@ -90,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
         from engine.builtin import WEIGHTS
         from engine.builtin.train.export import export
 
-        export(run.folder, WEIGHTS)
+        export(run.folder, WEIGHTS, given.share)
 
 
 if __name__ == "__main__":

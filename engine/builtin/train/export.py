@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from engine.builtin.train.common import Run, load, save
 from engine.builtin.train.models import build_scheduler
@@ -12,12 +13,25 @@ from engine.builtin.train.network import SHAPE, build_model, get_tokenizer, load
 from engine.builtin.train.words import grow_embeddings, grow_tokenizer, vocabulary_words
 
 
-def export(folder: Path, target: Path) -> None:
+def export(folder: Path, target: Path, share: float = 1.0) -> None:
     """Write ``folder``'s averaged weights to ``target`` in half precision, whole or not at all.
 
     The target's README.md and LICENSE stay.
+
+    Parameters
+    ----------
+    folder, target : Path
+    share : float
+        Above 0, up to 1: how much is taken of these weights, the rest of those that are in ``target``. Weights that
+        were trained on from others, and finished, are often better in between (Wortsman et al., "Model soups", 2022).
+
+    Raises
+    ------
+    ValueError
+        If weights of another shape are in ``target``.
     """
-    from diffusers import StableDiffusionPipeline
+    from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextModel
 
     run = Run(folder)
     tokenizer, vae = get_tokenizer(run), load_autoencoder(run)
@@ -25,6 +39,10 @@ def export(folder: Path, target: Path) -> None:
     load(model, folder / "network.safetensors")
     if (folder / "decoder.safetensors").exists():
         load(vae.decoder, folder / "decoder.safetensors")
+    if share < 1.0:
+        mix(model.unet, UNet2DConditionModel.from_pretrained(target / "unet"), share)
+        mix(model.text_encoder, CLIPTextModel.from_pretrained(target / "text_encoder"), share)
+        mix(vae, AutoencoderTiny.from_pretrained(target / "vae"), share)
     pipeline = StableDiffusionPipeline(
         vae=vae.to(memory_format=torch.contiguous_format).half(),
         text_encoder=model.text_encoder.half(),
@@ -50,6 +68,17 @@ def export(folder: Path, target: Path) -> None:
         target.rename(old)
     fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@torch.no_grad()
+def mix(module: nn.Module, earlier: nn.Module, share: float) -> None:
+    """Move ``module``'s weights towards ``earlier``'s, until ``share`` of the way between is left of their own."""
+    before = earlier.state_dict()
+    for name, value in module.state_dict().items():
+        if name not in before or before[name].shape != value.shape:
+            raise ValueError(f"{name} has another shape there, so the two cannot be mixed; export without --share.")
+        if value.is_floating_point():
+            value.copy_(torch.lerp(before[name].to(value), value, share))
 
 
 def unpack(weights: Path, run: Run) -> None:

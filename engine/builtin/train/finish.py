@@ -40,7 +40,7 @@ RESTORING = 0.5
 """Weight of the loss on pictures that are encoded and decoded."""
 
 
-DETAIL, WHOLE = 30.0, 0.12
+DETAIL, WHOLE = 30.0, 0.2
 """Weights of the loss on how strong fine structure is: place by place, and over the whole picture."""
 
 LATENTS = 0.3
