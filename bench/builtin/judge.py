@@ -105,8 +105,8 @@ def trained_judge(setting: Setting) -> tuple[Judge, str]:
     """The judge, from the cache, the one that ships or trained now, and a line on where it is from.
 
     A kept judge is used when it learnt from the same painter and words, and either learnt enough or had at least the
-    time that there is now. One that had less goes on learning for the rest. Where only a judge of another painter
-    ships, learning begins from its weights.
+    time that there is now; one that had less goes on learning for the rest. The one that ships is used when it learnt
+    enough from this painter; else learning begins from its weights.
     """
     path = setting.cache / f"judge-{_key(setting.seed)}.safetensors"
     history = path.with_suffix(".json")
@@ -115,9 +115,12 @@ def trained_judge(setting: Setting) -> tuple[Judge, str]:
         before, begun = _read(judge, path), "of an earlier run"
     elif not setting.fresh and SHIPPED.exists():
         before, begun = _read(judge, SHIPPED), "that ships"
-        if before["key"] != _key(0):
-            before |= {"minutes": 0.0, "pictures": 0, "enough": False, "earlier": before["minutes"] + before["earlier"]}
-            begun = "of another painter"
+        same = before["key"] == _key(0)
+        if not (same and before["enough"]):
+            # It goes on learning for all the time that there is.
+            before |= {"minutes": 0.0, "enough": False, "earlier": before["minutes"] + before["earlier"]}
+        if not same:
+            before["pictures"], begun = 0, "of another painter"
     if before and (before["enough"] or before["minutes"] >= setting.minutes):
         kept_by = "kept from an earlier run" if begun == "of an earlier run" else begun
         return judge.eval(), f"judge {kept_by} ({_told(before)})"
@@ -145,7 +148,7 @@ def _read(judge: Judge, path: Path) -> dict:
 
 def _told(kept: dict) -> str:
     ended = "accurate enough" if kept["enough"] else "time was out"
-    earlier = f", after {kept['earlier']:.0f} minutes on pictures of another painter" if kept["earlier"] else ""
+    earlier = f", after {kept['earlier']:.0f} minutes before it shipped" if kept["earlier"] else ""
     return f"{kept['pictures']} painter pictures, {kept['minutes']:.1f} minutes, {ended}{earlier}"
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
+import os
 import sys
+import threading
 
 __all__ = ["main"]
 
@@ -11,4 +15,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status; this is the `bentlight` program."""
     from live.cli.app import run
 
-    return run(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        return run(arguments)
+    status = run(sys.argv[1:])
+    _leave(status)
+    return status
+
+
+def _leave(status: int) -> None:
+    """End the program here where a thread is still at work, such as one that loads torch or opens a graph.
+
+    Everything is closed and written by now. Python would end the thread in the midst of C++, which aborts the program:
+    "terminate called without an active exception".
+    """
+    if any(thread.daemon and thread is not threading.current_thread() for thread in threading.enumerate()):
+        for child in multiprocessing.active_children():
+            child.terminate()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

@@ -118,8 +118,10 @@ def test_a_kept_judge_goes_on_learning_when_there_is_more_time_and_on_other_pict
     assert len(set(first + second)) == len(first + second) - 1, "and learn from different ones"
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_the_judge_that_ships_is_taken_as_it_is_for_its_painter_and_begun_from_for_another(monkeypatch, tmp_path, same):
+@pytest.mark.parametrize(("same", "enough"), [(True, True), (True, False), (False, True)])
+def test_the_judge_that_ships_is_taken_as_it_is_if_it_learnt_enough_from_this_painter_and_else_begun_from(
+    monkeypatch, tmp_path, same, enough
+):
     monkeypatch.setattr("bench.builtin.judge._painted", lambda captions, noise: torch.rand(len(captions), 3, 128, 128))
     monkeypatch.setattr("bench.builtin.judge.time", Steps())
     shipped = tmp_path / "ships" / "judge.safetensors"
@@ -135,15 +137,19 @@ def test_the_judge_that_ships_is_taken_as_it_is_for_its_painter_and_begun_from_f
         shipped.parent.mkdir()
         for made in (tmp_path / "made").iterdir():
             (shipped.parent / ("judge" + made.suffix)).write_bytes(made.read_bytes())
+        history = shipped.with_suffix(".json")
+        history.write_text(json.dumps(json.loads(history.read_text()) | {"enough": enough}))
         if not same:
             monkeypatch.setattr("bench.builtin.judge._key", lambda seed: f"another painter's {seed}")
         judge, told = trained_judge(setting("used", seed=3))
-    if same:
-        assert told.startswith("judge that ships")
+    if same and enough:
+        assert told.startswith("judge that ships (")
+        assert "trained" not in told
         for name, x in judge.state_dict().items():
             torch.testing.assert_close(x, first.state_dict()[name], rtol=1e-3, atol=1e-3, check_dtype=False)
     else:
-        assert told.startswith("judge of another painter")
+        assert told.startswith("judge that ships" if same else "judge of another painter")
+        assert "trained further now" in told
         kept = json.loads(next((tmp_path / "used").glob("*.json")).read_text(encoding="utf-8"))
         assert kept["earlier"] == pytest.approx(0.1, abs=0.05)
         assert kept["minutes"] >= 0.1
