@@ -163,7 +163,7 @@ def step_section() -> str:
             "|---|---|---|" + "---|" * len(ours),
             *rows,
             "",
-            "Timestep, signal and noise amplitude before each step of the built-in model (the last of several at 99):\n",
+            "Timestep, signal and noise amplitude before each step of the built-in model (the last one at 99):\n",
             "| steps | sites |",
             "|---|---|",
             *own,
