@@ -78,7 +78,8 @@ class Director:
         self._next_watch_s = self._next_gain_s = 0.0
         self._preparing: Supervised | None = None
         self._closed = threading.Event()
-        self._asked: deque[ControlEvent] = deque()
+        # While a scene is loaded the oldest of a flood are dropped.
+        self._asked: deque[ControlEvent] = deque(maxlen=64)
         self._noticing = threading.Lock()
         self._behind = False
         """Another scene was chosen, or its file changed, while the model was loading."""

@@ -39,7 +39,7 @@ speed      pictures per second on two cores, PyTorch and ONNX Runtime
 sheets     contact sheets to look at
 
 Estimated from the parts, never run whole: 40 minutes on two quiet cores, half for the networks that judge; --quick 3.
-The judge ships with the bench. It learns further where it had less time than --minutes, or knew another painter,
+The judge ships with the bench. Until it has learnt enough from today's painter it goes on learning for --minutes first,
 and is kept in .train/ then. The same seed gives the same figures, except where time runs out before a judge has learnt
 enough, and for speed.
 

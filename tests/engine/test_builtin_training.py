@@ -1,8 +1,6 @@
 """Every training stage runs, writes what the next one needs, and resumes."""
 
-import json
 import os
-import shutil
 import signal
 import time
 
@@ -33,13 +31,6 @@ def test_stages_run_resume_and_export(tmp_path):
     pictures = pipeline("galaxy", num_inference_steps=1, guidance_scale=0.0, output_type="pt").images
     assert pictures.shape == (1, 3, 256, 256)
     assert torch.isfinite(pictures).all()
-
-
-@pytest.mark.parametrize("share", ["0", "1.5", "half", "nan"])
-def test_a_share_that_is_none_is_refused(capsys, share):
-    with pytest.raises(SystemExit):
-        main(["--stage", "export", "--share", share])
-    assert "up to 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -97,35 +88,6 @@ def test_resuming_in_an_empty_folder_goes_on_from_the_shipped_weights(tmp_path):
         shipped, again = load_file(WEIGHTS / name), load_file(tmp_path / "weights" / name)
         assert set(shipped) == set(again)
         assert all(torch.equal(shipped[key], again[key]) for key in shipped)
-
-
-def test_weights_are_mixed_with_those_that_are_there_or_refused_where_the_shapes_differ(tmp_path):
-
-    import torch
-    from diffusers import UNet2DConditionModel
-    from safetensors.torch import load_file, save_file
-
-    from engine.builtin import WEIGHTS
-    from engine.builtin.train.common import Run
-    from engine.builtin.train.export import export, unpack
-
-    shutil.copytree(WEIGHTS, tmp_path / "weights")
-    unpack(WEIGHTS, Run(tmp_path / "train", resume=True))
-    for name in ("network", "vae"):
-        path = tmp_path / "train" / f"{name}.safetensors"
-        save_file({key: value + 1.0 for key, value in load_file(path).items()}, path)
-    export(tmp_path / "train", tmp_path / "weights", 0.25)
-    for name in ("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"):
-        shipped, mixed = (load_file(folder / f"{name}.safetensors") for folder in (WEIGHTS, tmp_path / "weights"))
-        assert set(shipped) == set(mixed)
-        for key, value in shipped.items():
-            torch.testing.assert_close(mixed[key].float(), value.float() + 0.25, rtol=2e-3, atol=2e-3)
-    path = tmp_path / "weights" / "unet" / "config.json"
-    path.write_text(path.read_text().replace("128", "160"))
-    (path.parent / "diffusion_pytorch_model.safetensors").unlink()
-    UNet2DConditionModel.from_config(json.loads(path.read_text())).save_pretrained(path.parent)
-    with pytest.raises(ValueError, match="export without --share"):
-        export(tmp_path / "train", tmp_path / "weights", 0.25)
 
 
 def test_a_tokenizer_grows_without_forgetting(tmp_path):
