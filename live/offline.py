@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["render", "specs"]
 
 _BLOCK_S = 0.25
-_CHANNELS_MOST = 8
 
 
 def render(
@@ -94,7 +93,7 @@ def render(
         If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
     """
     from engine.errors import NotFinite
-    from live.video import CannotWrite, VideoWriter, check_video
+    from live.video import MOST_CHANNELS, CannotWrite, VideoWriter, check_video
 
     sound, out = _sound_file(source), Path(out)
     check_video(out)
@@ -103,7 +102,7 @@ def render(
     if not isinstance(scene, Scene):
         scene = load(scene or next(iter(library())))
     about = measure(sound)
-    channels = min(about.channels, _CHANNELS_MOST)
+    channels = min(about.channels, MOST_CHANNELS)
     check_video(out, about.sample_rate, channels)
     generator = generator or _generator(model or scene.model, size, runtime)
     scene, resting = fit_scene(scene, generator, steps=steps)
@@ -121,7 +120,7 @@ def render(
             previous, shown = None, np.zeros((height, width, 3), np.uint8)
             broken: set[str] = set()
             for step in specs(sound, patch, fps=fps, seconds=seconds, metre=metre):
-                writer.write_sound(step.sound[:, :_CHANNELS_MOST], step.start)
+                writer.write_sound(step.sound[:, :MOST_CHANNELS], step.start)
                 for index, spec in step.pictures:
                     try:
                         previous = generator.render(spec, previous if spec.wants_previous else None)

@@ -17,18 +17,17 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from bentlight.errors import BadInput
 
-__all__ = ["FORMATS", "VideoWriter", "check_video"]
+__all__ = ["FORMATS", "MOST_CHANNELS", "VideoWriter", "check_video"]
 
 FORMATS = (".mkv", ".mp4")
+MOST_CHANNELS = 8
+"""Channels of sound that a video holds."""
 
 _GROUP_S = 0.25
 _CLUSTER_MS = 200
 _BT709 = 1
 _TV_RANGE = 1
 _THREADS_ABOVE = 640 * 640
-
-
-_CHANNELS_MOST = 8
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 
 
@@ -45,7 +44,7 @@ def check_video(path: Path, sample_rate: int | None = None, channels: int = 2) -
     if path.suffix.lower() == ".mp4" and sample_rate:
         if sample_rate not in _AAC_RATES:
             raise BadInput(f"{path} cannot hold sound at {sample_rate} Hz, as an .mp4; let it end in .mkv.")
-        if channels >= _CHANNELS_MOST:
+        if channels >= MOST_CHANNELS:
             raise BadInput(f"{path} cannot hold sound of {channels} channels, as an .mp4; let it end in .mkv.")
 
 
@@ -100,7 +99,7 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         check_video(self.path, sample_rate, channels)
-        if min(width, height) < 16 or fps <= 0 or not 1 <= channels <= _CHANNELS_MOST:
+        if min(width, height) < 16 or fps <= 0 or not 1 <= channels <= MOST_CHANNELS:
             raise BadInput(
                 f"{self.path}: {width} x {height} pixels, {float(fps):g} pictures/s and {channels} channels make no "
                 "video; take at least 16 x 16, more than 0 and 1 to 8."

@@ -11,27 +11,30 @@ from engine.builtin.vocabulary import LEARNT
 STAGES = ("vae", "unet", "pixels", "export")
 
 
+def _number(text: str, most: float) -> float | None:
+    """Read a number above 0, up to ``most``; None where it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0.0 < number <= most else None
+
+
 def favour(text: str) -> tuple[str, float]:
     """Read ``FORM=TIMES``."""
     form, _, times = text.partition("=")
     if form not in LEARNT:
         raise argparse.ArgumentTypeError(f"{form!r} is none of {', '.join(LEARNT)}")
-    try:
-        number = float(times)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number <= 100.0:
+    number = _number(times, 100.0)
+    if number is None:
         raise argparse.ArgumentTypeError(f"{text!r} should be {form}=TIMES, such as {form}=3, TIMES up to 100")
     return form, number
 
 
 def share(text: str) -> float:
     """Read a share: above 0, up to 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number <= 1.0:
+    number = _number(text, 1.0)
+    if number is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no share; give a number above 0, up to 1")
     return number
 
