@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.bars import METRE
+from analysis.timing import check_rate
 from bentlight.errors import BadInput
-from live.files import free_name
+from live.files import check_writable, free_name
 from live.fitting import fit_scene, not_understood
 from live.pacer import pace_now
 from live.preparing import prepare_for
@@ -93,15 +94,18 @@ def render(
         If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
     """
     from engine.errors import NotFinite
-    from live.video import MOST_CHANNELS, CannotWrite, VideoWriter, check_video
+    from live.video import MOST_CHANNELS, VideoWriter, check_video
 
     sound, out = _sound_file(source), Path(out)
     check_video(out)
     if out.exists() and sound.samefile(out):
         raise BadInput(f"{out} is the sound itself; choose another name.")
+    # Nothing is measured or made for a place where nothing can be written.
+    check_writable(out)
     if not isinstance(scene, Scene):
         scene = load(scene or next(iter(library())))
     about = measure(sound)
+    check_rate(about.sample_rate)
     channels = min(about.channels, MOST_CHANNELS)
     check_video(out, about.sample_rate, channels)
     generator = generator or _generator(model or scene.model, size, runtime)
@@ -112,42 +116,98 @@ def render(
     patch = Patch(scene, seed=seed, start_s=0.0)
     prepare_for(generator, patch, wait=True)
     pace_now(generator, patch, tell)
-    # The process number keeps two renderings of one name apart; the ending says the format to the writer.
-    part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
     width, height = generator.size
-    try:
-        with VideoWriter(part, width, height, fps, about.sample_rate, channels, live=False) as writer:
-            previous, shown = None, np.zeros((height, width, 3), np.uint8)
-            broken: set[str] = set()
-            for step in specs(sound, patch, fps=fps, seconds=seconds, metre=metre):
-                writer.write_sound(step.sound[:, :MOST_CHANNELS], step.start)
-                for index, spec in step.pictures:
-                    try:
-                        previous = generator.render(spec, previous if spec.wants_previous else None)
-                        shown = previous.pixels
-                    except NotFinite as error:
-                        # As live: one bend gone wild for a picture must not cost the night's work.
-                        if tell is not None and str(error) not in broken:
-                            tell(str(error))
-                        broken.add(str(error))
-                    writer.write_picture(shown, index)
-                    if progress is not None:
-                        progress(index + 1, step.total)
-        part.replace(out)
-    except DamagedSound as damage:
-        if not damage.good_s:
-            raise
-        kept = free_name(out.with_name(f"{out.stem}.part{out.suffix}"))
-        part.replace(kept)
-        raise BadInput(f"{damage} What was made up to there is in {kept}.") from None
-    except CannotWrite as fault:
-        raise BadInput(f"{out} cannot be written ({fault.reason}); choose another place.") from None
-    except OSError as error:
-        raise BadInput(f"{out} cannot be written ({error.strerror}); choose another place.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with (
+        _Making(out, tell) as making,
+        VideoWriter(making.part, width, height, fps, about.sample_rate, channels, live=False) as writer,
+    ):
+        previous, shown = None, np.zeros((height, width, 3), np.uint8)
+        broken: set[str] = set()
+        for step in specs(sound, patch, fps=fps, seconds=seconds, metre=metre):
+            writer.write_sound(step.sound[:, :MOST_CHANNELS], step.start)
+            for index, spec in step.pictures:
+                try:
+                    previous = generator.render(spec, previous if spec.wants_previous else None)
+                    shown = previous.pixels
+                except NotFinite as error:
+                    # As live: one bend gone wild for a picture must not cost the night's work.
+                    if tell is not None and str(error) not in broken:
+                        tell(str(error))
+                    broken.add(str(error))
+                writer.write_picture(shown, index)
+                making.begun = True
+                if progress is not None:
+                    progress(index + 1, step.total)
     return out
+
+
+class _Making:
+    """A video being made beside its place, which it takes once it is whole; what ends before that is kept and named.
+
+    Parameters
+    ----------
+    out : Path
+    tell : callable, optional
+        Told where what was made is, when it is stopped or ends by a fault of ours.
+
+    Attributes
+    ----------
+    part : Path
+        Where to make it.
+    begun : bool
+        Whether there is something in it.
+    """
+
+    def __init__(self, out: Path, tell: Callable[[str], None] | None) -> None:
+        self._out, self._tell = out, tell
+        # A link's file is replaced, not the link.
+        self._place = out.resolve()
+        # The process number keeps two renderings of one name apart; the ending says the format to the writer.
+        self.part = self._place.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
+        self.begun = False
+
+    def __enter__(self) -> _Making:
+        return self
+
+    def __exit__(self, _: object, fault: BaseException | None, trace: object) -> None:
+        try:
+            if fault is None:
+                fault = self._take_place()
+            if fault is not None:
+                self._explain(fault)
+        finally:
+            with contextlib.suppress(OSError):
+                self.part.unlink(missing_ok=True)
+
+    def _take_place(self) -> OSError | None:
+        try:
+            self.part.replace(self._place)
+        except OSError as error:
+            return error
+        return None
+
+    def _explain(self, fault: BaseException) -> None:
+        """Keep what was made, and raise what says so; returns where the fault is to go on as it is."""
+        from live.video import CannotWrite
+
+        # The end of an .mp4, without which nothing plays it, found no place on a full disk.
+        lost = isinstance(fault, CannotWrite) and self._out.suffix.lower() == ".mp4"
+        kept = self._keep() if self.begun and not lost else None
+        made = f" What was made up to there is in {kept}." if kept else ""
+        if isinstance(fault, CannotWrite | OSError):
+            reason = fault.reason if isinstance(fault, CannotWrite) else fault.strerror
+            raise BadInput(f"{self._out} cannot be written ({reason}); choose another place.{made}") from None
+        if made and isinstance(fault, BadInput):
+            raise BadInput(f"{fault}{made}") from None
+        if made and self._tell is not None:
+            self._tell(made.strip())
+
+    def _keep(self) -> Path | None:
+        kept = free_name(self._place.with_name(f"{self._out.stem}.part{self._out.suffix}"))
+        try:
+            return self.part.replace(kept)
+        except OSError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +269,9 @@ def specs(
     path = _sound_file(source)
     about = measure(path)
     rate = about.sample_rate
-    length = about.frames if seconds is None else min(about.frames, round(seconds * rate))
+    length = about.frames
+    if seconds is not None and seconds * rate < length:
+        length = round(seconds * rate)
     total = _pictures(length, rate, fps)
     analyzer = LiveAnalyzer(rate, gain_db="auto", metre=metre)
     waiting = analyzer.process(np.zeros(0, np.float32))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from live.files import check_writable, write_json
 from live.mailbox import Mailbox
 from live.render import Renderer
 from live.report import report
+from live.signals import end_on_signals
 from live.supervise import Supervised
 
 if TYPE_CHECKING:
@@ -334,35 +334,6 @@ def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
         return None
     width, height = (int(side * factor) // SIDE_STEP * SIDE_STEP for side in size)
     return width, height
-
-
-def end_on_signals(quit_: threading.Event) -> Callable[[], None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the show in order, recordings finished.
-
-    A second Ctrl-C or SIGTERM ends it at once. A second SIGHUP does not: a terminal that is closed sends several. Where
-    SIGHUP is ignored, as under `nohup`, it stays so.
-
-    Returns what puts the former handlers back. Does nothing off the main thread, where Python has no signals.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-
-    def ask(number: int, frame: object) -> None:
-        if quit_.is_set() and number != hangup:
-            raise KeyboardInterrupt
-        quit_.set()
-
-    hangup = getattr(signal, "SIGHUP", None)
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
-        numbers.append(hangup)
-    before = {number: signal.signal(number, ask) for number in numbers}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    return restore
 
 
 def render_threads() -> int:

@@ -129,13 +129,17 @@ def render(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from live.offline import render as render_video
+    from live.signals import signals_interrupt
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-    ) as bar:
+    with (
+        signals_interrupt(),
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeRemainingColumn(),
+        ) as bar,
+    ):
         task = bar.add_task("pictures", total=None)
         render_video(
             source,

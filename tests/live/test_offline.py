@@ -17,6 +17,7 @@ from engine.paces import Paces
 from engine.spec import Picture
 from live.offline import render, specs
 from live.sound_file import DamagedSound
+from live.video import VideoWriter
 from scenes import Patch, loads
 from tests.pictures import decode, lag_s
 
@@ -156,20 +157,62 @@ def test_only_so_much_of_the_file_is_taken(song, tmp_path, generator, seconds):
     assert told == [(i + 1, len(pictures)) for i in range(len(pictures))]
 
 
-def test_a_failure_leaves_the_older_file_and_nothing_else(song, tmp_path, generator):
-    folder = tmp_path / "out"
+def test_what_was_made_before_it_is_stopped_is_kept_and_named(song, tmp_path, generator):
+    folder, told = tmp_path / "out", []
     folder.mkdir()
     out = folder / "a.mkv"
     out.write_bytes(b"the older file")
 
     def stop(done, total):
-        if done == 2:
+        if done == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render(song, out, scene=SCENE, generator=generator, progress=stop)
+        render(song, out, scene=SCENE, fps=10, generator=generator, progress=stop, tell=told.append)
     assert out.read_bytes() == b"the older file"
-    assert [path.name for path in folder.iterdir()] == ["a.mkv"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mkv", "a.part.mkv"]
+    assert len(decode(folder / "a.part.mkv")[1]) == 7
+    assert told == [f"What was made up to there is in {folder / 'a.part.mkv'}."]
+
+
+def test_stopped_before_the_first_picture_it_leaves_nothing(song, tmp_path, generator, monkeypatch):
+    def stop(spec, previous=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generator, "render", stop)
+    with pytest.raises(KeyboardInterrupt):
+        render(song, tmp_path / "a.mkv", scene=SCENE, generator=generator)
+    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_loaded(song, tmp_path, monkeypatch):
+    monkeypatch.setattr("live.offline._generator", lambda *_: pytest.fail("the model was loaded"))
+    (tmp_path / "folder.mkv").mkdir()
+    (tmp_path / "file").write_text("")
+    for out, reason in ((tmp_path / "folder.mkv", "is a folder"), (tmp_path / "file" / "a.mkv", "cannot be written")):
+        with pytest.raises(BadInput, match=reason):
+            render(song, out, scene=SCENE)
+
+
+def test_a_sound_of_a_rate_that_is_not_heard_is_refused_before_anything_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr("live.offline._generator", lambda *_: pytest.fail("the model was loaded"))
+    soundfile.write(tmp_path / "low.wav", np.zeros(4_000, np.float32), 4_000)
+    with pytest.raises(BadInput, match="4000 Hz cannot be heard"):
+        render(tmp_path / "low.wav", tmp_path / "a.mkv", scene=SCENE)
+
+
+def test_a_link_goes_on_pointing_to_the_file_that_is_made(song, tmp_path, generator):
+    (tmp_path / "large disk").mkdir()
+    out = tmp_path / "a.mkv"
+    out.symlink_to(tmp_path / "large disk" / "b.mkv")
+    render(song, out, scene=SCENE, fps=4, seconds=0.5, generator=generator)
+    assert out.is_symlink()
+    assert len(decode(tmp_path / "large disk" / "b.mkv")[1]) == 2
+
+
+def test_more_seconds_than_there_are_is_all_of_them(song):
+    steps = list(specs(song, Patch(SCENE, start_s=0.0), fps=10, seconds=float("inf")))
+    assert steps[-1].total == 20
 
 
 def test_a_picture_that_cannot_be_made_leaves_the_one_before(song, tmp_path, generator, monkeypatch):
@@ -202,6 +245,20 @@ def test_a_full_disk_names_the_file_that_was_asked_for(song, tmp_path, generator
         render(song, folder / "a.mkv", scene=SCENE, generator=generator)
     assert "part" not in str(caught.value)
     assert list(folder.iterdir()) == []
+
+
+def test_what_was_made_before_the_disk_was_full_is_kept(song, tmp_path, generator, monkeypatch):
+    write = VideoWriter.write_picture
+
+    def filling(self, pixels, index):
+        if index == 6:
+            self._fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        write(self, pixels, index)
+
+    monkeypatch.setattr("live.video.VideoWriter.write_picture", filling)
+    with pytest.raises(BadInput, match=r"a\.mkv cannot be written .* What was made up to there is in .*a\.part\.mkv"):
+        render(song, tmp_path / "a.mkv", scene=SCENE, fps=10, generator=generator)
+    assert len(decode(tmp_path / "a.part.mkv")[1]) >= 5
 
 
 @pytest.mark.parametrize("part", [{"feedback": 0.3}, {"strength": 0.6}])

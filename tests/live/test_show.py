@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +16,7 @@ import live.performance
 from bentlight.errors import BadInput, DeviceMissing, ModelMissing
 from live.control.board import ControlBoard
 from live.control.osc import OscReceiver
-from live.performance import Performance, PlaySettings, end_on_signals, smaller
+from live.performance import Performance, PlaySettings, smaller
 from tests.waiting import free_port, wait_until
 
 GENEROUS_S = 30.0
@@ -210,42 +209,3 @@ def test_a_thread_that_died_says_so_until_it_has_worked_again(model, monkeypatch
     show._rendering._died_s -= 60.0
     show._rendering.start()
     wait_until(lambda: "died" not in show.warnings(), GENEROUS_S, "the warning to go")
-
-
-@pytest.fixture
-def asked() -> Iterator[threading.Event]:
-    """Set once a signal has asked for the end."""
-    # These tests may themselves run under nohup, where SIGHUP is ignored.
-    before = {s: signal.signal(s, signal.SIG_DFL) for s in [getattr(signal, "SIGHUP", None)] if s is not None}
-    wish = threading.Event()
-    restore = end_on_signals(wish)
-    yield wish
-    restore()
-    for one, handler in before.items():
-        signal.signal(one, handler)
-
-
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_signals_end_the_show_in_order(asked, name):
-    if not hasattr(signal, name):
-        pytest.skip(f"this system has no {name}")
-    signal.raise_signal(getattr(signal, name))
-    assert asked.is_set()
-    if name == "SIGHUP":
-        signal.raise_signal(signal.SIGHUP)  # a terminal that is closed sends several
-    else:
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(getattr(signal, name))
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
-def test_a_show_under_nohup_goes_on_when_the_terminal_is_closed():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    wish = threading.Event()
-    restore = end_on_signals(wish)
-    try:
-        signal.raise_signal(signal.SIGHUP)
-        assert not wish.is_set()
-    finally:
-        restore()
-        signal.signal(signal.SIGHUP, before)
