@@ -11,6 +11,8 @@ from scenes.schema import Scene
 
 __all__ = ["SceneBank"]
 
+_AWAY = -1
+
 
 class SceneBank:
     """Scenes by name: the built-in ones, and before them one given by path.
@@ -40,7 +42,7 @@ class SceneBank:
                     f"there is no scene {first!r}; there are {', '.join(self._paths)}, or give a scene file's path."
                 )
             scenes.load(path)
-            self._paths = {path.stem: path.resolve(), **{k: v for k, v in self._paths.items() if k != path.stem}}
+            self._paths = {path.stem: path.absolute(), **{k: v for k, v in self._paths.items() if k != path.stem}}
             first = path.stem
         self.current = first or next(iter(self._paths))
 
@@ -97,7 +99,7 @@ class SceneBank:
         if self.current not in self._seen:
             return None  # not read for the first time yet
         path = self._paths[self.current]
-        stamp = _stamp(self._files.get(self.current, (path,)))
+        stamp = _stamp(*self._files.get(self.current, (path,)))
         if stamp is None or stamp == self._seen.get(self.current):
             return None
         self._seen[self.current] = stamp
@@ -105,9 +107,9 @@ class SceneBank:
 
     def _load(self, name: str) -> Scene:
         # Looked at before it is read, so that no change in between is missed.
-        own = _stamp((self._paths[name],)) or ()
+        own = _written(self._paths[name])
         scene = self._read(name)
-        self._seen[name] = own + (_stamp(self._files[name][1:]) or ())
+        self._seen[name] = (own, *map(_written, self._files[name][1:]))
         return scene
 
     def _read(self, name: str) -> Scene:
@@ -119,9 +121,15 @@ class SceneBank:
         return scene
 
 
-def _stamp(files: tuple[Path, ...]) -> tuple[int, ...] | None:
-    """When each file was last written; None while one is away, as for a moment when an editor saves by renaming."""
+def _stamp(scene: Path, *masks: Path) -> tuple[int, ...] | None:
+    """When each file was last written; None while the scene's is away, as for a moment when an editor renames."""
+    own = _written(scene)
+    # A mask that is away is a change: the scene may use another by now.
+    return None if own == _AWAY else (own, *map(_written, masks))
+
+
+def _written(path: Path) -> int:
     try:
-        return tuple(os.stat(path).st_mtime_ns for path in files)
+        return os.stat(path).st_mtime_ns
     except OSError:
-        return None
+        return _AWAY

@@ -262,6 +262,9 @@ class Director:
                     self.notice(f"{self.bank.current} was read again")
         except BentlightError as error:
             self._scene_fault = f"kept the running scene: {error}"
+        except Exception as error:
+            log.exception("%s could not be read again", self.bank.current)
+            self._scene_fault = f"kept the running scene: a fault of ours: {error}"
 
     def _save_paces(self) -> None:
         generator = self._renderer.generator

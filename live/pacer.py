@@ -131,5 +131,6 @@ def pace_now(generator: Generator, patch: Patch, tell: Callable[[str], None] | N
             # The resting picture may break where those that are heard do not.
             log.warning("a blend of prompts could not be measured: %s", error)
         _told(generator, patch, pair)
-    if generator.paces is not None:
-        generator.paces.save()
+        # At once: with a large model each takes long, and this may be stopped.
+        if generator.paces is not None:
+            generator.paces.save()

@@ -21,6 +21,7 @@ __all__ = ["Recorder", "RecorderStatus", "SampleReader"]
 
 _BACKLOG_BYTES = 64 << 20
 _POLL_S = 0.01
+_READINGS_MOST = 1000
 
 
 class SampleReader(Protocol):
@@ -87,8 +88,8 @@ class Recorder:
 
     Notes
     -----
-    After a kill or a power cut the file lacks at most the last second. When the disk fills up, recording ends with
-    `RecorderStatus.error` set and what was written stays playable.
+    After a kill or a power cut the file lacks at most the last second, or one and a half times as long as a picture
+    takes. When the disk fills up, recording ends with `RecorderStatus.error` set and what was written stays playable.
     """
 
     def __init__(
@@ -209,6 +210,10 @@ class Recorder:
     def _finish(self) -> None:
         try:
             if not self._error:
+                # A reading ends at a gap, and there may be several left.
+                for _ in range(_READINGS_MOST):
+                    if not self.step():
+                        break
                 self.step(final=True)
             self._writer.close()
         except BadInput as error:

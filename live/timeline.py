@@ -10,7 +10,9 @@ import numpy as np
 
 __all__ = ["HasPixels", "Timeline"]
 
-PATIENCE_S = 0.4
+PATIENCE_S, PATIENCE_MOST_S = 0.4, 5.0
+"""How long a frame waits for its picture: as long as pictures of late took and some more, within these."""
+_SLACK, _FORGET = 1.3, 0.99
 STALL_S = 0.5
 BEHIND_MOST_S = 1.0
 GAP_MOST_S = 60.0
@@ -57,6 +59,7 @@ class Timeline:
         self._waiting: list[HasPixels] = []
         self._newest_slot = -1
         self._current: np.ndarray | None = None
+        self._patience_s = PATIENCE_S
         self._next = 0
         self.dropped = 0
         self.skipped = 0
@@ -126,6 +129,8 @@ class Timeline:
             self._waiting = [*self._waiting[-3:], picture]
             return
         stamp_s = picture.time_s - self._origin_s
+        late_s = self.end_s - stamp_s
+        self._patience_s = min(max(_SLACK * late_s, _FORGET * self._patience_s, PATIENCE_S), PATIENCE_MOST_S)
         if self.stalled:
             stamp_s = max(stamp_s, self.end_s)
         # A stamp on a frame belongs to that frame, also when it was rounded up in the last digit.
@@ -147,14 +152,14 @@ class Timeline:
             At most so many, unless `final`.
         """
         behind = self.end_s - self._next / self._fps
-        if behind > BEHIND_MOST_S + PATIENCE_S and not final:
-            catch_up = math.floor((self.end_s - PATIENCE_S) * self._fps)
+        if behind > BEHIND_MOST_S + self._patience_s and not final:
+            catch_up = math.floor((self.end_s - self._patience_s) * self._fps)
             self.skipped += catch_up - self._next
             self._next = catch_up
         count = 0
         while (final or count < most) and self._next / self._fps < self.end_s:
             settled = self._newest_slot > self._next and (self._current is not None or self._next in self._slots)
-            if not (final or settled or self._next / self._fps <= self.end_s - PATIENCE_S):
+            if not (final or settled or self._next / self._fps <= self.end_s - self._patience_s):
                 return
             for slot in sorted(s for s in self._slots if s <= self._next):
                 self._current = self._slots.pop(slot)

@@ -243,7 +243,8 @@ class Median:
         """Fill the window with what the other has, its oldest value longest."""
         self._oldest.clear()
         self._lowest.clear()
-        for value, _, stood_s in other._oldest:
+        # A copy, in one go: the other may still be playing.
+        for value, _, stood_s in tuple(other._oldest):
             self._add(value, stood_s)
         more_s = self._window_s - other._window_s
         if more_s < 0:

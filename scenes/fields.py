@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 __all__ = [
     "Clock",
@@ -51,7 +51,7 @@ def _lasting(unit_s: float) -> BeforeValidator:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_number)]
-Clock = Annotated[float | None, BeforeValidator(_clock), Field(ge=0, le=86_400)]
+Clock = Annotated[Annotated[float, Field(ge=0, le=86_400)] | None, BeforeValidator(_clock)]
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Milliseconds = Annotated[Number, Field(ge=0, le=20_000)]
@@ -62,6 +62,17 @@ Range = tuple[Annotated[Number, Field(ge=-24_000, le=24_000)], Annotated[Number,
 
 
 class Part(BaseModel):
-    """A part of a scene: no keys but its own, never changed, no infinities."""
+    """A part of a scene: no keys but its own, never changed, no infinities.
+
+    A key with nothing behind it is as if it were not there, as when all below it was made a comment.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: value for key, value in given.items() if value is not None or key not in known}

@@ -97,9 +97,18 @@ def loads(text: str, path: str = "scene", *, folder: Path | None = None) -> Scen
         return Scene.model_validate(data, context={"masks": masks})
     except ValidationError as error:
         # A key that is not known comes before one that is missing: it is the same key, mistyped.
-        faults = [(details["type"] == "missing", *_fault(details, lines)) for details in error.errors()]
+        found = error.errors()
+        # What was refused in a list is missing in it as well.
+        found = [one for one in found if one["type"] != "too_short" or not any(_inside(one, other) for other in found)]
+        faults = [(details["type"] == "missing", *_fault(details, lines)) for details in found]
         _, line, reason = min(faults)
         raise BadScene(path, line, reason) from None
+
+
+def _inside(outer: ErrorDetails, inner: ErrorDetails) -> bool:
+    """Whether one error is about a part of what the other is about."""
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
 
 
 def _fault(error: ErrorDetails, lines: dict[Place, int]) -> tuple[int, str]:
@@ -151,7 +160,7 @@ _KIND_HELP = {
     "int_type": "a whole number",
 }
 _PATTERN_HELP = {
-    "name": "use lower-case letters, digits and underscores, a letter first, 32 at most",
+    "name": "use lower-case letters, digits and underscores (in a scene's name dashes too), a letter first, 32 at most",
     "model": "name builtin or a hub id such as stabilityai/sd-turbo; folders are given with --model",
 }
 

@@ -216,6 +216,9 @@ def motion_faults(motion: Motion, timed_prompts: int, prompts: int) -> Iterator[
         yield ("motion", "prompts", "kind"), "loop needs at least two prompts; this scene has one."
     if motion.prompts.kind == "loop" and timed_prompts:
         yield ("motion", "prompts", "kind"), "loop goes round by itself; leave `at` out of the prompts."
+    if noise.kind == "sections" and motion.prompts.kind in ("travel", "loop"):
+        reason = f"noise of kind sections follows cues, and with prompts of kind {motion.prompts.kind} there are none."
+        yield ("motion", "prompts", "kind"), reason
     if motion.prompts.kind == "mixture" and prompts > VECTORS[motion.prompts.by]:
         most = VECTORS[motion.prompts.by]
         yield ("motion", "prompts", "by"), f"{motion.prompts.by} has {most} values, fewer than this scene has prompts."

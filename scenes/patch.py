@@ -296,7 +296,7 @@ class Patch:
         paths: list[tuple[NoisePath, float]] = []
         share = 1.0
         for wander, left_s in self._leaving:
-            paths.append((wander.path(wander.base, ahead_s, angle, scene_s, self._amounts), share))
+            paths.append((wander.path(wander.drawn, ahead_s, angle, scene_s, self._amounts), share))
             share = smoothstep((scene_s - left_s) / _FADE_S)
         return (*paths, (path, share))
 

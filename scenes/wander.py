@@ -33,10 +33,13 @@ class Wander:
         Turns so far, those in time with the beat aside.
     seeds : float
         Way from seed to seed so far.
+    drawn : int
+        The base that the newest path was counted from.
     """
 
     def __init__(self, motion: Motion, prompts: int, base: int, first: int = 0) -> None:
         self.motion, self.base = motion, base
+        self.drawn = base
         noise = motion.noise
         self.turns, self.seeds, self._fast_turns = 0.0, 0.0, 0.0
         self._turn_rate, self._seed_rate, self._fast_rate = 0.0, 0.0, 0.0
@@ -139,6 +142,7 @@ class Wander:
         amounts : mapping of str to float
             Where the targets of the noise stand.
         """
+        self.drawn = base
         noise = self.motion.noise
         turns, seeds = self.place(ahead_s)
         own_turns = turns % 1.0

@@ -15,6 +15,7 @@ _DEPTH_LIMIT = 12
 _EVENT_LIMIT = 20_000
 _SCALAR_LIMIT = 4_000
 
+_NUMBER = re.compile(r"[-+]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][-+]?\d{1,3})?")
 _NO_CHARACTER = re.compile(r"\\U(?!000[0-9A-Fa-f]|0010)")
 
 Place = tuple[str | int, ...]
@@ -122,7 +123,8 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             return float(text.replace("_", "").replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan"))
     except ValueError:
         return text
-    return text
+    # YAML 1.1 takes 1e-3 and -.5 for text.
+    return float(text) if node.style is None and _NUMBER.fullmatch(text) else text
 
 
 def _clock_or_int(text: str) -> int | str:

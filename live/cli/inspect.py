@@ -60,11 +60,11 @@ def scenes(context: typer.Context, as_json: Json = False) -> None:
 
 
 @scenes_app.command("check")
-def check(path: Annotated[Path, typer.Argument(help="The scene file.")]) -> None:
+def check(path: Annotated[Path, typer.Argument(help="The scene file, or a built-in scene's name.")]) -> None:
     """Check a scene file; says file, line and reason when it is refused."""
     import scenes as room
 
-    scene = room.load(path)
+    scene = room.load(str(path))
     print(f"{path}: fine; {len(scene.bends)} bends, {len(scene.routes)} routes, {len(scene.prompts)} prompts.")
 
 

@@ -218,6 +218,16 @@ def test_an_edited_scene_is_read_again_and_a_bad_edit_is_refused_while_the_show_
     assert not any("mine.yaml:" in warning for warning in director.warnings())
 
 
+def test_a_fault_of_ours_in_reading_a_scene_again_is_told_too(directed, scene_file, monkeypatch):
+    director, _, renderer, _, _ = directed
+    playing = renderer.patch
+    monkeypatch.setattr(director.bank, "reload", lambda: 1 / 0)
+    director._next_watch_s = 0
+    director.step()
+    assert renderer.patch is playing
+    assert any("a fault of ours" in warning for warning in director.warnings())
+
+
 def test_a_bad_scene_file_is_refused_at_the_start_with_its_line(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text("name: bad\nprompts: 5\n")

@@ -151,7 +151,7 @@ def test_offline_all_is_measured_first_and_kept(generator, caplog):
     patch = Patch(("a", "b"), ("b", "c"), ("c", "d"))
     pace_now(generator, patch, told.append)
     assert patch.learnt == [("a", "b"), ("c", "d")]
-    assert generator.paces.saved == 1
+    assert generator.paces.saved == 3, "each at once: with a large model it takes long, and may be stopped"
     assert len(told) == 1
     assert "3 blends" in told[0]
     assert "could not be measured" in caplog.text

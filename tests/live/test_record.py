@@ -211,6 +211,35 @@ def test_a_backlog_of_pictures_is_bounded_and_the_newest_stay():
     assert set(shown) == set(range(92, 100))
 
 
+def test_pictures_of_a_slow_model_lie_as_near_to_their_sound_as_those_of_a_quick_one():
+    def shown_after(latency_s: float) -> list[float]:
+        timeline, shown, made = Timeline(30, RATE, 2), {}, []
+        for step in range(1500):
+            now_s = step / 100
+            list(timeline.add_sound(np.zeros((RATE // 100, 2), np.float32), now_s, now_s))
+            if not made or now_s >= made[-1] + latency_s:
+                if made:
+                    timeline.add_picture(Made(np.array(len(made)), made[-1]))
+                made.append(now_s)
+            for pixels, index in timeline.due_frames():
+                if pixels is not None:
+                    shown.setdefault(int(pixels), index / 30)
+        return [shown[number] - made[number - 1] for number in sorted(shown)[2:]]
+
+    for latency_s in (0.1, 1.0, 2.0):
+        after = shown_after(latency_s)
+        assert len(after) > 3
+        assert max(after) < 0.05
+
+
+def test_all_that_was_heard_is_in_the_file_however_many_gaps_there_are_at_its_end(tmp_path):
+    studio = Studio(tmp_path / "a.mkv")
+    for second in range(4):
+        studio.reader.blocks.append((sound(1.0, second), 1.1 * second, 0))
+    assert studio.recorder.stop().seconds == pytest.approx(4.3, abs=0.01)
+    assert not studio.reader.blocks
+
+
 def test_an_encoder_that_cannot_keep_up_leaves_frames_out_and_not_sound():
     timeline = Timeline(30, RATE, 2)
     indices = []

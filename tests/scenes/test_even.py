@@ -7,7 +7,7 @@ import pytest
 
 from engine.paces import Pace
 from scenes import Patch
-from tests.scenes.test_motion import BASE, TIMED, music, scene, visit, weights
+from tests.scenes.moving import BASE, TIMED, music, scene, visit, weights
 
 PACE = Pace((0.0, 0.6, 0.7, 1.0), (0.0, 0.1, 0.8, 1.0))
 LOOP = "{kind: loop, loops_per_minute: 6}"

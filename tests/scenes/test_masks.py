@@ -190,4 +190,32 @@ def test_a_mask_that_is_painted_anew_is_another_plan_and_is_read_like_the_scene(
     assert third is not None
     assert third.plan == first.plan
     picture.unlink()
-    assert bank.reload() is None
+    with pytest.raises(BadScene, match="is not there"):
+        bank.reload()
+    assert bank.reload() is None, "once for each change"
+
+
+def test_a_scene_goes_on_being_read_when_its_mask_was_given_another_name(tmp_path) -> None:
+    (tmp_path / "half.png").write_bytes(png(HALF))
+    path = scene_in(tmp_path)
+    bank = SceneBank(str(path))
+    first = bank.choose("masked")
+    (tmp_path / "half.png").rename(tmp_path / "moon.png")
+    path.write_text(path.read_text().replace("half.png", "moon.png"))
+    os.utime(path, ns=(1, 1))
+    again = bank.reload()
+    assert again is not None
+    assert again.plan == first.plan
+    path.write_text("name: [")
+    os.utime(path, ns=(2, 2))
+    with pytest.raises(BadScene, match="not valid YAML"):
+        bank.reload()
+
+
+def test_the_masks_of_a_linked_scene_lie_beside_the_link_each_time_it_is_read(tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    path = scene_in(tmp_path / "set")
+    link = tmp_path / "linked.yaml"
+    link.symlink_to(path)
+    (tmp_path / "half.png").write_bytes(png(HALF))
+    assert SceneBank(str(link)).choose("linked").masks == ("half.png",)

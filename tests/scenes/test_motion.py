@@ -3,77 +3,28 @@
 import json
 import math
 from dataclasses import asdict
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from analysis.frame import FEATURE_FRAME, rest_frame
+from analysis.frame import FEATURE_FRAME
 from bentlight.errors import BadScene
-from engine.noise import NoiseBank, fixed_noise
+from engine.noise import fixed_noise
 from scenes import Patch, loads
 from scenes.motion import AMOUNTS, NOISE_KINDS
-
-SHAPE = (1, 4, 16, 16)
-HOPS_PER_S = 160
-BASE = """\
-name: moving
-seed: 5
-prompts: [{text: one}, {text: two}, {text: three}, {text: four}]
-prompt_blend_s: 1
-"""
-TIMED = BASE.replace("{text: two}", "{text: two, at: 1}").replace("{text: three}", "{text: three, at: 4}")
-
-NOISES = {
-    "walk": "{}",
-    "arc": "{arc: 0.2}",
-    "walk in bars": "{bars: 4, still: 0.3}",
-    "slerp": "{kind: slerp, seeds: 4, bars: 2}",
-    "spline": "{kind: spline, seeds: [3, 1, 4, 15, 9], bars: 4}",
-    "rotation": "{kind: rotation, spread: 0.4, bars: 2}",
-    "perlin": "{kind: perlin, bars: 4, cells: 3, grain: 0.6}",
-    "layers": "{kind: layers, fast_turns_per_minute: 10, fast: 0.3, mask: centre}",
-    "details": "{kind: layers, fast_turns_per_minute: 10, fast: 0.5, mask: fine, cells: 6}",
-    "drift": "{kind: drift}",
-    "mixture": "{kind: mixture, by: bands}",
-    "few mixed": "{kind: mixture, by: bands, seeds: [7, 8, 9]}",
-    "sections": "{kind: sections, fade_s: 1, anchors: [77, 78]}",
-}
-
-
-def scene(noise: str = "{}", prompts: str = "{}", more: str = "", base: str = BASE):
-    return loads(f"{base}motion: {{noise_turns_per_minute: 4, noise: {noise}, prompts: {prompts}}}\n{more}")
-
-
-def music(seconds: float, tempo: float = 120.0) -> np.ndarray:
-    """Frames of a steady beat under bands that swell one after the other."""
-    count = round(seconds * HOPS_PER_S)
-    frames = np.full(count, rest_frame(), FEATURE_FRAME)
-    times = frames["time_s"] = (np.arange(count) + 1) / HOPS_PER_S
-    frames["tempo"] = tempo
-    frames["beat_phase"] = (0.3 + times * tempo / 60) % 1
-    frames["bands"] = 0.5 + 0.5 * np.cos(times[:, None] * 2 + np.arange(8))
-    frames["silent"] = 0
-    return frames
-
-
-def visit(patch: Patch, frames: np.ndarray, times, control=None) -> list:
-    """Advance at every time, handing over what was heard since the time before."""
-    specs, done = [], int(np.searchsorted(frames["time_s"], times[0] - 1e-9, side="right")) if patch._hop_s else 0
-    for time_s in times:
-        upto = int(np.searchsorted(frames["time_s"], time_s + 1e-9, side="right"))
-        specs.append(patch.advance(frames[done:upto], control or {}, float(time_s)))
-        done = upto
-    return specs
-
-
-def started(specs, bank=None) -> np.ndarray:
-    bank = bank or NoiseBank(limit=400)
-    return np.array([bank.start(spec, SHAPE) for spec in specs])
-
-
-def largest_stride(noises: np.ndarray) -> float:
-    return max(float(np.sqrt(np.mean((b - a) ** 2))) for a, b in pairwise(noises))
+from tests.scenes.moving import (
+    BASE,
+    HOPS_PER_S,
+    NOISES,
+    SHAPE,
+    TIMED,
+    largest_stride,
+    music,
+    scene,
+    started,
+    visit,
+    weights,
+)
 
 
 def place(spec) -> tuple[float, ...]:
@@ -82,10 +33,6 @@ def place(spec) -> tuple[float, ...]:
         return spec.seed, spec.seed_to, spec.seed_blend, spec.angle
     ((path, _),) = spec.paths
     return *path.seeds, path.blend, 2 * np.pi * path.turns
-
-
-def weights(spec) -> dict[str, float]:
-    return dict(spec.prompts)
 
 
 def test_every_kind_is_tried_here():
@@ -192,58 +139,6 @@ def test_an_arc_swings_and_never_leaves_its_part_of_the_circle():
     assert np.abs(np.diff(angles)).max() < 0.03
 
 
-@pytest.mark.parametrize("after", NOISES)
-@pytest.mark.parametrize("before", ["walk", "mixture"])
-def test_an_edit_that_sends_the_noise_another_way_cross_fades(before, after):
-    frames, bank = music(4), NoiseBank(limit=400)
-    old, new = Patch(scene(NOISES[before])), Patch(scene(NOISES[after]))
-    first = visit(old, frames, np.arange(1, 61) / 60)
-    new.carry_over(old)
-    second = visit(new, frames, np.arange(60, 200) / 60)
-    noises = started([*first, *second], bank)
-    assert largest_stride(noises) < 0.15
-    assert len(second[-1].paths) <= 1, "what was left is gone"
-
-
-def test_an_edit_in_the_middle_of_a_cross_fade_does_not_jump_either():
-    frames, patch, specs, done = music(5), None, [], 0
-    for i, name in enumerate(("walk", "spline", "layers", "rotation", "walk")):
-        after = Patch(scene(NOISES[name]))
-        if patch is not None:
-            after.carry_over(patch)
-        patch = after
-        specs += visit(patch, frames, np.arange(done + 1, done + 25) / 60)
-        done += 24
-        assert len(specs[-1].paths) == (0 if i == 0 else i + 1)
-    assert largest_stride(started(specs)) < 0.12
-
-
-def test_an_edit_of_speed_alone_goes_on_where_it_stands():
-    frames = music(4)
-    for noise in ("{}", NOISES["slerp"], NOISES["drift"], NOISES["layers"]):
-        old = Patch(scene(noise))
-        last = visit(old, frames, [1.0, 2.0])[-1]
-        new = Patch(loads(scene_text(noise).replace("noise_turns_per_minute: 4", "noise_turns_per_minute: 9")))
-        new.carry_over(old)
-        spec = visit(new, frames, [2.0])[0]
-        assert len(spec.paths) == len(last.paths)
-        np.testing.assert_allclose(started([spec]), started([last]), atol=1e-5)
-
-
-def scene_text(noise: str) -> str:
-    return f"{BASE}motion: {{noise_turns_per_minute: 4, noise: {noise}}}\n"
-
-
-def test_an_edited_amount_goes_to_its_new_place_without_a_jump():
-    frames = music(6)
-    old, new = Patch(scene("{still: 0.9}")), Patch(scene("{still: 0.1}"))
-    first = visit(old, frames, np.arange(1, 61) / 60)
-    new.carry_over(old)
-    second = visit(new, frames, np.arange(60, 240) / 60)
-    assert largest_stride(started([*first, *second])) < 0.05
-    assert second[-1].still == pytest.approx(0.1)
-
-
 def test_a_hit_pulls_the_noise_to_its_anchor_and_lets_it_go():
     frames = music(3)
     frames["onset_strength"][HOPS_PER_S] = 1  # just after 1 s
@@ -324,6 +219,7 @@ REFUSED = [
     ("{kind: mixture, by: loudness}", "{}", "no feature of several values 'loudness'; there are bands"),
     ("{kind: mixture, seeds: 9}", "{}", "bands has 8 values; give no more seeds"),
     ("{anchors: [1, 2, 3]}", "{}", "at most 2"),
+    ("{kind: sections}", "{kind: loop}", "kind sections follows cues"),
     ("{}", "{kind: jump}", "no kind of prompt motion 'jump'"),
     ("{}", "{kind: travel}", "at least two prompts with `at`"),
     ("{}", "{kind: cues, bars: 2}", "kind cues has no 'bars'; it has blending."),

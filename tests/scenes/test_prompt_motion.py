@@ -9,7 +9,7 @@ from analysis import LiveAnalyzer
 from engine.prompts import BLENDINGS
 from scenes import Patch
 from scenes.motion import PROMPT_KINDS
-from tests.scenes.test_motion import BASE, HOPS_PER_S, TIMED, music, scene, visit, weights
+from tests.scenes.moving import BASE, HOPS_PER_S, TIMED, music, scene, visit, weights
 
 PROMPTS = {
     "cues": (TIMED, "{}"),

@@ -81,6 +81,10 @@ CHANGES = [
     ("prompts:", "promts:", 5, "did you mean prompts?"),
     ("- text: neon", "- txt: neon", 6, "did you mean text?"),
     ("- text: neon red fire", "- neon red fire", 6, "key: value"),
+    ("- text: neon red fire\n  - text: blue ocean\n    at: 1:30", "- txt: neon red fire", 6, "did you mean text?"),
+    ("- text: neon red fire\n  - text: blue ocean\n    at: 1:30", "- text: 1984", 6, "put it in quotes"),
+    ("at: 1:30", "at: -.5", 8, "greater than or equal to 0"),
+    ("- text: neon red fire\n  - text: blue ocean\n    at: 1:30", "", 5, "prompts is missing"),
     ("text: neon red fire", "text: ''", 6, "at least 1 character"),
     ("text: neon red fire", "text: 7", 6, "put it in quotes"),
     ("text: neon red fire", "text: " + "red " * 200, 6, "at most 300"),
@@ -209,6 +213,17 @@ def test_the_good_file_is_read_as_it_says(tmp_path):
     assert [address for address, _ in scene.plan.slots] == ["hue/angle", "hue/mix", "size/factor", "size/mix"]
     with pytest.raises(ValueError, match="frozen"):
         scene.name = "other"
+
+
+def test_a_key_with_nothing_behind_it_is_as_if_it_were_not_there():
+    plain = "name: bare\nprompts: [{text: red fire}]\n"
+    empty = "name: bare\nprompts: [{text: red fire, at: }]\nbends:\nroutes:\n# - a route\nmotion: {noise: }\nseed:\n"
+    assert loads(empty) == loads(plain)
+
+
+def test_numbers_may_be_written_in_any_usual_way():
+    read = loads("name: few\nprompts: [{text: '2e-1'}]\nguidance: 1e1\nfeedback: .5\nseed: 3e0\n")
+    assert (read.guidance, read.feedback, read.seed, read.prompts[0].text) == (10.0, 0.5, 3, "2e-1")
 
 
 @pytest.mark.parametrize(
