@@ -5,7 +5,7 @@ import math
 import torch
 
 from engine.builtin.painter.fields import Fields
-from engine.builtin.painter.shapes import glow, polar, step, warp
+from engine.builtin.painter.shapes import away, glow, past, polar, step, warp
 
 
 def _line(phase, sharpness: float):
@@ -49,24 +49,24 @@ def starburst(f: Fields):
 def grid(f: Fields):
     sway = 0.10 * f(2, 14)
     below = f.y - 0.06 - 0.02 * f(3, 14)
-    floor = step(below, 0.025)
-    near = below.clamp(min=0) + 0.25
+    floor = step(below, 0.032)
+    near = past(below) + 0.25
     across = _line(5.0 * (f.x - sway) / near, 4.0)
     along = _line(5.5 / near, 4.0)
-    clear = 1 - torch.exp(-5 * below.clamp(min=0))
+    clear = 1 - torch.exp(-5 * past(below))
     lines = (across + along - 0.6 * across * along) * clear
     pulse = torch.sigmoid(1.8 * f(0, 3))
-    hill = step(below + 0.06 + 0.10 * torch.sigmoid(1.4 * f(1, 1.8, 6)), 0.03) * (1 - floor)
+    hill = step(below + 0.06 + 0.10 * torch.sigmoid(1.4 * f(1, 1.8, 6)), 0.04) * (1 - floor)
     d = torch.sqrt((f.x - sway) ** 2 + (below + 0.22) ** 2 + 1e-4)
     # The bands across the sun widen towards the horizon.
-    bands = step(torch.cos(34 * below) + 3.0 * (-below).clamp(min=0) - 0.1, 0.9)
+    bands = step(torch.cos(34 * below) + 3.0 * past(-below) - 0.1, 0.9)
     sun = step(0.42 - d, 0.05) * (1 - floor) * (1 - hill)
     sky = (1 - floor) * (1 - hill)
-    haze = torch.exp(-4.5 * below.abs())
+    haze = torch.exp(-4.5 * away(below))
     land = floor * (0.06 + lines * (0.6 + 1.1 * pulse) + 0.45 * haze) + 0.05 * hill
     first = (land + sky * (0.05 + 0.8 * haze + 0.10 * torch.sigmoid(2 * f(1, 5, 2)))) * (1 - 0.85 * sun)
-    second = sun * bands * 1.5 + sky * 0.35 * torch.exp(-5 * (d - 0.4).clamp(min=0)) * (1 - sun)
-    second = second + floor * 0.45 * torch.exp(-7 * below.clamp(min=0)) * torch.exp(-3 * (f.x - sway) ** 2)
+    second = sun * bands * 1.5 + sky * 0.35 * torch.exp(-5 * past(d - 0.4)) * (1 - sun)
+    second = second + floor * 0.45 * torch.exp(-7 * past(below)) * torch.exp(-3 * (f.x - sway) ** 2)
     white = 0.55 * sun * bands * step(-below - 0.35, 0.4) + 0.45 * floor * lines * lines * pulse
     return 0.15 + 0 * d, first, second, white
 

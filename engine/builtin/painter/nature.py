@@ -3,12 +3,12 @@
 import torch
 
 from engine.builtin.painter.fields import Fields
-from engine.builtin.painter.shapes import glow, polar, step, warp
+from engine.builtin.painter.shapes import away, glow, past, polar, step, warp
 
 
 def nebula(f: Fields):
     veil = f.octaves(0, 4)
-    ridge = glow(veil, 0.28)
+    ridge = glow(veil, 0.32)
     cloud = torch.sigmoid(2.2 * f.octaves(1, 4) - 0.6)
     other = torch.sigmoid(2.2 * f.octaves(2, 5) - 0.8)
     lane = 0.25 + 0.75 * torch.sigmoid(3 * f.octaves(3, 3) + 0.8)
@@ -105,9 +105,11 @@ def flower(f: Fields):
     x, y = warp(f, 0.055)
     r, angle = polar(x, y)
     turn = angle + 0.15 * f(0, 8)
-    petal = torch.cos(6 * turn)
+    # In the middle, where angles crowd, the petals grow together.
+    apart = r * r / (r * r + 0.02)
+    petal = apart * torch.cos(6 * turn)
     # Divided by its slope, the distance to an outline is the same on a petal's flank as on its tip.
-    slope = torch.sin(6 * turn) / (r + 0.05)
+    slope = apart * torch.sin(6 * turn) / (r + 0.05)
     outer = (0.68 + 0.20 * petal + 0.05 * f(1, 4) - r) / torch.sqrt(1 + (1.2 * slope) ** 2)
     inner = (0.42 - 0.18 * petal + 0.04 * f(1, 4) - r) / torch.sqrt(1 + (1.08 * slope) ** 2)
     leaf, core = step(outer, 0.06), step(inner, 0.045)
@@ -115,10 +117,10 @@ def flower(f: Fields):
     inner_vein = 0.55 - 0.45 * petal
     bright = torch.sigmoid(1.3 * f(2, 3) + 0.6)
     # The inner petals' shadow on the outer ones keeps the two rows apart where their colours do not.
-    shade = 1 - 0.9 * torch.exp(-9 * (-inner).clamp(min=0))
+    shade = 1 - 0.9 * torch.exp(-9 * past(-inner))
     first = leaf * (1 - core) * shade * (0.3 + 1.2 * r * vein) * (0.5 + bright) + 0.5 * glow(outer, 0.06)
     second = core * (0.35 + 1.6 * r * inner_vein) * (0.5 + bright) + 0.5 * glow(inner, 0.06)
-    halo = torch.exp(-3 * (r - 0.6).clamp(min=0)) * 0.25
+    halo = torch.exp(-3 * past(r - 0.6)) * 0.25
     return 0.25 + halo, first, second, 1.4 * torch.exp(-70 * r * r) + 0.25 * glow(inner, 0.05)
 
 
@@ -127,14 +129,14 @@ def mountains(f: Fields):
     d = torch.sqrt(sun_x**2 + sun_y**2 + 1e-4)
     height = f.y
     sky_a = 0.35 + 0.5 * torch.sigmoid(3 * (-height - 0.2))
-    sky_b = 0.95 * torch.exp(-2.2 * (height - 0.15).abs()) * (0.85 + 0.2 * f(1, 8, 2)) + 0.55 * torch.exp(-3 * d)
+    sky_b = 0.95 * torch.exp(-2.2 * away(height - 0.15)) * (0.85 + 0.2 * f(1, 8, 2)) + 0.55 * torch.exp(-3 * d)
     white = 1.9 * step(0.2 - d, 0.05) + 0.35 * torch.exp(-6 * d)
     first, second = sky_a, sky_b
     for k, (base, swing) in enumerate(((0.10, 0.15), (0.38, 0.15), (0.66, 0.13))):
         ridge = f.y - base - swing * (0.9 * f(k, 3.2, 7) + 0.4 * f(k, 1.6, 6))
-        mask = step(ridge, 0.035)
+        mask = step(ridge, 0.05)
         # Mist lies in the valleys: every ridge stands dark before what is behind it.
-        mist = 1 - torch.exp(-4.5 * ridge.clamp(min=0))
+        mist = 1 - torch.exp(-4.5 * past(ridge))
         first = first * (1 - mask) + mask * ((0.10, 0.05, 0.02)[k] + (0.62, 0.48, 0.14)[k] * mist)
         second = second * (1 - mask) + mask * (0.42, 0.24, 0.06)[k] * mist
         white = white * (1 - mask)
@@ -204,7 +206,7 @@ def fire(f: Fields):
 def eclipse(f: Fields):
     x, y = warp(f, 0.06)
     r, angle = polar(x, y)
-    out = (r - 0.42).clamp(min=0)
+    out = past(r - 0.42)
     disc = step(r - 0.42, 0.035)
     plume = torch.sigmoid(1.6 * f(0, 2.5) + 1.2 * torch.cos(3 * angle + 0.5 * f(1, 7)))
     first = disc * (1.5 * torch.exp(-2.6 * out) * (0.25 + plume) + 0.2 * torch.exp(-1.2 * out))

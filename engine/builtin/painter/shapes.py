@@ -19,6 +19,16 @@ def step(edge, width: float):
     return torch.sigmoid(edge * (4 / width))
 
 
+def past(edge, soft: float = 0.03):
+    """How far ``edge`` is above zero, 0 far below; it bends within about ``soft``, without a crease."""
+    return 0.5 * (edge + torch.sqrt(edge * edge + soft * soft))
+
+
+def away(distance, soft: float = 0.03):
+    """The distance from zero on either side, round at zero itself."""
+    return torch.sqrt(distance * distance + soft * soft) - soft
+
+
 def glow(distance, reach: float):
     """Light around where ``distance`` is 0, a third of it at ``reach``; round on top, since a crease is finer than any
     picture of it."""
