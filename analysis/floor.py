@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from analysis.extremes import largest
+from analysis.extremes import constant, largest
 
 __all__ = ["MovingFloor"]
 
 _SINK_DB_PER_S = 6.0
+_TEN = constant(10.0)
 
 
 class MovingFloor:
@@ -27,11 +28,6 @@ class MovingFloor:
         Distance of the floor from the loudest band.
     step_s : float
         Time between two calls.
-
-    Attributes
-    ----------
-    floor_db : float
-        As it is now.
     """
 
     def __init__(self, lowest_db: float, range_db: float, step_s: float) -> None:
@@ -39,16 +35,21 @@ class MovingFloor:
         self._share = 10 ** (-range_db / 10)
         self._keep = 10 ** (-_SINK_DB_PER_S * step_s / 10)
         self._loudest = 0.0
-        self.floor_db = lowest_db
+        self._floor, self._added = self._lowest, constant(self._lowest)
 
-    def decibels(self, power: np.ndarray) -> None:
-        """Replace powers, shape (bands,), by levels in dB, in place."""
+    @property
+    def floor_db(self) -> float:
+        """The floor as it is now, in dB."""
+        return 10.0 * math.log10(self._floor)
+
+    def decibels(self, power: np.ndarray, levels: np.ndarray) -> None:
+        """Turn powers, float32, shape (bands,), into levels in dB, which are written to `levels`."""
         self._loudest = max(largest(power), self._loudest * self._keep)
-        floor = max(self._lowest, self._share * self._loudest)
-        self.floor_db = 10.0 * math.log10(floor)
-        np.add(power, floor, out=power)
-        np.log10(power, out=power)
-        np.multiply(power, 10.0, out=power)
+        self._floor = max(self._lowest, self._share * self._loudest)
+        self._added[()] = self._floor
+        np.add(power, self._added, out=levels)
+        np.log10(levels, out=levels)
+        np.multiply(levels, _TEN, out=levels)
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much."""

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.extremes import constant
 from analysis.floor import MovingFloor
-from analysis.spectrum import SlidingSpectrum, sloped_window
+from analysis.spectrum import SlidingSpectrum, fft_length, sloped_window
 
 __all__ = ["NOTE", "SWELL", "RiseFunction", "RiseSettings"]
 
 _BANDS_PER_OCTAVE = 24
 _FLOOR_DB = -80.0
-_COMMON_DB, _SOUNDING_DB = 6.0, 18.0
+_COMMON_DB, _LEAST_COMMON_DB, _SOUNDING_DB, _ZERO = constant(6.0), constant(-6.0), 18.0, constant(0.0)
 """Most that a band counts for in the rise of all, and how far above the floor it has to be: what lies between the
 partials of a tremolo does not rise with them."""
 
@@ -27,29 +28,31 @@ class _Rise:
     """
 
     def __init__(self, bands: int, step_s: float, settings: RiseSettings) -> None:
-        self._forget = np.float32(settings.forget_db_per_s * step_s)
-        self._knee, self._cap = settings.knee_db, settings.cap_db
+        self._forget = constant(settings.forget_db_per_s * step_s)
+        self._knee, self._cap = settings.knee_db, constant(settings.cap_db)
+        self._least, self._least_sounding = constant(0.0), constant(0.0)
         self._waiting = np.full((settings.skip, bands), _FLOOR_DB, np.float32)
         self._at = 0
         # One band more at either end, for the neighbours.
         self._most = np.full(bands + 2, _FLOOR_DB, np.float32)
+        self._below, self._inner, self._above = self._most[:-2], self._most[1:-1], self._most[2:]
         self.over = np.zeros(bands, np.float32)
         self._work = np.zeros(bands, np.float32)
         self._bounded = np.zeros(bands, np.float32)
-        self._sounding = np.zeros(bands, np.float32)
+        self._sounding, self._is_sounding = np.zeros(bands, np.float32), np.zeros(bands, bool)
 
     def process(self, levels: np.ndarray, floor_db: float, learn: bool) -> float:
-        work, most = self._work, self._most
+        work, inner = self._work, self._inner
         if learn:
-            np.maximum(most[1:-1], levels, out=most[1:-1])
-        np.maximum(most[:-2], most[2:], out=work)
-        np.maximum(work, most[1:-1], out=work)
+            np.maximum(inner, levels, out=inner)
+        np.maximum(self._below, self._above, out=work)
+        np.maximum(work, inner, out=work)
         np.subtract(levels, work, out=self.over)
-        np.subtract(self.over, self._knee + self._common(levels, floor_db), out=work)
-        np.maximum(work, 0.0, out=work)
+        self._least[()] = self._knee + self._common(levels, floor_db)
+        np.subtract(self.over, self._least, out=work)
+        np.maximum(work, _ZERO, out=work)
         np.minimum(work, self._cap, out=work)
         due = self._waiting[self._at]
-        inner = most[1:-1]
         np.subtract(inner, self._forget, out=inner)
         np.maximum(inner, due, out=inner)
         due[:] = levels
@@ -62,11 +65,14 @@ class _Rise:
 
     def _common(self, levels: np.ndarray, floor_db: float) -> float:
         """Return by how much all that sounds has risen together, in dB: a tremolo or a fader, not a note."""
-        bounded = np.maximum(self.over, -_COMMON_DB, out=self._bounded)
+        self._least_sounding[()] = floor_db + _SOUNDING_DB
+        count = np.count_nonzero(np.greater(levels, self._least_sounding, out=self._is_sounding))
+        if not count:
+            return 0.0
+        bounded = np.maximum(self.over, _LEAST_COMMON_DB, out=self._bounded)
         np.minimum(bounded, _COMMON_DB, out=bounded)
-        sounding = np.greater(levels, floor_db + _SOUNDING_DB, out=self._sounding)
-        count = float(np.dot(sounding, sounding))
-        return max(0.0, float(np.dot(bounded, sounding)) / count) if count else 0.0
+        self._sounding[:] = self._is_sounding
+        return max(0.0, float(bounded.dot(self._sounding)) / count)
 
 
 def _bands(lowest_hz: float, highest_hz: float, window: np.ndarray, n_fft: int, sample_rate: int) -> np.ndarray:
@@ -145,6 +151,8 @@ class RiseFunction:
     hop : int
         Samples handed to each `process`.
     settings : RiseSettings
+    whole : bool, optional
+        Whether `spectrum` reaches up to half the sample rate, or only to the end of the highest band.
 
     Attributes
     ----------
@@ -152,22 +160,22 @@ class RiseFunction:
         Middle of each band.
     levels_db, rise_db : ndarray, shape (bands,)
         Level, and rise over the most of before, at the last look; valid until the next.
-    power : float
-        Mean square in all bands at the last look.
     n_fft : int
-    spectrum : ndarray, shape (n_fft // 2 + 1,)
+    spectrum : ndarray, shape (bins,)
         Mean square per bin at the last look; valid until the next.
     """
 
-    def __init__(self, sample_rate: int, hop: int, settings: RiseSettings) -> None:
+    def __init__(self, sample_rate: int, hop: int, settings: RiseSettings, *, whole: bool = True) -> None:
         window = sloped_window(round(settings.window_s * sample_rate), round(settings.fall_s * sample_rate))
-        self._spectrum = SlidingSpectrum(window, hop)
-        self.n_fft = n_fft = self._spectrum.n_fft
-        self.spectrum = np.zeros(n_fft // 2 + 1, np.float32)
-        self._edges = _bands(settings.lowest_hz, settings.highest_hz, window, n_fft, sample_rate)
-        self.bands_hz = (self._edges[:-1] + self._edges[1:]) / 2 * sample_rate / n_fft
-        self.levels_db = np.zeros(len(self._edges) - 1, np.float32)
-        self.power = 0.0
+        self.n_fft = n_fft = fft_length(len(window))
+        edges = _bands(settings.lowest_hz, settings.highest_hz, window, n_fft, sample_rate)
+        self._starts, self._end = edges[:-1], int(edges[-1])
+        bins = n_fft // 2 + 1 if whole else self._end
+        self._spectrum = SlidingSpectrum(window, hop, bins)
+        self.spectrum = np.zeros(bins, np.float32)
+        self.bands_hz = (edges[:-1] + edges[1:]) / 2 * sample_rate / n_fft
+        self.levels_db = np.zeros(len(edges) - 1, np.float32)
+        self._powers = np.zeros_like(self.levels_db)
         step_s = hop / sample_rate
         self._floor = MovingFloor(_FLOOR_DB, settings.range_db, step_s)
         self._rise = _Rise(len(self.levels_db), step_s, settings)
@@ -177,10 +185,14 @@ class RiseFunction:
         """Take one hop, shape (hop,), and return the rise in dB summed over bands; what is learnt is not new."""
         spectrum, levels = self._spectrum.process(samples), self.levels_db
         self.spectrum = spectrum
-        np.add.reduceat(spectrum[: self._edges[-1]], self._edges[:-1], out=levels)
-        self.power = float(np.add.reduce(levels))
-        self._floor.decibels(levels)
+        np.add.reduceat(spectrum[: self._end], self._starts, out=self._powers)
+        self._floor.decibels(self._powers, levels)
         return self._rise.process(levels, self._floor.floor_db, learn)
+
+    @property
+    def power(self) -> float:
+        """Mean square in all bands at the last look."""
+        return float(np.add.reduce(self._powers))
 
     @property
     def floor_db(self) -> float:

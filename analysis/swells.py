@@ -53,7 +53,7 @@ class Swells:
     """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
-        self._function = RiseFunction(sample_rate, hop, SWELL)
+        self._function = RiseFunction(sample_rate, hop, SWELL, whole=False)
         octave = np.log2(self._function.bands_hz / SWELL.lowest_hz)
         group = np.clip(np.floor(_PER_OCTAVE * octave), 0, _GROUPS - 1).astype(int)
         # At low sample rates the highest groups have no bands.
