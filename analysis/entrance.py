@@ -8,7 +8,7 @@ from typing import NamedTuple
 import aubio
 import numpy as np
 
-from analysis.extremes import largest, smallest
+from analysis.extremes import constant, largest, smallest
 from analysis.frame import FrameFields
 
 __all__ = ["Entrance", "Entered", "clean"]
@@ -24,6 +24,7 @@ _SILENT_S = 5.0
 _DEAD = 10 ** (-70 / 10)
 """Mean square."""
 _DEAD_S, _TAKEOVER_S = 2.0, 0.5
+_HALF, _HALVES = constant(0.5), [0.5, 0.5]
 
 
 class Entered(NamedTuple):
@@ -33,11 +34,14 @@ class Entered(NamedTuple):
     ----------
     mid : ndarray of float32, shape (hop,)
         Mean of the channels that live.
+    mean_square : float
+        Of `mid`.
     pair : (ndarray, ndarray) or None
-        The first two channels; None for mono.
+        Half the sum and half the difference of the first two channels; None for mono. The sum may be `mid` itself.
     """
 
     mid: np.ndarray
+    mean_square: float
     pair: tuple[np.ndarray, np.ndarray] | None
 
 
@@ -80,8 +84,10 @@ class Entrance:
         self._keep = math.exp(-2 * math.pi * _CUT_HZ / sample_rate)
         self._filters: list[aubio.digital_filter] = []
         self._weights: list[float] = []
+        self._even: list[float] = []
         self._quiet_s: list[float] = []
         self._full = np.zeros((0, _RUN - 1), bool)
+        self._was_full = False
         self._clipped_s = math.inf
         self._zeros = 0
 
@@ -90,19 +96,23 @@ class Entrance:
         if len(rows) != len(self._filters):
             self._begin(len(rows))
         flat = rows.reshape(-1)
-        energy = float(np.dot(flat, flat))
+        energy = float(flat.dot(flat))
         if energy < _TINY * len(flat):
             rows, energy = np.zeros_like(rows), 0.0
         self._see_zeros(rows, energy)
         self._see_clipping(rows, energy)
         channels = [f(row) for f, row in zip(self._filters, rows, strict=True)]
-        if len(channels) == 1:
-            return Entered(channels[0], None)
-        self._weigh(channels)
-        mid = np.float32(self._weights[0]) * channels[0]
-        for weight, channel in zip(self._weights[1:], channels[1:], strict=True):
-            mid += np.float32(weight) * channel
-        return Entered(mid, (channels[0], channels[1]))
+        mid, pair = channels[0], None
+        if len(channels) > 1:
+            self._weigh(channels)
+            left, right = channels[0] * _HALF, channels[1] * _HALF
+            mid = left + right
+            pair = mid, left - right
+            if self._weights != _HALVES:
+                mid = np.float32(self._weights[0]) * channels[0]
+                for weight, channel in zip(self._weights[1:], channels[1:], strict=True):
+                    mid += np.float32(weight) * channel
+        return Entered(mid, float(mid.dot(mid)) / len(mid), pair)
 
     def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
@@ -111,7 +121,7 @@ class Entrance:
 
     def _begin(self, channels: int) -> None:
         self._filters = [self._high_pass() for _ in range(channels)]
-        self._weights = [1.0 / channels] * channels
+        self._weights = self._even = [1.0 / channels] * channels
         self._quiet_s = [0.0] * channels
         self._full = np.zeros((channels, _RUN - 1), bool)
 
@@ -122,8 +132,11 @@ class Entrance:
 
     def _see_zeros(self, rows: np.ndarray, energy: float) -> None:
         # Trailing zeros of a hop with sound in it are forgotten: a hop is fine enough for five seconds.
+        if energy > 0.0:
+            self._zeros = 0
+            return
         was_silent = self._silent
-        self._zeros = 0 if energy > 0.0 else self._zeros + rows.shape[1]
+        self._zeros += rows.shape[1]
         if self._silent and not was_silent:
             # What is left in the filters would go on into the denormals, which cost time.
             self._filters = [self._high_pass() for _ in self._filters]
@@ -138,19 +151,25 @@ class Entrance:
         # With less energy than one such sample has, there is none.
         loudest = max(largest(rows), -smallest(rows)) if energy > 0.99 else 0.0
         if loudest < _FULL_SCALE:
-            self._full[:] = False
+            if self._was_full:
+                self._full[:] = self._was_full = False
             return
         full = np.concatenate([self._full, np.abs(rows) >= _FULL_SCALE], axis=1)
-        self._full = full[:, 1 - _RUN :].copy()
+        self._full, self._was_full = full[:, 1 - _RUN :].copy(), True
         if loudest > _BEYOND or (full[:, :-2] & full[:, 1:-1] & full[:, 2:]).any():
             self._clipped_s = 0.0
 
     def _weigh(self, channels: list[np.ndarray]) -> None:
         # After the high-pass: a channel that holds nothing but a constant is as dead as one of zeros.
+        sound = [float(channel.dot(channel)) > _DEAD * len(channel) for channel in channels]
+        if all(sound):
+            self._quiet_s = [0.0] * len(channels)
+            self._weights = self._even
+            return
         lived = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
-        for number, channel in enumerate(channels):
-            sounds = float(np.dot(channel, channel)) > _DEAD * len(channel)
-            self._quiet_s[number] = 0.0 if sounds else self._quiet_s[number] + self._hop_s
+        self._quiet_s = [
+            0.0 if sounds else quiet_s + self._hop_s for sounds, quiet_s in zip(sound, self._quiet_s, strict=True)
+        ]
         living = [quiet_s < _DEAD_S for quiet_s in self._quiet_s]
         heard = living if any(living) else [True] * len(channels)
         wanted = [lives / sum(heard) for lives in heard]

@@ -7,9 +7,9 @@ import numpy as np
 __all__ = ["constant", "largest", "smallest"]
 
 
-def constant(value: float) -> np.ndarray:
-    """Return a number as an array of float32, shape (), which numpy takes in half the time that a plain one costs."""
-    return np.array(value, np.float32)
+def constant(value: float, dtype: type[np.floating] = np.float32) -> np.ndarray:
+    """Return a number as an array of shape (), which numpy takes in half the time that a plain one costs."""
+    return np.array(value, dtype)
 
 
 def largest(values: np.ndarray) -> float:

@@ -33,6 +33,7 @@ __all__ = [
     "Draft",
     "Field",
     "FrameFields",
+    "blank_frames",
     "rest_frame",
 ]
 
@@ -258,8 +259,13 @@ class Draft:
         self._bytes.fill(0)
 
     def put(self, frames: np.ndarray, number: int) -> None:
-        """Copy it to ``frames[number]``, all bytes at once."""
-        frames.view(_WHOLE)[number] = self._whole[0]
+        """Copy it to one of the frames that `blank_frames` returned, all bytes at once."""
+        frames[number] = self._whole[0]
+
+
+def blank_frames(count: int) -> np.ndarray:
+    """Return frames, shape (count,), as what `Draft.put` takes; their view as `FEATURE_FRAME` is what was put in."""
+    return np.zeros(count, _WHOLE)
 
 
 def rest_frame() -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.extremes import constant
 from analysis.fast_onsets import EDGES_HZ, AttackFunction
 from analysis.perceptron import Perceptron
 
@@ -23,7 +24,7 @@ WEIGHTS = Path(__file__).with_name("hits.npz")
 """What `python -m bench.hits` found."""
 
 _FROM = EDGES_HZ.index(800.0)
-_RISE_DB, _RISEN = 3.0, 2
+_RISE_DB, _RISEN = constant(3.0), 2
 """Something begins where so many bands above 0.8 kHz rise by so much."""
 _LOOK_AT_S, _APART_S = 0.0107, 0.045
 _LATELY_S = 3.0
@@ -54,8 +55,9 @@ class Hits:
     def __init__(self, look_s: float) -> None:
         self.wait = max(1, round(_LOOK_AT_S / look_s))
         self._apart = max(self.wait + 1, round(_APART_S / look_s))
-        self._keep = math.exp(-2.0 * look_s / _LATELY_S)
+        self._keep = constant(math.exp(-2.0 * look_s / _LATELY_S), np.float64)
         self._lately = np.full(BANDS, _LEAST)
+        self._risen = np.zeros(BANDS - _FROM, bool)
         self._since = self._apart
         self._waited = -1
         self._before: np.ndarray = np.zeros(BANDS)
@@ -65,11 +67,13 @@ class Hits:
 
     def process(self, attacks: AttackFunction) -> np.ndarray | None:
         """Take what the attack function made of a look; return a description, shape (FEATURES,), where one is ready."""
-        self._lately *= self._keep
+        np.multiply(self._lately, self._keep, out=self._lately)
         self._since += 1
         rise, power = attacks.rise_db, attacks.band_power
         if self._waited < 0:
-            if self._since >= self._apart and np.count_nonzero(rise[_FROM:] > _RISE_DB) >= _RISEN:
+            if self._since < self._apart:
+                return None
+            if np.count_nonzero(np.greater(rise[_FROM:], _RISE_DB, out=self._risen)) >= _RISEN:
                 self._since = self._waited = 0
                 self._before = power * np.power(10.0, -0.1 * np.maximum(rise, 0.0, dtype=np.float64))
                 self._most, self._rise = power.copy(), rise.copy()

@@ -14,6 +14,7 @@ import aubio
 import numpy as np
 
 from analysis.drum_gate import LEAST_POWER, DrumGate
+from analysis.extremes import constant
 from analysis.perceptron import Perceptron
 
 __all__ = ["FEATURES", "LIKELY", "LOOKS", "SURE", "WEIGHTS", "KickStream", "Kicks", "Risen"]
@@ -85,9 +86,11 @@ class Kicks:
         # At low sample rates the highest bands lie above what there is, and stay empty.
         self._present = int(np.count_nonzero(bins[1:] <= n_fft // 2))
         self._starts, self._end = bins[: self._present], int(bins[self._present])
+        self._power = np.zeros(self._end)
         hop_s = hop / sample_rate
         self._apart = max(LOOKS[-1] + 1, round(_APART_S / hop_s))
         self._keep = math.exp(-2.0 * hop_s / _LATELY_S)
+        self._kept, self._least = constant(self._keep, np.float64), constant(_TINY, np.float64)
         count = round(_HISTORY_S / hop_s) + _SKIP
         self._levels, self._bodies = [0.0] * count, [0.0] * count
         self._spectra = np.zeros((_AGO[-1] + 1, _BANDS))
@@ -104,7 +107,7 @@ class Kicks:
         While learning, what is heard is taken as having been there before.
         """
         low, body = self._low[1](self._low[0](samples)), self._body(samples)
-        level, skin = float(np.dot(low, low)) / len(low), float(np.dot(body, body)) / len(body)
+        level, skin = float(low.dot(low)) / len(low), float(body.dot(body)) / len(body)
         levels, bodies = self._levels, self._bodies
         if learn:
             levels[:] = [max(past, level) for past in levels]
@@ -112,7 +115,9 @@ class Kicks:
         before = max(levels[:-_SKIP])
         self._at = (self._at + 1) % len(self._spectra)
         bands = self._spectra[self._at]
-        np.add.reduceat(spectrum[: self._end], self._starts, out=bands[: self._present])
+        # In double precision, to which numpy would turn it piece by piece.
+        self._power[:] = spectrum[: self._end]
+        np.add.reduceat(self._power, self._starts, out=bands[: self._present])
         self._since += 1
         if self._since > self._apart and level > max(LEAST_POWER, _RISE * before):
             self._since = 0
@@ -121,9 +126,10 @@ class Kicks:
         levels.append(level)
         bodies.append(skin)
         del levels[0], bodies[0]
-        self._lately *= self._keep
-        np.maximum(self._lately, bands, out=self._lately)
-        np.maximum(self._lately, _TINY, out=self._lately)
+        lately = self._lately
+        np.multiply(lately, self._kept, out=lately)
+        np.maximum(lately, bands, out=lately)
+        np.maximum(lately, self._least, out=lately)
         self._largest = max(self._largest * self._keep, level - before, _TINY)
         if self._since not in LOOKS:
             return None

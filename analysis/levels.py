@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.extremes import constant
 from analysis.frame import BANDS
 from analysis.spectrum import PowerSpectrum, hann
 
@@ -18,6 +19,8 @@ _WINDOW_AT_48K = 1024
 _LOWEST_HZ, _HIGHEST_HZ = 40.0, 16_000.0
 _WIDE_HZ = ((20.0, 200.0), (200.0, 2_000.0), (2_000.0, 16_000.0))
 _BRIGHT_HZ = (100.0, 8_000.0)
+_OCTAVES_BRIGHT = math.log(_BRIGHT_HZ[1] / _BRIGHT_HZ[0])
+_LEAST, _PER_DECADE, _ZERO, _ONE = constant(1e-12), constant(-10.0 / FLOOR_DB), constant(0.0), constant(1.0)
 _REST_DB = -75.0
 """Broadband level at which the centroid has sunk half-way to its rest."""
 
@@ -48,16 +51,17 @@ class Spectral(NamedTuple):
     rms: float
     loudness: float
     bands: np.ndarray
+    """Valid until the next hop."""
     low: float
     mid: float
     high: float
     centroid: float
     brightness: float
     flux: float
-    all_levels: np.ndarray
+    all_levels: list[float]
     """The bands, then low, mid and high."""
     magnitude: np.ndarray
-    """Magnitude spectrum, shape (bins,), at `Levels.frequencies`."""
+    """Magnitude spectrum, shape (bins,), at `Levels.frequencies`; valid until the next hop."""
     presence: float
     """1 for a sound well above the noise of a line, falling to 0 with its magnitude."""
 
@@ -84,6 +88,7 @@ class Levels:
         n_fft = 1 << math.ceil(math.log2(1.5 * length))
         self._length, self._hop = length, hop
         self._history = np.zeros(length, np.float32)
+        self._moving, self._kept, self._newest = self._history[hop:], self._history[:-hop], self._history[-hop:]
         window = hann(length)
         self._spectrum = PowerSpectrum(window, n_fft)
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, BANDS + 1)
@@ -94,8 +99,9 @@ class Levels:
         self._in_range = in_range
         to_mean_square = 2.0 / (n_fft * window_energy)
         self._bands = band_weights(pairs, n_fft, sample_rate) * np.square(in_range) * np.float32(to_mean_square)
+        self._scaled = np.zeros(len(pairs), np.float32)
         self._rise = np.zeros(len(in_range), np.float32)
-        self._magnitude = np.zeros(len(in_range), np.float32)
+        self._magnitude, self._before = np.zeros(len(in_range), np.float32), np.zeros(len(in_range), np.float32)
         self._filling, self._full = 0, math.ceil(length / hop)
         self._centroid = self._bright = 0.0
         self._rest_sum = float(in_range.sum()) * 10 ** (_REST_DB / 20) * math.sqrt(window_energy)
@@ -109,26 +115,30 @@ class Levels:
 
     def process(self, samples: np.ndarray) -> Spectral:
         """Take one hop, shape (hop,), float32 within ±1, and return what the window now holds."""
-        history, hop = self._history, self._hop
-        history[:-hop] = history[hop:]
-        history[-hop:] = samples
-        mean_square = float(np.dot(history, history)) / self._length
+        history = self._history
+        self._kept[:] = self._moving
+        self._newest[:] = samples
+        mean_square = float(history.dot(history)) / self._length
         power = self._spectrum.of(history)
-        scaled = np.log10(np.maximum(self._bands @ power, np.float32(1e-12)))
-        scaled *= np.float32(-10.0 / FLOOR_DB)
-        scaled += np.float32(1.0)
-        scaled = np.minimum(np.maximum(scaled, 0.0, out=scaled), 1.0, out=scaled)
-        magnitude = np.sqrt(power)
-        magnitude *= self._in_range
+        scaled = self._bands.dot(power, self._scaled)
+        np.maximum(scaled, _LEAST, out=scaled)
+        np.log10(scaled, out=scaled)
+        np.multiply(scaled, _PER_DECADE, out=scaled)
+        np.add(scaled, _ONE, out=scaled)
+        np.maximum(scaled, _ZERO, out=scaled)
+        np.minimum(scaled, _ONE, out=scaled)
+        levels = scaled.tolist()
 
+        before, magnitude, rise = self._magnitude, self._before, self._rise
+        self._magnitude, self._before = magnitude, before
+        np.sqrt(power, out=magnitude)
+        np.multiply(magnitude, self._in_range, out=magnitude)
         magnitude_sum = float(np.add.reduce(magnitude))
         total = magnitude_sum + self._rest_sum
-        centroid = float(np.dot(magnitude, self.frequencies)) / total
-        low_hz, high_hz = _BRIGHT_HZ
-        bright = math.log(max(centroid, low_hz) / low_hz) / math.log(high_hz / low_hz)
-        rise = np.subtract(magnitude, self._magnitude, out=self._rise)
-        flux = float(np.add.reduce(np.maximum(rise, 0.0, out=rise))) / total
-        self._magnitude = magnitude
+        centroid = float(magnitude.dot(self.frequencies)) / total
+        bright = math.log(max(centroid, _BRIGHT_HZ[0]) / _BRIGHT_HZ[0]) / _OCTAVES_BRIGHT
+        np.subtract(magnitude, before, out=rise)
+        flux = float(np.add.reduce(np.maximum(rise, _ZERO, out=rise))) / total
         if self._filling:
             # The edge of the hole is in the window, and is no sound.
             self._filling -= 1
@@ -138,13 +148,13 @@ class Levels:
             rms=min(1.0, math.sqrt(mean_square)),
             loudness=scaled_level(mean_square),
             bands=scaled[:BANDS],
-            low=float(scaled[BANDS]),
-            mid=float(scaled[BANDS + 1]),
-            high=float(scaled[BANDS + 2]),
+            low=levels[BANDS],
+            mid=levels[BANDS + 1],
+            high=levels[BANDS + 2],
             centroid=min(centroid, 24_000.0),
             brightness=min(1.0, bright),
             flux=min(1.0, flux),
-            all_levels=scaled,
+            all_levels=levels,
             magnitude=magnitude,
             presence=magnitude_sum / total,
         )

@@ -10,8 +10,8 @@ from analysis.aubio_onsets import make_detector
 from analysis.bars import METRE
 from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
-from analysis.extremes import largest, smallest
-from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S, Draft, FrameFields
+from analysis.extremes import constant, largest, smallest
+from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S, Draft, FrameFields, blank_frames
 from analysis.gain import AutoGain
 from analysis.harmony import Harmony
 from analysis.levels import Levels
@@ -34,6 +34,7 @@ _GAIN_RANGE_DB = (-60.0, 60.0)
 _GAIN_SLEW_DB = 0.5
 """Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. Onsets and drums are told of it; what it
 moves within what the beat is told from is less than its threshold."""
+_LEAST, _MOST = constant(-1.0), constant(1.0)
 
 
 class LiveAnalyzer:
@@ -121,6 +122,7 @@ class LiveAnalyzer:
         self._peak, self._peak_keep = 0.1, math.exp(-self.hop_s / 6.0)
         self._auto: AutoGain | None = None
         self._gain_db = self._wanted_db = 0.0
+        self._gain = constant(1.0)
         self.set_gain(gain_db)
         self._gain_db = self._wanted_db
 
@@ -253,18 +255,18 @@ class LiveAnalyzer:
             self._pending = np.tile(self._pending.mean(axis=0, dtype=np.float32), (len(rows), 1))
         rows = np.concatenate([self._pending, rows], axis=1)
         hops = rows.shape[1] // self.hop
-        frames = np.zeros(hops, FEATURE_FRAME)
+        frames = blank_frames(hops)
         for number in range(hops):
             hop = np.ascontiguousarray(rows[:, number * self.hop : (number + 1) * self.hop])
             self._draft.clear()
             self._fill(self._draft.fields, hop)
             self._draft.put(frames, number)
         self._pending = rows[:, hops * self.hop :]
-        return frames
+        return frames.view(FEATURE_FRAME)
 
     def _fill(self, frame: FrameFields, rows: np.ndarray) -> None:
         entered = self._entrance.process(rows)
-        samples, peak = self._amplify(entered.mid)
+        samples, peak = self._amplify(entered.mid, entered.mean_square)
         onset = self._onsets.process(samples)
         hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
@@ -276,7 +278,7 @@ class LiveAnalyzer:
 
         opening = self._loudness.opening
         self._smooth.process(heard.all_levels)
-        self._stereo.process(entered.pair, self._gain_db)
+        self._stereo.process(entered, self._gain_db)
         self._shape.process(heard.magnitude, opening * heard.presence)
         if spectrum is not None:
             self._separation.process(spectrum)
@@ -319,18 +321,19 @@ class LiveAnalyzer:
         frame["bar_beat"][0], frame["bar_phase"][0] = self._beats.bar_beat, self._beats.bar_phase
         frame["metre"][0] = self._beats.metre
 
-    def _amplify(self, mid: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return a hop after gain, within full scale, and its peak."""
+    def _amplify(self, mid: np.ndarray, mean_square: float) -> tuple[np.ndarray, float]:
+        """Return a hop of that mean square after gain, within full scale, and its peak."""
         if self._auto is not None:
-            self._wanted_db = self._auto.advance(float(np.dot(mid, mid)) / len(mid))
+            self._wanted_db = self._auto.advance(mean_square)
         step = self._wanted_db - self._gain_db
         step = min(max(step, -_GAIN_SLEW_DB), _GAIN_SLEW_DB)
-        self._gain_db += step
         if step:
+            self._gain_db += step
             self._onsets.amplified(step)
-        samples = mid * np.float32(10 ** (self._gain_db / 20))
+        self._gain[()] = 10 ** (self._gain_db / 20)
+        samples = mid * self._gain
         peak = max(largest(samples), -smallest(samples))
         if peak <= 1.0:
             return samples, peak
-        np.maximum(samples, np.float32(-1.0), out=samples)
-        return np.minimum(samples, np.float32(1.0), out=samples), 1.0
+        np.maximum(samples, _LEAST, out=samples)
+        return np.minimum(samples, _MOST, out=samples), 1.0

@@ -212,12 +212,13 @@ class OnsetFields:
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._counts = {drum: counts.get(drum, 0) for drum in DRUMS}
+        self._names = [(drum, f"{drum}_strength", f"{drum}_count") for drum in DRUMS]
 
     def fill(self, frame: FrameFields, onset: Onset) -> None:
         """Fill in, in a frame of zeros, what `onset` says."""
         frame["onset_age_s"][0] = onset.age_s
-        for drum, strength in zip(DRUMS, (onset.kick, onset.snare, onset.hat), strict=True):
+        for (drum, strength_of, count_of), strength in zip(self._names, onset[-3:], strict=True):
             if strength > 0:
                 self._counts[drum] += 1
-                frame[drum][0], frame[drum + "_strength"][0] = True, strength
-            frame[drum + "_count"][0] = self._counts[drum]
+                frame[drum][0], frame[strength_of][0] = True, strength
+            frame[count_of][0] = self._counts[drum]

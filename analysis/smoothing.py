@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from collections.abc import Sequence
 
 from analysis.frame import BANDS, SMOOTH_ATTACK_S, SMOOTH_RELEASE_S, FrameFields
 
@@ -26,13 +25,14 @@ class SmoothLevels:
         self._rise, self._fall = (1.0 - math.exp(-hop_s / tau_s) for tau_s in (SMOOTH_ATTACK_S, SMOOTH_RELEASE_S))
         self._levels = [0.0] * (BANDS + 3)
 
-    def process(self, levels: np.ndarray) -> None:
+    def process(self, levels: Sequence[float]) -> None:
         """Take the levels of a hop: the bands, then low, mid and high."""
         # Of eleven numbers plain arithmetic is quicker than arrays.
         rise, fall = self._rise, self._fall
-        pairs = zip(self._levels, levels.tolist(), strict=True)
-        smooth = (old + (new - old) * (rise if new > old else fall) for old, new in pairs)
-        self._levels = [level if level >= _REST else 0.0 for level in smooth]
+        self._levels = [
+            level if (level := old + (new - old) * (rise if new > old else fall)) >= _REST else 0.0
+            for old, new in zip(self._levels, levels, strict=True)
+        ]
 
     def skip(self, gap_s: float) -> None:
         """Fall as through silence of that length."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
+from analysis.entrance import Entered
 from analysis.frame import FrameFields
 from analysis.levels import scaled_level
 
@@ -36,21 +35,14 @@ class Stereo:
         self._means = (0.0, 0.0, 0.0)
         self._side = self._width = self._balance = 0.0
 
-    def process(self, pair: tuple[np.ndarray, np.ndarray] | None, gain_db: float) -> None:
-        """Take a hop.
-
-        Parameters
-        ----------
-        pair : (ndarray, ndarray) or None
-            Left and right before gain, shape (hop,) each; None for mono.
-        gain_db : float
-        """
+    def process(self, entered: Entered, gain_db: float) -> None:
+        """Take a hop before gain, and the gain."""
         mid_square = side_square = both = 0.0
-        if pair is not None:
-            mid, side = 0.5 * (pair[0] + pair[1]), 0.5 * (pair[0] - pair[1])
-            mid_square, side_square, both = (
-                float(np.dot(a, b)) / len(a) for a, b in ((mid, mid), (side, side), (mid, side))
-            )
+        if entered.pair is not None:
+            mid, side = entered.pair
+            count = len(mid)
+            mid_square = entered.mean_square if mid is entered.mid else float(mid.dot(mid)) / count
+            side_square, both = float(side.dot(side)) / count, float(mid.dot(side)) / count
         self._side_square += self._quick * (side_square - self._side_square)
         old = self._means
         mid_square = old[0] + self._slow * (mid_square - old[0])
