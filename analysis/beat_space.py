@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.extremes import constant
 from analysis.pulse import GROUPS
 
 __all__ = ["FASTEST_BPM", "SLOWEST_BPM", "BeatSpace", "Peak", "nearer_the_centre", "wrapped"]
@@ -33,7 +34,7 @@ _TRUST = (0.45, 0.45, 0.35)
 _TRUST_SUM = sum(_TRUST)
 _SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
-_NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
+_NEAR_BEATS, _NEAR_TEMPO = constant(0.15), 0.06
 
 
 class _Feel(NamedTuple):
@@ -140,7 +141,7 @@ class BeatSpace:
         self._hop_s = hop_s
         shortest, longest = math.ceil(60.0 / FASTEST_BPM / hop_s), math.floor(60.0 / SLOWEST_BPM / hop_s)
         tempi = np.arange(shortest, longest + 1)
-        self._shortest, self._tempi = shortest, len(tempi)
+        self._shortest, self._tempi, self._a_feel = shortest, len(tempi), int(tempi.sum())
         often = np.array([feel.often for feel in _FEELS])
         lengths, often_of = np.tile(tempi, len(_FEELS)), np.repeat(often, len(tempi))
         ends = np.cumsum(lengths)
@@ -162,6 +163,7 @@ class BeatSpace:
         columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), self._salience[self._which][None]])
         self._scores = np.ascontiguousarray(columns, np.float32)
         self._score = np.empty(self._scores.shape[1], np.float32)
+        self._total = constant(1.0)
         self._rate = [0.02] * GROUPS
         self._terms = np.zeros(2 * GROUPS + 1, np.float32)
         self._rate_step = 1 - math.exp(-hop_s / _RATE_S)
@@ -217,19 +219,20 @@ class BeatSpace:
         belief, after = self._belief, self._after
         after[1:] = belief[:-1]
         ended = belief.take(self._ends).reshape(len(_FEELS), self._tempi)
-        begun = (self._change_feel @ ended @ self._change).ravel()
+        begun = self._change_feel.dot(ended).dot(self._change).ravel()
         after[self._starts] = begun if self._keep is None else begun * self._keep
-        after += self._restart
+        np.add(after, self._restart, out=after)
         rate = self._rate
         busy = min(1.0, sum(rate) / _BUSY)
         heard = sum(trust * often / (often + _SPARSE) for trust, often in zip(_TRUST, rate, strict=True))
         alone = min(_ALONE, _TRUST_SUM / max(heard, 1e-3))
-        self._terms[:] = [*(alone * s for s in strength), *(alone * often for often in rate), busy]
-        score = np.dot(self._terms, self._scores, out=self._score)
+        self._terms[:] = [*[alone * s for s in strength], *[alone * often for often in rate], busy]
+        score = self._terms.dot(self._scores, self._score)
         np.exp(score, out=score)
-        after *= score
+        np.multiply(after, score, out=after)
         total = float(np.add.reduce(after))
-        after *= np.float32(1.0 / total)
+        self._total[()] = 1.0 / total
+        np.multiply(after, self._total, out=after)
         self._belief, self._after = after, belief
         self._rate = [often + self._rate_step * (s - often) for often, s in zip(rate, strength, strict=True)]
         return math.log(total) + _NO_RESTART
@@ -237,7 +240,7 @@ class BeatSpace:
     def best(self) -> Peak:
         """Where most belief is."""
         top = int(self._belief.argmax())
-        return self.around(float(self._phases[top]), float(self._lengths[self._which[top]]) * self._hop_s)
+        return self.around(self._phases.item(top), float(self._lengths[self._which[top]]) * self._hop_s)
 
     def around(self, phase: float, period_s: float) -> Peak:
         """Mean phase and period, and the mass, of what is believed near a phase and a period."""
@@ -247,16 +250,18 @@ class BeatSpace:
         last = min(math.floor((1 + _NEAR_TEMPO) * length) - self._shortest, self._tempi - 1)
         if last < first:
             return Peak(phase, period_s, 0.0)
-        # A feel's states are the same places, one feel after the other.
-        part = slice(int(self._starts[first]), int(self._ends[last]) + 1)
-        apart = self._phases[part] - np.float32(phase)
-        apart = np.abs(apart - np.rint(apart))
-        near = self._belief.reshape(len(_FEELS), -1)[:, part].sum(0) * (apart < _NEAR_BEATS)
+        # The two feels' states are the same places, one feel after the other.
+        begin, end = self._starts.item(first), self._ends.item(last) + 1
+        apart = self._phases[begin:end] - np.float32(phase)
+        np.subtract(apart, np.rint(apart), out=apart)
+        np.absolute(apart, out=apart)
+        near = self._belief[begin:end] + self._belief[self._a_feel + begin : self._a_feel + end]
+        near *= apart < _NEAR_BEATS
         mass = float(np.add.reduce(near))
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)
-        x, y = float(np.dot(near, self._turns_x[part])), float(np.dot(near, self._turns_y[part]))
-        mean = float(np.dot(near, self._length_of[part])) / mass
+        x, y = float(near.dot(self._turns_x[begin:end])), float(near.dot(self._turns_y[begin:end]))
+        mean = float(near.dot(self._length_of[begin:end])) / mass
         return Peak((math.atan2(y, x) / math.tau) % 1.0, mean * self._hop_s, mass)
 
 

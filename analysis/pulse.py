@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from analysis.extremes import largest
+from analysis.extremes import constant, largest
 from analysis.levels import band_weights
 from analysis.spectrum import LongSpectrum
 
@@ -25,7 +25,9 @@ _RANGE_DB = 45.0
 """What is further below the loudest band of the last seconds is not heard."""
 _QUIETEST_DB = -75.0
 _LOUDEST_KEEP_S = 8.0
-_KNEE_DB, _CAP_DB = 2.0, 24.0
+_KNEE_DB, _CAP_DB = constant(2.0, np.float64), constant(24.0, np.float64)
+_TEN, _ZERO = constant(10.0), constant(0.0, np.float64)
+_LEAST, _SHARE = 10 ** (_QUIETEST_DB / 10), 10 ** (-_RANGE_DB / 10)
 _MEAN_S = 1.5
 _PEAK_S = 3.0
 _LEAST_PEAK_DB = (3.0, 1.5, 1.0)
@@ -65,9 +67,15 @@ class Pulse:
         centres = np.sqrt([lo * hi for lo, hi in pairs])
         self._starts = np.searchsorted(centres, (0.0, *_SPLITS_HZ))
         self._counts = np.diff([*self._starts, len(pairs)]).astype(np.float64)
-        self._past = np.full((_LAG, len(pairs) + 2), _QUIETEST_DB)
+        # One band more at either end, for the neighbours. Rises are in double precision.
+        self._past = [np.full(len(pairs) + 2, _QUIETEST_DB) for _ in range(_LAG)]
+        self._neighbours = [(past[:-2], past[1:-1], past[2:]) for past in self._past]
+        self._at = 0
+        self._weighed, self._power = np.zeros_like(self._weights), np.zeros(len(pairs), np.float32)
+        self._widest, self._rise = np.zeros(len(pairs)), np.zeros(len(pairs))
+        self._floor = constant(_LEAST)
         self._fresh, self._stale = 0, spectrum.looks
-        self._loudest = 10 ** (_QUIETEST_DB / 10)
+        self._loudest = _LEAST
         self._loudest_keep = math.exp(-look_s / _LOUDEST_KEEP_S)
         self._mean = [0.0] * GROUPS
         self._mean_step = 1 - math.exp(-look_s / _MEAN_S)
@@ -87,20 +95,29 @@ class Pulse:
 
     def _flux(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the mean rise in each range in dB, shape (GROUPS,)."""
-        power = np.add.reduceat(spectrum[self._bins] * self._weights, self._edges)
-        self._loudest = max(largest(power), self._loudest * self._loudest_keep, 10 ** (_QUIETEST_DB / 10))
-        floor = self._loudest * 10 ** (-_RANGE_DB / 10)
-        levels = 10.0 * np.log10(power + floor)
-        before = self._past[0]
-        widest = np.maximum(np.maximum(before[:-2], before[1:-1]), before[2:])
+        power, widest, rise = self._power, self._widest, self._rise
+        np.multiply(spectrum[self._bins], self._weights, out=self._weighed)
+        np.add.reduceat(self._weighed, self._edges, out=power)
+        self._loudest = max(largest(power), self._loudest * self._loudest_keep, _LEAST)
+        self._floor[()] = self._loudest * _SHARE
+        np.add(power, self._floor, out=power)
+        levels = np.log10(power) * _TEN
+        self.harmony = levels[self._harmonic]
+        below, inner, above = self._neighbours[self._at]
+        np.maximum(below, inner, out=widest)
+        np.maximum(widest, above, out=widest)
+        # What is oldest gives way to what is newest.
+        inner[:] = levels
         if self._fresh < _LAG:
             self._fresh += 1
-            widest = np.maximum(widest, levels)
-        rise = np.minimum(np.maximum(levels - widest - _KNEE_DB, 0.0), _CAP_DB)
-        self.harmony = levels[self._harmonic]
-        self._past[:-1] = self._past[1:]
-        self._past[-1, 1:-1] = levels
-        self._past[-1, 0], self._past[-1, -1] = levels[0], levels[-1]
+            np.maximum(widest, inner, out=widest)
+        np.subtract(inner, widest, out=rise)
+        np.subtract(rise, _KNEE_DB, out=rise)
+        np.maximum(rise, _ZERO, out=rise)
+        np.minimum(rise, _CAP_DB, out=rise)
+        past = self._past[self._at]
+        past[0], past[-1] = past[1], past[-2]
+        self._at = (self._at + 1) % _LAG
         return np.add.reduceat(rise, self._starts) / self._counts
 
     def _scaled(self, group: int, flux: float) -> float:
