@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from analysis.extremes import constant
 from analysis.frame import FrameFields
 from analysis.levels import scaled_level
 from analysis.spectrum import LongSpectrum
@@ -15,7 +16,8 @@ _LOWEST_HZ, _HIGHEST_HZ = 35.0, 16_000.0
 _FINE_TO_HZ, _COARSE = 2_000.0, 4
 """Up to where each bin is looked at alone, and how many are taken together above."""
 _ACROSS, _ALONG, _HELD = 17, 17, 5
-_SOFTEST = 1e-30
+_HALF = _ACROSS // 2
+_SOFTEST, _ZERO = constant(1e-30), constant(0.0)
 
 
 class Separation:
@@ -47,11 +49,14 @@ class Separation:
         bounds = np.array([*range(lowest, fine), *range(fine, highest, _COARSE)])
         self._first, self._end, self._groups = int(bounds[0]), int(bounds[-1]), bounds[:-1] - bounds[0]
         self._counts = np.diff(bounds).astype(np.float32)
-        self._to_mean_square = np.float32(2.0 / (spectrum.n_fft * spectrum.window_energy))
+        self._to_mean_square = constant(2.0 / (spectrum.n_fft * spectrum.window_energy))
         size = len(self._groups)
         self._past = np.zeros((size, _ALONG), np.float32)
         self._padded = np.zeros(size + _ACROSS - 1, np.float32)
         self._neighbours = sliding_window_view(self._padded, _ACROSS)
+        self._before, self._power, self._after = np.split(self._padded, (_HALF, _HALF + size))
+        self._first_few, self._last_few = self._power[_HALF:0:-1], self._power[-2 : -_HALF - 2 : -1]
+        self._new, self._whole = np.zeros(size, np.float32), np.zeros(size, np.float32)
         self._spectra, self._filling, self._looks = 0, 0, spectrum.looks
         self._percussive = self._harmonic = 0.0
 
@@ -66,21 +71,24 @@ class Separation:
 
     def process(self, spectrum: np.ndarray) -> None:
         """Take a power spectrum, shape (n_fft // 2 + 1,), float32."""
-        power = np.add.reduceat(spectrum[self._first : self._end], self._groups) / self._counts
-        power *= self._to_mean_square
+        power, new, whole = self._power, self._new, self._whole
+        np.add.reduceat(spectrum[self._first : self._end], self._groups, out=power)
+        np.divide(power, self._counts, out=power)
+        np.multiply(power, self._to_mean_square, out=power)
         self._past[:, self._spectra % _ALONG] = power
         if self._filling:
             self._filling -= 1
             np.maximum(self._past, power[:, None], out=self._past)
         self._spectra += 1
         held = np.partition(self._past, _HELD, axis=1)[:, _HELD]
-        half = _ACROSS // 2
-        self._padded[half:-half] = power
-        self._padded[:half], self._padded[-half:] = power[half:0:-1], power[-2 : -half - 2 : -1]
-        wide = np.partition(self._neighbours, half, axis=1)[:, half]
-        new = np.maximum(power - held, 0.0) * self._counts
-        power *= self._counts
+        self._before[:], self._after[:] = self._first_few, self._last_few
+        wide = np.partition(self._neighbours, _HALF, axis=1)[:, _HALF]
+        np.subtract(power, held, out=new)
+        np.maximum(new, _ZERO, out=new)
+        np.multiply(new, self._counts, out=new)
+        np.multiply(power, self._counts, out=power)
         held, wide = np.square(held), np.square(wide)
-        whole = held + wide + np.float32(_SOFTEST)
-        self._harmonic = scaled_level(float(np.dot(power, held / whole)))
-        self._percussive = scaled_level(float(np.dot(new, wide / whole)))
+        np.add(held, wide, out=whole)
+        np.add(whole, _SOFTEST, out=whole)
+        self._harmonic = scaled_level(float(power.dot(np.divide(held, whole, out=held))))
+        self._percussive = scaled_level(float(new.dot(np.divide(wide, whole, out=wide))))

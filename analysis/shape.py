@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from analysis.extremes import largest
+from analysis.extremes import constant, largest
 from analysis.frame import MOST_KURTOSIS, MOST_SKEWNESS, SHAPE_EVERY, FrameFields
 
 __all__ = ["Shape"]
@@ -17,6 +17,7 @@ _HIGHEST_HZ = 16_000.0
 _FLAT_S = 0.1
 _LEAST = 0.001
 _EMPTY = 1e-12
+_ZERO = constant(0.0)
 
 
 class Shape:
@@ -46,9 +47,13 @@ class Shape:
         edges = np.arange(_FLAT_HZ / 2, highest_hz + 1e-6, _FLAT_HZ)
         bounds = np.ceil(edges / bin_hz).astype(int)
         self._first, self._strips, self._end = int(bounds[0]), bounds[:-1] - bounds[0], int(bounds[-1])
-        self._counts = np.diff(bounds)
+        self._counts = np.diff(bounds).astype(np.float64)
         self._powers = np.zeros(len(self._counts))
-        self._follow = 1.0 - math.exp(-SHAPE_EVERY * hop_s / _FLAT_S)
+        self._follow = constant(1.0 - math.exp(-SHAPE_EVERY * hop_s / _FLAT_S), np.float64)
+        self._squares = np.zeros(self._end - self._first, np.float32)
+        self._above = np.zeros(len(self._frequencies), np.float32)
+        self._weights, self._running = np.zeros(len(self._above)), np.zeros(len(self._above))
+        self._off, self._added = constant(0.0), constant(0.0, np.float64)
         self._hops = 0
         self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
 
@@ -59,27 +64,33 @@ class Shape:
         if self._hops % SHAPE_EVERY != 1:
             return
         magnitude = magnitude[: len(self._frequencies)]
-        squares = np.square(magnitude[self._first : self._end])
-        self._powers += self._follow * (np.add.reduceat(squares, self._strips) / self._counts - self._powers)
+        np.square(magnitude[self._first : self._end], out=self._squares)
+        step = np.add.reduceat(self._squares, self._strips) / self._counts
+        np.subtract(step, self._powers, out=step)
+        np.multiply(step, self._follow, out=step)
+        np.add(self._powers, step, out=self._powers)
         loudest = largest(magnitude)
         if presence <= 0.0 or loudest <= _EMPTY:
             self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
             return
         # A tone's leakage, spread thin up to 16 kHz, would outweigh the tone in the fourth power.
-        above = magnitude - np.float32(_LEAST * loudest)
-        weights = np.maximum(above, 0.0, out=above).astype(np.float64)
-        variance, third, fourth = _central(self._powers_of_f @ weights)
+        self._off[()] = _LEAST * loudest
+        np.subtract(magnitude, self._off, out=self._above)
+        weights = self._weights
+        weights[:] = np.maximum(self._above, _ZERO, out=self._above)
+        variance, third, fourth = _central(self._powers_of_f.dot(weights))
         deviation = max(math.sqrt(max(variance, 0.0)), 1e-3)
         skewness, kurtosis = third / deviation**3, fourth / deviation**4
-        running = np.add.accumulate(weights)
-        rolloff = float(self._frequencies[running.searchsorted(_SHARE * running[-1])])
+        running = np.add.accumulate(weights, out=self._running)
+        rolloff = self._frequencies.item(running.searchsorted(_SHARE * running.item(-1)))
         self._spread = presence * min(8_000.0, 1000.0 * deviation)
         self._skewness = presence * min(MOST_SKEWNESS, max(-MOST_SKEWNESS, skewness))
         self._kurtosis = presence * min(MOST_KURTOSIS, max(0.0, kurtosis))
         self._rolloff = presence * min(16_000.0, rolloff)
         count = len(self._powers)
         mean = float(np.add.reduce(self._powers)) / count
-        log_mean = float(np.add.reduce(np.log(self._powers + (1e-9 * mean + 1e-30)))) / count
+        self._added[()] = 1e-9 * mean + 1e-30
+        log_mean = float(np.add.reduce(np.log(self._powers + self._added))) / count
         flatness = math.exp(log_mean) / (mean + 1e-30)
         self._flatness = presence * min(1.0, flatness)
 
@@ -92,5 +103,5 @@ class Shape:
 def _central(moments: np.ndarray) -> tuple[float, float, float]:
     """Return the second to fourth central moments from sums of ``A f**n``, n from 0 to 4."""
     whole, *sums = moments.tolist()
-    m1, m2, m3, m4 = (one / whole for one in sums)
+    m1, m2, m3, m4 = [one / whole for one in sums]
     return m2 - m1**2, m3 - 3 * m1 * m2 + 2 * m1**3, m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
