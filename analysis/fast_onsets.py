@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from analysis.extremes import constant
+from analysis.extremes import constant, largest
 from analysis.floor import MovingFloor
 from analysis.levels import band_weights
 from analysis.spectrum import SlidingSpectrum, hann
@@ -88,6 +88,8 @@ class AttackFunction:
         function, rise_db = self._function, self.rise_db
         np.subtract(levels, before, out=rise_db)
         np.multiply(rise_db, self._per_spread, out=function)
+        if largest(function) <= _KNEE:
+            return 0.0
         np.subtract(function, _KNEE, out=function)
         np.maximum(function, _ZERO, out=function)
         np.minimum(function, _CAP, out=function)

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.extremes import constant
+
 __all__ = ["Perceptron"]
+
+_ZERO = constant(0.0, np.float64)
 
 
 class Perceptron:
@@ -29,8 +33,10 @@ class Perceptron:
 
     def __call__(self, described: np.ndarray) -> np.ndarray:
         """Return the answers, shape (answers,), to a description, shape (features,)."""
-        hidden = np.maximum(described @ self._first + self._first_bias, 0.0)
-        return hidden @ self._last + self._last_bias
+        hidden = described.dot(self._first)
+        np.add(hidden, self._first_bias, out=hidden)
+        np.maximum(hidden, _ZERO, out=hidden)
+        return hidden.dot(self._last) + self._last_bias
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.extremes import constant
+from analysis.extremes import constant, largest
 from analysis.floor import MovingFloor
 from analysis.spectrum import SlidingSpectrum, fft_length, sloped_window
 
@@ -48,15 +48,17 @@ class _Rise:
         np.maximum(self._below, self._above, out=work)
         np.maximum(work, inner, out=work)
         np.subtract(levels, work, out=self.over)
-        self._least[()] = self._knee + self._common(levels, floor_db)
-        np.subtract(self.over, self._least, out=work)
-        np.maximum(work, _ZERO, out=work)
-        np.minimum(work, self._cap, out=work)
         due = self._waiting[self._at]
         np.subtract(inner, self._forget, out=inner)
         np.maximum(inner, due, out=inner)
         due[:] = levels
         self._at = (self._at + 1) % len(self._waiting)
+        if largest(self.over) <= self._knee:
+            return 0.0
+        self._least[()] = self._knee + self._common(levels, floor_db)
+        np.subtract(self.over, self._least, out=work)
+        np.maximum(work, _ZERO, out=work)
+        np.minimum(work, self._cap, out=work)
         return float(np.add.reduce(work))
 
     def amplified(self, gain_db: float) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.extremes import constant, largest
 from analysis.perceptron import Perceptron
 from analysis.slow_onsets import SWELL, RiseFunction
 
@@ -32,7 +33,8 @@ _OVER_S = (0.05, 0.15, 0.5)
 FEATURES = len(_LAGS) * _MAPS + 3 * _STEPS - 1 + 1 + len(_OVER_S)
 """Length of a description."""
 _LONG_S = 2.0
-_LEAST_DB, _MOST_DB, _COMMON_DB, _SOUNDING_DB = 1.5, 12.0, 6.0, 18.0
+_LEAST_DB, _MOST_DB, _COMMON_DB, _SOUNDING_DB = constant(1.5), constant(12.0), constant(6.0), constant(18.0)
+_LEAST_RISE_DB, _LEAST_CHANGE_DB, _ZERO = constant(-6.0), constant(-12.0), constant(0.0)
 _AGO = 4
 _TINY = 1e-9
 
@@ -56,8 +58,9 @@ class Swells:
         self._function = RiseFunction(sample_rate, hop, SWELL, whole=False)
         octave = np.log2(self._function.bands_hz / SWELL.lowest_hz)
         group = np.clip(np.floor(_PER_OCTAVE * octave), 0, _GROUPS - 1).astype(int)
+        _, self._starts, counts = np.unique(group, return_index=True, return_counts=True)
         # At low sample rates the highest groups have no bands.
-        self._present, self._starts, self._counts = np.unique(group, return_index=True, return_counts=True)
+        self._present, self._counts = len(counts), counts.astype(np.float64)
         self._levels = np.zeros((_AGO + 1, len(group)), np.float32)
         self._bands = np.zeros((4, len(group)), np.float32)
         self._maps = np.zeros((_STEPS, 4, _GROUPS), np.float32)
@@ -74,23 +77,23 @@ class Swells:
         if not self._begun:
             self._levels[:], self._totals[:], self._begun = levels, total_db, True
         for past in (self._levels, self._maps, self._sums, self._totals):
-            past[1:] = past[:-1].copy()
+            past[1:] = past[:-1]
         self._levels[0] = levels
         bands = self._bands
-        rise, over_floor = bands[1], bands[3]
-        np.maximum(function.rise_db, np.float32(-_COMMON_DB), out=rise)
-        np.minimum(rise, np.float32(_MOST_DB), out=rise)
-        np.subtract(levels, np.float32(floor_db), out=over_floor)
-        np.maximum(rise - np.float32(_LEAST_DB), np.float32(0.0), out=bands[0])
-        np.subtract(levels, self._levels[_AGO], out=bands[2])
-        np.maximum(bands[2], np.float32(-_MOST_DB), out=bands[2])
-        np.minimum(bands[2], np.float32(_MOST_DB), out=bands[2])
-        sounding = (over_floor > np.float32(_SOUNDING_DB)).astype(np.float32)
-        count = float(np.dot(sounding, sounding))
-        common = float(np.dot(np.minimum(rise, np.float32(_COMMON_DB)), sounding)) / count if count else 0.0
-        now = self._maps[0]
-        now[:, self._present] = np.add.reduceat(bands, self._starts, axis=1) / self._counts
-        now[1, self._present] = np.maximum.reduceat(rise, self._starts)
+        new, rise, change, over_floor = bands
+        np.maximum(function.rise_db, _LEAST_RISE_DB, out=rise)
+        np.minimum(rise, _MOST_DB, out=rise)
+        np.subtract(levels, constant(floor_db), out=over_floor)
+        np.maximum(rise - _LEAST_DB, _ZERO, out=new)
+        np.subtract(levels, self._levels[_AGO], out=change)
+        np.maximum(change, _LEAST_CHANGE_DB, out=change)
+        np.minimum(change, _MOST_DB, out=change)
+        sounding = over_floor > _SOUNDING_DB
+        count = np.count_nonzero(sounding)
+        common = float(np.minimum(rise, _COMMON_DB).dot(sounding.astype(np.float32))) / count if count else 0.0
+        now = self._maps[0, :, : self._present]
+        now[:] = np.add.reduceat(bands, self._starts, axis=1) / self._counts
+        np.maximum.reduceat(rise, self._starts, out=now[1])
         self._sums[0], self._totals[0] = (summed, common), total_db
         since_s = min(since_hit_s, _LONG_S)
         since = [since_s, *(math.exp(-since_s / over_s) for over_s in _OVER_S)]
@@ -122,6 +125,7 @@ AFTER_S = 0.15
 """Least time since the onset before was reported."""
 APART_S = 0.12
 """Least time between the onset before and this one."""
+_ROUNDING = 1e-9
 _WIDE = 2
 """Steps to either side of the likeliest that are as good: 50 ms is what counts as the same time."""
 
@@ -162,8 +166,11 @@ class SwellOnsets:
         if learn or not wanted or self._swells.fallen_db > FALLEN_DB:
             return None
         odds = self._network(described)
-        likely = np.exp(odds - odds.max())
-        likely = likely[1:] / likely.sum()
+        likely = np.exp(odds - largest(odds))
+        whole = float(np.add.reduce(likely))
+        if 1.0 - likely.item(0) / whole < LIKELY - _ROUNDING:
+            return None
+        likely = likely[1:] / whole
         around = np.convolve(likely, self._box, "same")
         around[self._ages_s >= last_s - APART_S] = 0.0
         best = int(around.argmax())
