@@ -34,16 +34,19 @@ class WireStreams:
         self._snare = DrumGate(look_s, self.SNARE_SHARE, self.SNARE_APART_S)
         self._hat = DrumGate(look_s, self.HAT_SHARE, self.HAT_APART_S)
 
-    def process(self, attacks: AttackFunction, learn: bool = False) -> tuple[float, float]:
-        """Take what the attack function made of a look and return the strengths of a snare and of a hat in it, or 0."""
+    def process(self, attacks: AttackFunction, learn: bool = False) -> tuple[float, float] | None:
+        """Take what the attack function made of a look.
+
+        Return the strengths of a snare and of a hat, 0 without one; or None where there is nothing to judge.
+        """
         self._snare.step()
         self._hat.step()
         if learn:
             self.clear()
-            return 0.0, 0.0
+            return None
         described = self._hits.process(attacks)
         if described is None:
-            return 0.0, 0.0
+            return None
         snare, hat = self._judge(described)
         new = self._hits.new
         return (

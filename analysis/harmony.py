@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from analysis.extremes import largest
 from analysis.frame import CHROMA_EVERY, FrameFields
 from analysis.history import History
-from analysis.spectrum import PowerSpectrum, hann
+from analysis.spectrum import PowerSpectrum, fft_length, hann
 
 __all__ = ["Harmony"]
 
@@ -22,6 +23,7 @@ _HALF_WIDTH = 2 / 3
 _TONAL = 0.1
 """Amplitude of the peaks beside that of the whole spectrum above which there is something tonal."""
 _FAINT = 10 ** (-75 / 20)
+_BESIDE, _NEIGHBOURS = np.array([[-1], [0], [1]]), np.array([[0], [1]])
 
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
@@ -56,14 +58,14 @@ class Harmony:
     def __init__(self, sample_rate: int, hop: int) -> None:
         self._length = round(_WINDOW_AT_48K * sample_rate / 48_000)
         self._history = History(self._length + hop)
-        window = hann(self._length)
-        n_fft = 1 << math.ceil(math.log2(self._length))
-        self._spectrum = PowerSpectrum(window * (2.0 / window.sum()), n_fft)
+        n_fft = fft_length(self._length)
         self._bin_hz = sample_rate / n_fft
         self._first = int(_LOWEST_HZ / self._bin_hz)
         highest = int(min(_HIGHEST_HZ, 0.45 * sample_rate) / self._bin_hz)
         self._strips = (highest - self._first) // _STRIP
         self._end = self._first + self._strips * _STRIP
+        window = hann(self._length)
+        self._spectrum = PowerSpectrum(window * (2.0 / window.sum()), n_fft, self._end)
         self._magnitude = np.zeros(self._end - self._first, np.float32)
         self._peaks = (np.zeros(0), np.zeros(0))
         self._size = 0.0
@@ -88,7 +90,7 @@ class Harmony:
         turn = self._hops % CHROMA_EVERY
         if turn == 4:
             power = self._spectrum.of(self._history.last(self._length))
-            self._magnitude = np.sqrt(power[self._first : self._end])
+            self._magnitude = np.sqrt(power[self._first :])
         elif turn == 6:
             self._peaks = self._find_peaks()
         elif turn == 0:
@@ -111,14 +113,15 @@ class Harmony:
         """Return frequencies in Hz and amplitudes of the tonal peaks."""
         magnitude = self._magnitude
         around = np.partition(magnitude.reshape(self._strips, _STRIP), _STRIP // 4, axis=1)[:, _STRIP // 4]
-        least = np.maximum(_OVER_FLOOR * around, max(_UNDER_PEAK * float(magnitude.max()), _FAINT))
+        least = np.maximum(_OVER_FLOOR * around, max(_UNDER_PEAK * largest(magnitude), _FAINT))
         middle = magnitude[1:-1]
         tall = middle > np.repeat(least, _STRIP)[1:-1]
-        at = np.flatnonzero(tall & (middle > magnitude[:-2]) & (middle >= magnitude[2:])) + 1
-        before, here, after = (np.log(magnitude[at + i].astype(float) + 1e-12) for i in (-1, 0, 1))
-        shift = 0.5 * (before - after) / np.minimum(before - 2.0 * here + after, -1e-9)
-        shift = np.clip(shift, -0.5, 0.5)
-        return (at + self._first + shift) * self._bin_hz, np.exp(here - 0.25 * (before - after) * shift)
+        at = (tall & (middle > magnitude[:-2]) & (middle >= magnitude[2:])).nonzero()[0] + 1
+        before, here, after = np.log(magnitude[at + _BESIDE].astype(float) + 1e-12)
+        falls = before - after
+        shift = 0.5 * falls / np.minimum(before - 2.0 * here + after, -1e-9)
+        shift = np.minimum(np.maximum(shift, -0.5), 0.5)
+        return (at + self._first + shift) * self._bin_hz, np.exp(here - 0.25 * falls * shift)
 
     def _take(self, opening: float) -> None:
         frequencies, amplitudes = self._peaks
@@ -131,13 +134,13 @@ class Harmony:
         semitones = 12.0 * np.log2(frequencies / 440.0)
         self._tune(semitones, amplitudes)
         self._fold(semitones + 9.0 - self._tuning / 100.0, amplitudes)
-        whole = float(self._classes.sum())
+        whole = float(np.add.reduce(self._classes))
         known = whole > max(_FAINT, _TONAL * self._size)
         self._chroma = (self._classes / whole if known else np.zeros(12)).astype(np.float32)
         self._find_key(known)
 
     def _tune(self, semitones: np.ndarray, amplitudes: np.ndarray) -> None:
-        whole = float(amplitudes.sum())
+        whole = float(np.add.reduce(amplitudes))
         if whole <= 0.0:
             return
         beside = complex(np.dot(amplitudes, np.exp(2j * np.pi * semitones))) / whole
@@ -146,12 +149,11 @@ class Harmony:
 
     def _fold(self, semitones: np.ndarray, amplitudes: np.ndarray) -> None:
         below = np.floor(semitones)
-        found = np.zeros(12)
-        for neighbour in (0, 1):
-            away = np.abs(semitones - below - neighbour)
-            weight = np.where(away < _HALF_WIDTH, np.cos(0.5 * np.pi * away / _HALF_WIDTH) ** 2, 0.0)
-            classes = (below.astype(int) + neighbour) % 12
-            found += np.bincount(classes, weight * amplitudes, minlength=12)
+        # Those of the semitone below in one row, those of the semitone above in the other.
+        away = np.abs(semitones - below - _NEIGHBOURS)
+        weights = np.where(away < _HALF_WIDTH, np.cos(0.5 * np.pi * away / _HALF_WIDTH) ** 2, 0.0) * amplitudes
+        classes = (below.astype(int) + _NEIGHBOURS) % 12
+        found = np.bincount(classes[0], weights[0], minlength=12) + np.bincount(classes[1], weights[1], minlength=12)
         self._classes += self._chroma_step * (found - self._classes)
 
     def _forget(self) -> None:
@@ -165,10 +167,10 @@ class Harmony:
             self._long += self._key_step * (self._chroma - self._long)
         elif self._away_s > _FORGET_S:
             self._forget()
-        deviation = self._long - self._long.mean()
-        length = math.sqrt(float(np.dot(deviation, deviation)))
+        deviation = self._long - float(np.add.reduce(self._long)) / len(self._long)
+        length = math.sqrt(float(deviation.dot(deviation)))
         self._key, self._strength = -1, 0.0
         if length > 1e-9:
-            fits = self._profiles @ deviation / length
-            best = int(np.argmax(fits))
-            self._key, self._strength = best, min(1.0, max(0.0, float(fits[best])))
+            fits = self._profiles.dot(deviation) / length
+            best = int(fits.argmax())
+            self._key, self._strength = best, min(1.0, max(0.0, fits.item(best)))

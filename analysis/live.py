@@ -253,7 +253,8 @@ class LiveAnalyzer:
         if len(rows) != len(self._pending):
             # Other channels in the middle of a hop: its beginning is kept as the mean.
             self._pending = np.tile(self._pending.mean(axis=0, dtype=np.float32), (len(rows), 1))
-        rows = np.concatenate([self._pending, rows], axis=1)
+        if self._pending.shape[1]:
+            rows = np.concatenate([self._pending, rows], axis=1)
         hops = rows.shape[1] // self.hop
         frames = blank_frames(hops)
         for number in range(hops):

@@ -139,10 +139,11 @@ class OnsetDetector:
         learn = self._heard_s <= self._join_s[0]
         learn_note, learn_swell = self._heard_s <= self._join_s[1], self._heard_s <= SWELL_JOIN_S
         hit, age_s, most, snare, hat = False, 0.0, 0.0, 0.0, 0.0
-        for part in (0, 1):
-            value = self._attacks.process(samples[part * self._look : (part + 1) * self._look], learn)
+        for part, look in enumerate((samples[: self._look], samples[self._look :])):
+            value = self._attacks.process(look, learn)
             wires = self._wires.process(self._attacks, learn)
-            snare, hat = max(snare, wires[0]), max(hat, wires[1])
+            if wires is not None:
+                snare, hat = max(snare, wires[0]), max(hat, wires[1])
             self._since_s += self._look_s
             self._ended_s += self._look_s
             over, factor = self._attack.look(value)
@@ -184,7 +185,7 @@ class OnsetDetector:
             return None
         last_s = self._since_s + self._last_age_s
         wanted = self._since_s > AFTER_S
-        return self._swells.process(self._pending.ravel(), self._since_hit_s, last_s, wanted=wanted, learn=learn)
+        return self._swells.process(self._pending.reshape(-1), self._since_hit_s, last_s, wanted=wanted, learn=learn)
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no onset."""
