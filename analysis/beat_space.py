@@ -193,6 +193,7 @@ class BeatSpace:
         self._scores[-1] = salience[self._which]
         # Beside beliefs that are not scaled down by the chance of it, which the sum over all states makes up for.
         self._restart = np.float32(_RESTART / (1 - _RESTART)) * anew
+        self._restart_begun = self._restart[self._starts]
 
     def _spread(self, weights: np.ndarray) -> np.ndarray:
         """Return weights of the tempi as probabilities of the states."""
@@ -217,11 +218,13 @@ class BeatSpace:
     def advance(self, strength: Sequence[float]) -> float:
         """Take one look's strength of each group and return its evidence for a beat, in nats."""
         belief, after = self._belief, self._after
-        after[1:] = belief[:-1]
+        np.add(belief[:-1], self._restart[1:], out=after[1:])
         ended = belief.take(self._ends).reshape(len(_FEELS), self._tempi)
         begun = self._change_feel.dot(ended).dot(self._change).ravel()
-        after[self._starts] = begun if self._keep is None else begun * self._keep
-        np.add(after, self._restart, out=after)
+        if self._keep is not None:
+            np.multiply(begun, self._keep, out=begun)
+        np.add(begun, self._restart_begun, out=begun)
+        after[self._starts] = begun
         rate = self._rate
         busy = min(1.0, sum(rate) / _BUSY)
         heard = sum(trust * often / (often + _SPARSE) for trust, often in zip(_TRUST, rate, strict=True))

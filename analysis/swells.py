@@ -27,10 +27,10 @@ AGES = 14
 """Steps back that an onset may lie."""
 _GROUPS, _PER_OCTAVE = 13, 2
 _MAPS = 4 * _GROUPS
-_LAGS = (0, 2, 4, 6)
-_STEPS = 8
+_STEPS, _LAG = 8, 2
+"""Steps described in sums, and from one of those described in maps to the next."""
 _OVER_S = (0.05, 0.15, 0.5)
-FEATURES = len(_LAGS) * _MAPS + 3 * _STEPS - 1 + 1 + len(_OVER_S)
+FEATURES = _STEPS // _LAG * _MAPS + 3 * _STEPS - 1 + 1 + len(_OVER_S)
 """Length of a description."""
 _LONG_S = 2.0
 _LEAST_DB, _MOST_DB, _COMMON_DB, _SOUNDING_DB = constant(1.5), constant(12.0), constant(6.0), constant(18.0)
@@ -98,7 +98,7 @@ class Swells:
         since_s = min(since_hit_s, _LONG_S)
         since = [since_s, *(math.exp(-since_s / over_s) for over_s in _OVER_S)]
         before = self._totals[1:] - self._totals[0]
-        return np.concatenate([self._maps[list(_LAGS)].ravel(), self._sums.ravel(), before, since])
+        return np.concatenate([self._maps[::_LAG].ravel(), self._sums.ravel(), before, since])
 
     @property
     def fallen_db(self) -> float:
