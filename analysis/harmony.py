@@ -112,7 +112,9 @@ class Harmony:
     def _find_peaks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return frequencies in Hz and amplitudes of the tonal peaks."""
         magnitude = self._magnitude
-        around = np.partition(magnitude.reshape(self._strips, _STRIP), _STRIP // 4, axis=1)[:, _STRIP // 4]
+        strips = magnitude.reshape(self._strips, _STRIP).copy()
+        strips.partition(_STRIP // 4, axis=1)
+        around = strips[:, _STRIP // 4]
         least = np.maximum(_OVER_FLOOR * around, max(_UNDER_PEAK * largest(magnitude), _FAINT))
         middle = magnitude[1:-1]
         tall = middle > np.repeat(least, _STRIP)[1:-1]

@@ -52,10 +52,8 @@ class Separation:
         self._to_mean_square = constant(2.0 / (spectrum.n_fft * spectrum.window_energy))
         size = len(self._groups)
         self._past = np.zeros((size, _ALONG), np.float32)
-        self._padded = np.zeros(size + _ACROSS - 1, np.float32)
-        self._neighbours = sliding_window_view(self._padded, _ACROSS)
-        self._before, self._power, self._after = np.split(self._padded, (_HALF, _HALF + size))
-        self._first_few, self._last_few = self._power[_HALF:0:-1], self._power[-2 : -_HALF - 2 : -1]
+        self._wide = _MovingMedian(size)
+        self._power, self._ranked = np.zeros(size, np.float32), np.zeros((size, _ALONG), np.float32)
         self._new, self._whole = np.zeros(size, np.float32), np.zeros(size, np.float32)
         self._spectra, self._filling, self._looks = 0, 0, spectrum.looks
         self._percussive = self._harmonic = 0.0
@@ -80,9 +78,9 @@ class Separation:
             self._filling -= 1
             np.maximum(self._past, power[:, None], out=self._past)
         self._spectra += 1
-        held = np.partition(self._past, _HELD, axis=1)[:, _HELD]
-        self._before[:], self._after[:] = self._first_few, self._last_few
-        wide = np.partition(self._neighbours, _HALF, axis=1)[:, _HALF]
+        self._ranked[:] = self._past
+        self._ranked.partition(_HELD, axis=1)
+        held, wide = self._ranked[:, _HELD], self._wide.of(power)
         np.subtract(power, held, out=new)
         np.maximum(new, _ZERO, out=new)
         np.multiply(new, self._counts, out=new)
@@ -92,3 +90,40 @@ class Separation:
         np.add(whole, _SOFTEST, out=whole)
         self._harmonic = scaled_level(float(power.dot(np.divide(held, whole, out=held))))
         self._percussive = scaled_level(float(new.dot(np.divide(wide, whole, out=wide))))
+
+
+class _MovingMedian:
+    """Median of each value and its neighbours, `_ACROSS` in all; beyond the ends the values are mirrored.
+
+    Two windows side by side share all values but one each. So half as many are sorted, without that one, and each of
+    the two medians is what was left out, held between the middle two of the others.
+
+    Parameters
+    ----------
+    size : int
+        Number of values.
+    """
+
+    def __init__(self, size: int) -> None:
+        pairs = (size + 1) // 2
+        # With an odd size the last window of all is of no use.
+        padded = np.zeros(2 * pairs + _ACROSS - 1, np.float32)
+        self._before, self._values, self._after, _ = np.split(padded, (_HALF, _HALF + size, 2 * _HALF + size))
+        self._firsts, self._lasts = self._values[_HALF:0:-1], self._values[-2 : -_HALF - 2 : -1]
+        self._shared = sliding_window_view(padded[1:], _ACROSS - 1)[::2]
+        self._sorted = np.zeros((pairs, _ACROSS - 1), np.float32)
+        self._lower, self._upper = self._sorted[:, _HALF - 1], self._sorted[:, _HALF]
+        medians = np.zeros(2 * pairs, np.float32)
+        self._medians = medians[:size]
+        self._each = (medians[0::2], padded[: 2 * pairs : 2]), (medians[1::2], padded[_ACROSS::2])
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Return the medians, shape (size,); valid until the next."""
+        self._values[:] = values
+        self._before[:], self._after[:] = self._firsts, self._lasts
+        self._sorted[:] = self._shared
+        self._sorted.sort(axis=1)
+        for medians, left_out in self._each:
+            np.maximum(left_out, self._lower, out=medians)
+            np.minimum(medians, self._upper, out=medians)
+        return self._medians
