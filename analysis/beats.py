@@ -231,7 +231,7 @@ class BeatTracker:
         self._astray_s = self._astray_s + self._look_s if here.mass < _ASTRAY_MASS else 0.0
         times, least, wait_s = _RIVAL
         ratio = best.period_s / expected.period_s
-        akin = any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN) and self._now_s - self._known_s > _SETTLED_S
+        akin = self._now_s - self._known_s > _SETTLED_S and any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN)
         if akin:
             times, least, wait_s = _KIN_INWARD if nearer_the_centre(best.period_s, expected.period_s) else _KIN_OUTWARD
         elif self._astray_s > _ASTRAY_S:

@@ -64,7 +64,9 @@ class AttackFunction:
         self._floor = MovingFloor(_FLOOR_DB, _RANGE_DB, look_s)
         self._count = max(_SKIP + 2, round(_HISTORY_S / look_s))
         # Everything twice, so that any stretch of it is one piece.
-        self._history = np.full((2 * self._count, len(spread)), _FLOOR_DB, np.float32)
+        self._history = history = np.full((2 * self._count, len(spread)), _FLOOR_DB, np.float32)
+        # The newest _SKIP looks are parked outside the maximum until their turn comes.
+        self._compared = [history[at : at + self._count - _SKIP] for at in range(self._count)]
         self._at = 0
         self._levels = np.zeros(len(spread), np.float32)
         self._before = np.zeros(len(spread), np.float32)
@@ -81,8 +83,7 @@ class AttackFunction:
         oldest, count = self._at, self._count
         if learn:
             np.maximum(history, levels, out=history)
-        # The newest _SKIP looks are parked outside the maximum until their turn comes.
-        np.maximum.reduce(history[oldest : oldest + count - _SKIP], axis=0, out=before)
+        np.maximum.reduce(self._compared[oldest], axis=0, out=before)
         history[oldest] = history[oldest + count] = levels
         self._at = (oldest + 1) % count
         function, rise_db = self._function, self.rise_db

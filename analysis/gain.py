@@ -8,6 +8,7 @@ __all__ = ["AutoGain"]
 
 _TARGET_DB = -14.0
 _GATE_DB = -62.0
+_GATE = 10 ** (_GATE_DB / 10)
 _LOWEST_DB, _HIGHEST_DB = -20.0, 40.0
 _GATE_HOLD_S = 1.2
 _RISE_DB_PER_S, _FALL_DB_PER_S = 4.0, 8.0
@@ -43,7 +44,7 @@ class AutoGain:
 
     def advance(self, mean_square: float) -> float:
         """Take the mean square of one hop before gain and return the gain in dB for it."""
-        self._below_s = 0.0 if mean_square >= 10 ** (_GATE_DB / 10) else self._below_s + self._hop_s
+        self._below_s = 0.0 if mean_square >= _GATE else self._below_s + self._hop_s
         if self._below_s > _GATE_HOLD_S:
             return self.gain_db
         self._mean_square += self._smooth * (mean_square - self._mean_square)

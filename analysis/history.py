@@ -24,11 +24,12 @@ class History:
 
     def push(self, samples: np.ndarray) -> None:
         """Append samples, at most `length` of them."""
-        if self._end + len(samples) > len(self._memory):
-            self._memory[: self._length] = self._memory[self._end - self._length : self._end].copy()
-            self._end = self._length
-        self._memory[self._end : self._end + len(samples)] = samples
-        self._end += len(samples)
+        begin, end = self._end, self._end + len(samples)
+        if end > 2 * self._length:
+            self._memory[: self._length] = self._memory[begin - self._length : begin].copy()
+            begin, end = self._length, self._length + len(samples)
+        self._memory[begin:end] = samples
+        self._end = end
 
     def last(self, count: int) -> np.ndarray:
         """Return a view of the newest `count` samples, good until the next push."""

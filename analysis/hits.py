@@ -57,7 +57,6 @@ class Hits:
         self._apart = max(self.wait + 1, round(_APART_S / look_s))
         self._keep = constant(math.exp(-2.0 * look_s / _LATELY_S), np.float64)
         self._lately = np.full(BANDS, _LEAST)
-        self._risen = np.zeros(BANDS - _FROM, bool)
         self._since = self._apart
         self._waited = -1
         self._before: np.ndarray = np.zeros(BANDS)
@@ -73,7 +72,7 @@ class Hits:
         if self._waited < 0:
             if self._since < self._apart:
                 return None
-            if np.count_nonzero(np.greater(rise[_FROM:], _RISE_DB, out=self._risen)) >= _RISEN:
+            if (rise[_FROM:] > _RISE_DB).tolist().count(True) >= _RISEN:
                 self._since = self._waited = 0
                 self._before = power * np.power(10.0, -0.1 * np.maximum(rise, 0.0, dtype=np.float64))
                 self._most, self._rise = power.copy(), rise.copy()
