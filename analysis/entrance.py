@@ -53,7 +53,7 @@ def clean(block: np.ndarray) -> np.ndarray:
     if block.dtype.kind in "iu":
         block = block / float(np.iinfo(block.dtype).max)
     if block.dtype == np.float32:
-        rows = np.array(block.T, order="C", ndmin=2)
+        rows = (block.T if block.ndim == 2 else block[None]).copy()
     else:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             rows = np.array(block.T, np.float32, order="C", ndmin=2)

@@ -70,6 +70,11 @@ class Swells:
 
     def process(self, samples: np.ndarray, since_hit_s: float, learn: bool = False) -> np.ndarray:
         """Take a step's samples, shape (hop,), and the time since something began at once; return (FEATURES,)."""
+        self.take(samples, learn)
+        return self.describe(since_hit_s)
+
+    def take(self, samples: np.ndarray, learn: bool = False) -> None:
+        """Take a step's samples, shape (hop,)."""
         function = self._function
         summed = function.process(samples, learn)
         levels, floor_db = function.levels_db, function.floor_db
@@ -95,6 +100,9 @@ class Swells:
         now[:] = np.add.reduceat(bands, self._starts, axis=1) / self._counts
         np.maximum.reduceat(rise, self._starts, out=now[1])
         self._sums[0], self._totals[0] = (summed, common), total_db
+
+    def describe(self, since_hit_s: float) -> np.ndarray:
+        """Return a description, shape (FEATURES,), as of the last step; something began at once so long before."""
         since_s = min(since_hit_s, _LONG_S)
         since = [since_s, *(math.exp(-since_s / over_s) for over_s in _OVER_S)]
         before = self._totals[1:] - self._totals[0]
@@ -126,6 +134,7 @@ AFTER_S = 0.15
 APART_S = 0.12
 """Least time between the onset before and this one."""
 _ROUNDING = 1e-9
+"""More than the sums of what is likely can be off."""
 _WIDE = 2
 """Steps to either side of the likeliest that are as good: 50 ms is what counts as the same time."""
 
@@ -162,10 +171,10 @@ class SwellOnsets:
         learn : bool
             What is heard is taken as the state of things.
         """
-        described = self._swells.process(samples, since_hit_s, learn)
+        self._swells.take(samples, learn)
         if learn or not wanted or self._swells.fallen_db > FALLEN_DB:
             return None
-        odds = self._network(described)
+        odds = self._network(self._swells.describe(since_hit_s))
         likely = np.exp(odds - largest(odds))
         whole = float(np.add.reduce(likely))
         if 1.0 - likely.item(0) / whole < LIKELY - _ROUNDING:
