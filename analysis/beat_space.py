@@ -34,7 +34,8 @@ _TRUST = (0.45, 0.45, 0.35)
 _TRUST_SUM = sum(_TRUST)
 _SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
-_NEAR_BEATS, _NEAR_TEMPO = constant(0.15), 0.06
+_NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
+_NEAR_ENOUGH = constant(_NEAR_BEATS)
 
 
 class _Feel(NamedTuple):
@@ -259,7 +260,7 @@ class BeatSpace:
         np.subtract(apart, np.rint(apart), out=apart)
         np.absolute(apart, out=apart)
         near = self._belief[begin:end] + self._belief[self._a_feel + begin : self._a_feel + end]
-        near *= apart < _NEAR_BEATS
+        near *= apart < _NEAR_ENOUGH
         mass = float(np.add.reduce(near))
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)

@@ -23,7 +23,8 @@ _ONE_BIN_DB = 4.34
 _BINS_PER_FREEDOM = 1.5
 """Neighbouring bins of a Hann window are correlated: this many count as one."""
 _LEAST_DB = 0.3
-_KNEE, _CAP, _ZERO = constant(1.5), constant(8.0), constant(0.0)
+_KNEE = 1.5
+_KNEE_OFF, _CAP, _ZERO = constant(_KNEE), constant(8.0), constant(0.0)
 _FLOOR_DB, _RANGE_DB = -75.0, 60.0
 _GONE, _SPLASH, _HIGH = 0.25, 0.05, EDGES_HZ.index(5_200.0)
 """Share of the sound that an end takes away, share of that which it brings, and the first band it hardly reaches."""
@@ -91,7 +92,7 @@ class AttackFunction:
         np.multiply(rise_db, self._per_spread, out=function)
         if largest(function) <= _KNEE:
             return 0.0
-        np.subtract(function, _KNEE, out=function)
+        np.subtract(function, _KNEE_OFF, out=function)
         np.maximum(function, _ZERO, out=function)
         np.minimum(function, _CAP, out=function)
         return float(np.add.reduce(function))

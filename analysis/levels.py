@@ -19,7 +19,7 @@ _WINDOW_AT_48K = 1024
 _LOWEST_HZ, _HIGHEST_HZ = 40.0, 16_000.0
 _WIDE_HZ = ((20.0, 200.0), (200.0, 2_000.0), (2_000.0, 16_000.0))
 _BRIGHT_HZ = (100.0, 8_000.0)
-_OCTAVES_BRIGHT = math.log(_BRIGHT_HZ[1] / _BRIGHT_HZ[0])
+_BRIGHT_RANGE = math.log(_BRIGHT_HZ[1] / _BRIGHT_HZ[0])
 _LEAST, _PER_DECADE, _ZERO, _ONE = constant(1e-12), constant(-10.0 / FLOOR_DB), constant(0.0), constant(1.0)
 _REST_DB = -75.0
 """Broadband level at which the centroid has sunk half-way to its rest."""
@@ -136,7 +136,7 @@ class Levels:
         magnitude_sum = float(np.add.reduce(magnitude))
         total = magnitude_sum + self._rest_sum
         centroid = float(magnitude.dot(self.frequencies)) / total
-        bright = math.log(max(centroid, _BRIGHT_HZ[0]) / _BRIGHT_HZ[0]) / _OCTAVES_BRIGHT
+        bright = math.log(max(centroid, _BRIGHT_HZ[0]) / _BRIGHT_HZ[0]) / _BRIGHT_RANGE
         np.subtract(magnitude, before, out=rise)
         flux = float(np.add.reduce(np.maximum(rise, _ZERO, out=rise))) / total
         if self._filling:

@@ -14,9 +14,10 @@ __all__ = ["NOTE", "SWELL", "RiseFunction", "RiseSettings"]
 
 _BANDS_PER_OCTAVE = 24
 _FLOOR_DB = -80.0
-_COMMON_DB, _LEAST_COMMON_DB, _SOUNDING_DB, _ZERO = constant(6.0), constant(-6.0), 18.0, constant(0.0)
+_COMMON_DB, _SOUNDING_DB = constant(6.0), 18.0
 """Most that a band counts for in the rise of all, and how far above the floor it has to be: what lies between the
 partials of a tremolo does not rise with them."""
+_LEAST_COMMON_DB, _ZERO = constant(-6.0), constant(0.0)
 
 
 class _Rise:
