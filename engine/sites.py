@@ -140,7 +140,8 @@ def fingerprint(*modules: nn.Module) -> str:
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
             # reshape, not flatten of the storage: the memory format must not matter.
             flat = tensor.detach().reshape(-1)
-            digest.update(flat[:: max(1, flat.numel() // 16)][:16].double().cpu().numpy().tobytes())
+            # Only then widened: not every device has double precision, and numpy has no bfloat16.
+            digest.update(flat[:: max(1, flat.numel() // 16)][:16].cpu().double().numpy().tobytes())
     return digest.hexdigest()[:24]
 
 

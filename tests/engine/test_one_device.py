@@ -20,6 +20,7 @@ from engine.eager import EagerGenerator
 from engine.generator import Generator
 from engine.pictures import finite, to_bytes
 from engine.sampling import Sampler
+from engine.sites import fingerprint
 from engine.stream import Stream
 
 META = torch.device("meta")
@@ -103,3 +104,15 @@ def test_what_comes_from_the_cpu_is_noticed(model, monkeypatch) -> None:
     monkeypatch.setitem(KERNELS, "blur", lambda x, p, fixed, sd: x + torch.tensor(0.5))
     with pytest.raises(AssertionError, match="of the CPU"):
         paint(model, BendPlan((Bend("b", "blur", "unet.mid"),)))
+
+
+def test_a_model_on_a_device_without_double_precision_has_a_name(model, monkeypatch) -> None:
+    class NoDouble(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            found = func(*args, **(kwargs or {}))
+            assert found.device != META or found.dtype != torch.float64, f"{func} in double precision"
+            return found
+
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda x: torch.zeros(x.shape, dtype=x.dtype))
+    with NoDouble():
+        assert len(fingerprint(*model.networks)) == 24
