@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bentlight.errors import ModelMissing
 
-__all__ = ["fetch", "is_hub_id", "local_copy"]
+__all__ = ["fetch", "is_hub_id", "lacking", "local_copy"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FOLDERS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
@@ -37,10 +37,25 @@ def local_copy(model_id: str) -> Path | None:
     parts = _parts(folder)
     if not parts:
         return folder if _has_weights(folder) else None
-    weights = [folder / part for part in parts if part.startswith(_NETWORKS)]
-    others = [folder / part for part in parts if not part.startswith(_NETWORKS)]
-    whole = all(map(_has_weights, weights)) and all(any(part.glob("*.json")) for part in others)
+    networks = [folder / part for part in parts if part.startswith(_NETWORKS)]
+    whole = all(map(_has_weights, networks)) and all(lacking(folder / part) is None for part in parts)
     return folder if whole else None
+
+
+def lacking(part: Path) -> str | None:
+    """Return what a folder of a model lacks beside weights, for people; None when it lacks nothing.
+
+    Parameters
+    ----------
+    part : Path
+        One of a model's folders, named as in stabilityai/sd-turbo.
+    """
+    if part.name.startswith("tokenizer"):
+        vocabularies = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+        found = any(all((part / file).is_file() for file in files) for files in vocabularies)
+        return None if found else "vocabulary (vocab.json and merges.txt, or tokenizer.json)"
+    config = "scheduler_config.json" if part.name == "scheduler" else "config.json"
+    return None if (part / config).is_file() else config
 
 
 def _parts(folder: Path) -> tuple[str, ...]:

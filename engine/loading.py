@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import diffusers
 import torch
 import transformers
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from bentlight.errors import BadInput, ModelMissing
 from engine import hub
@@ -133,6 +134,7 @@ def _from_folder(folder: Path, name: str, dtype: torch.dtype) -> Components:
     for part in ("scheduler", *encoders, *tokenizers, "unet", "vae"):
         if not (folder / part).is_dir():
             raise ModelMissing(f"{name} has no folder {part}; a model folder has the layout of stabilityai/sd-turbo.")
+        _check_files(folder / part, name)
     with _reading(name):
         unet = _network(diffusers.UNet2DConditionModel, folder / "unet", name, dtype)
         parts = Components(
@@ -173,8 +175,25 @@ def _checked(parts: Components) -> Components:
     return parts
 
 
+def _check_files(part: Path, name: str) -> None:
+    """Refuse a part that the libraries would make up something for: without a vocabulary every prompt is the same."""
+    lacking = hub.lacking(part)
+    if lacking is not None:
+        raise ModelMissing(f"{name} is not complete: there is no {lacking} in {part}; fetch or copy it again.")
+
+
+def _check_weights(network: Any, place: Path, missing: Iterable[str] = ()) -> None:
+    """Refuse a network if tensors were not read: the libraries leave them random, or without any values."""
+    lacking = sorted({*missing, *(name for name, weight in network.named_parameters() if weight.is_meta)})
+    if lacking:
+        raise BadInput(
+            f"the weights in {place} are not all those of a {type(network).__name__}: {len(lacking)} are missing, "
+            f"{lacking[0]} for one; fetch or copy them again."
+        )
+
+
 def _network(kind: Any, folder: Path, name: str, dtype: torch.dtype) -> Any:
-    return kind.from_pretrained(
+    network = kind.from_pretrained(
         str(folder),
         torch_dtype=dtype,
         use_safetensors=True,
@@ -182,14 +201,25 @@ def _network(kind: Any, folder: Path, name: str, dtype: torch.dtype) -> Any:
         low_cpu_mem_usage=True,
         variant=_variant(folder, name),
     )
+    _check_weights(network, folder)
+    return network
 
 
 def _text_encoder(folder: Path, name: str, dtype: torch.dtype) -> Any:
     # The second one of two gives a pooled vector too.
     kind: Any = transformers.CLIPTextModelWithProjection if folder.name.endswith("_2") else transformers.CLIPTextModel
-    encoder = kind.from_pretrained(
-        str(folder), use_safetensors=True, local_files_only=True, variant=_variant(folder, name)
+    variant = _variant(folder, name)
+    encoder, told = kind.from_pretrained(
+        str(folder), use_safetensors=True, local_files_only=True, variant=variant, output_loading_info=True
     )
+    missing = set(told["missing_keys"])
+    if missing:
+        # What transformers writes from 5.6 on lacks the word that it puts before every name, and reads, until then.
+        for file in folder.glob("*.safetensors"):
+            if (".fp16" in file.name) == (variant is not None):
+                tensors = {f"text_model.{key}": tensor for key, tensor in load_file(file).items()}
+                missing &= set(encoder.load_state_dict(tensors, strict=False).missing_keys)
+    _check_weights(encoder, folder, missing)
     return encoder.to(dtype)
 
 
@@ -232,6 +262,9 @@ def _from_single_file(path: Path, name: str, dtype: torch.dtype) -> Components:
     config = str(beside) if (beside / "model_index.json").is_file() else None
     if config is not None:
         _check_configuration(beside, name)
+        for part in ("tokenizer", "tokenizer_2"):
+            if (beside / part).is_dir():
+                _check_files(beside / part, name)
     with _reading(name, hint=f"; put its configuration (a model folder without weights) at {beside}"):
         two = _has_two_encoders(path)
         kind: Any = diffusers.StableDiffusionXLPipeline if two else diffusers.StableDiffusionPipeline

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from bentlight.errors import BadInput, ModelMissing
 from engine import FrameSpec, hub, loading
@@ -141,6 +142,71 @@ def test_pickled_weights_in_a_folder_are_not_loaded(model) -> None:
 def test_a_folder_without_a_component_says_which(model, part: str) -> None:
     shutil.rmtree(model / part)
     with pytest.raises(ModelMissing, match=part):
+        load(model)
+
+
+def rewrite(path, change) -> None:
+    """Put what `change` makes of a file's tensors, by name, into it."""
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("weights", "missing"),
+    [
+        ("text_encoder/model", "final_layer_norm.bias"),
+        ("unet/diffusion_pytorch_model", "conv_out.weight"),
+        ("vae/diffusion_pytorch_model", "decoder.layers.0.weight"),
+    ],
+)
+def test_weights_of_which_a_tensor_is_missing_are_refused(model, weights: str, missing: str) -> None:
+    place = model / f"{weights}.safetensors"
+    rewrite(place, lambda tensors: {name: t for name, t in tensors.items() if not name.endswith(missing)})
+    with pytest.raises(BadInput, match=f"{place.parent} are not all .*{missing}"):
+        load(model)
+    rewrite(place, lambda tensors: {f"other.{name}": t for name, t in tensors.items()})
+    with pytest.raises(BadInput, match=f"{place.parent} are not all"):
+        load(model)
+
+
+def test_a_single_file_whose_configuration_lacks_the_vocabulary_is_refused(tmp_path) -> None:
+    pipe = make_pipeline(tmp_path / "words", "kl", prediction="sample")
+    pipe.save_pretrained(tmp_path / "one")
+    save_original(pipe, tmp_path / "one.safetensors")
+    for path in (tmp_path / "one" / "tokenizer").iterdir():
+        if path.name in ("vocab.json", "tokenizer.json"):
+            path.unlink()
+    with pytest.raises(ModelMissing, match="no vocabulary"):
+        load(tmp_path / "one.safetensors")
+
+
+@pytest.mark.parametrize("word", ["", "text_model."])
+@pytest.mark.parametrize("layout", ["turbo", "xl_turbo"])
+def test_text_encoders_load_by_the_names_of_every_version(tmp_path, layout: str, word: str) -> None:
+    made(layout, tmp_path)
+    expected = load(tmp_path / "model").embedding("blue galaxy")
+
+    def renamed(tensors):
+        plain = {name.removeprefix("text_model."): tensor for name, tensor in tensors.items()}
+        return {name if "projection" in name else word + name: tensor for name, tensor in plain.items()}
+
+    for encoder in (tmp_path / "model").glob("text_encoder*"):
+        rewrite(encoder / "model.safetensors", renamed)
+    np.testing.assert_allclose(load(tmp_path / "model").embedding("blue galaxy"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", ["scheduler", "text_encoder", "tokenizer", "unet", "vae"])
+def test_a_component_without_its_configuration_or_vocabulary_is_not_whole(model, part: str, monkeypatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: str(model))
+    assert hub.local_copy("someone/model") == model
+    names = ("config.json", "scheduler_config.json", "vocab.json", "merges.txt", "tokenizer.json")
+    gone = [path for path in (model / part).iterdir() if path.name in names]
+    for path in gone:
+        path.unlink()
+    assert gone
+    assert hub.local_copy("someone/model") is None
+    with pytest.raises(ModelMissing, match=f"not complete.*{part}"):
         load(model)
 
 
