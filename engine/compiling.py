@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
-__all__ = ["compile_blocks"]
+__all__ = ["compile_blocks", "uncompiled"]
 
 log = logging.getLogger(__name__)
 _TORCH_LOG = logging.getLogger("torch._dynamo.convert_frame")
@@ -50,6 +51,12 @@ def compile_blocks(*networks: Any, backend: str | Callable[..., Any] = "inductor
     for block in found:
         block.forward = torch.compile(block.forward, dynamic=False, backend=backend)
     return len(found)
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """Run compiled blocks as they are inside a block of code, so that nothing is compiled for it."""
+    stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
+    return nullcontext() if stance is None else stance("force_eager")
 
 
 def _outermost(module: Any) -> list[Any]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
-from engine.compiling import compile_blocks
+from engine.compiling import compile_blocks, uncompiled
 from engine.devices import choose_dtype, enough_memory, fast_bfloat16, find_device
 from engine.errors import NotFinite
 from engine.generator import Generator, Wanted, check_numbers, checked_size
@@ -22,7 +23,7 @@ from engine.guidance import guidance_embedding
 from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
 from engine.measures import Measure, SiteInfo, cached
-from engine.measuring import Survey
+from engine.measuring import Survey, in_float32
 from engine.networks import SizeIds, decoded, encoded, enlargement, predictor
 from engine.noise import NoiseBank
 from engine.paces import Paces
@@ -61,7 +62,7 @@ class EagerGenerator(Generator):
         self._decoder_dtype = dtype
         self._zero_empty = parts.zero_empty
         self._size_ids = SizeIds(dtype, device)
-        self._prompts = PromptSpace(self.text, zero_empty=parts.zero_empty)
+        self._prompts = self._measuring = PromptSpace(self.text, zero_empty=parts.zero_empty)
         self._paces = Paces(self._paces_path)
         self._noises = NoiseBank()
         self._sampler = Sampler(parts.scheduler, device)
@@ -76,8 +77,17 @@ class EagerGenerator(Generator):
         height, width = (side, side) if isinstance(side, int) else side
         self._native = (int(width) * self._factor, int(height) * self._factor)
         self.size = self._native
+        # What weights were that have been rounded since.
+        self._exact: dict[nn.Parameter, Tensor] = {}
         self._survey = Survey(
-            self._modules, self._sampler, self._paint_unbent, self._native, self._key, self._folder, device
+            self._modules,
+            self._sampler,
+            self._paint_unbent,
+            self._native,
+            self._exactly,
+            self._key,
+            self._folder,
+            device,
         )
 
     def _key(self) -> str:
@@ -169,7 +179,7 @@ class EagerGenerator(Generator):
     def facts(self) -> dict[str, Any]:
         """Return what a runtime without torch has to know of the model, as what JSON can hold."""
         with self._lock:
-            infos, measures = self._survey.infos(self._native), self._survey.measures()
+            infos, measures = self._survey.infos(self._native), self._survey.measures(self._native)
         return {
             "zero_empty": self._zero_empty,
             "native": list(self._native),
@@ -310,8 +320,14 @@ class EagerGenerator(Generator):
         ingredients, missing = self._joined(spec, stream, late)
         return self._painted(ingredients, missing, spec, previous, plan)
 
-    def ingredients(self, spec: FrameSpec) -> Ingredients:
+    def ingredients(self, spec: FrameSpec, prompts: PromptSpace | None = None) -> Ingredients:
         """Return what a spec's picture is painted from, on the CPU, without feedback.
+
+        Parameters
+        ----------
+        spec : FrameSpec
+        prompts : PromptSpace or None
+            Instead of the model's own.
 
         Raises
         ------
@@ -319,13 +335,14 @@ class EagerGenerator(Generator):
             If the spec cannot be played by this model.
         """
         check_numbers(spec)
+        prompts = prompts or self._prompts
         shape, width = self.latent_shape(), self.condition_width
         condition = None if width is None else torch.from_numpy(guidance_embedding(spec.guidance, width))
         return Ingredients(
             torch.from_numpy(self._noises.start(spec, shape)),
-            self._embedding(self._prompts.blend(spec.prompts, spec.blending)),
+            self._embedding(prompts.blend(spec.prompts, spec.blending)),
             lambda index: torch.from_numpy(self._noises.step(spec, shape, index)),
-            self._embedding(self._prompts.empty()) if self._guided(spec.guidance) else None,
+            self._embedding(prompts.empty()) if self._guided(spec.guidance) else None,
             spec.guidance,
             None if condition is None else condition.to(self.dtype),
         )
@@ -365,6 +382,7 @@ class EagerGenerator(Generator):
 
     def _decode_in_bfloat16(self) -> None:
         """Let a tiny autoencoder decode in bfloat16; its encoder and the UNet stay as they are."""
+        self._exact |= {weight: weight.data for weight in self._vae.decoder.parameters()}
         self._vae.decoder.to(torch.bfloat16)
         self._decoder_dtype = torch.bfloat16
 
@@ -376,7 +394,7 @@ class EagerGenerator(Generator):
     def _known_measures(self) -> dict[str, Measure]:
         """Channels and standard deviation of every site."""
         with self._lock:
-            return self._survey.measures()
+            return self._survey.measures(self.size)
 
     def _paint_unbent(self, spec: FrameSpec, size: tuple[int, int], plan: CompiledPlan) -> None:
         """Paint a picture that nobody sees, of another size than usual."""
@@ -386,6 +404,20 @@ class EagerGenerator(Generator):
         try:
             self.size = size
             with self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
-                self._run(spec, None, plan)
+                self._painted(self.ingredients(spec, self._measuring), 0, spec, None, plan)
         finally:
             self.size = present
+
+    @contextmanager
+    def _exactly(self) -> Iterator[None]:
+        """Paint unbent pictures in float32, whatever is played."""
+        self._runtime.use(_UNBENT)
+        types, prompts = (self.dtype, self._decoder_dtype), self._measuring
+        with self._scope(), in_float32(self.networks, self._exact), uncompiled():
+            try:
+                if self.dtype != torch.float32:
+                    self._measuring = PromptSpace(self.text.in_float32(), zero_empty=self._zero_empty)
+                self.dtype = self._decoder_dtype = torch.float32
+                yield
+            finally:
+                (self.dtype, self._decoder_dtype), self._measuring = types, prompts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,10 @@ class TextEncoder:
         for encoder in self.encoders:
             encoder.to(device=device)
         return self
+
+    def in_float32(self) -> TextEncoder:
+        """Return the same encoders in float32; their own stay as they are."""
+        return TextEncoder(self.tokenizers, [copy.deepcopy(encoder).float() for encoder in self.encoders])
 
     @property
     def masked(self) -> bool:
