@@ -416,7 +416,8 @@ class EagerGenerator(Generator):
         with self._scope(), in_float32(self.networks, self._exact), uncompiled():
             try:
                 if self.dtype != torch.float32:
-                    self._measuring = PromptSpace(self.text.in_float32(), zero_empty=self._zero_empty)
+                    with enough_memory("the text encoder in float32"):
+                        self._measuring = PromptSpace(self.text.in_float32(), zero_empty=self._zero_empty)
                 self.dtype = self._decoder_dtype = torch.float32
                 yield
             finally:

@@ -97,6 +97,7 @@ class OnnxGenerator(Generator):
         self._paces = Paces(lambda: store.paces)
         self._stand_in = stand_in or StandIn(source, threads)
         self._exact = False
+        self._give_back = False
         self._playing = "onnx"
         # What is wanted may be named by any thread; the model becomes ready on the exporter's.
         self._lock = threading.RLock()
@@ -143,6 +144,7 @@ class OnnxGenerator(Generator):
         if size != self.size:
             # Memory is why sizes change most often. The graphs stay on disk.
             self._shelf.clear()
+            self._give_back = True
         self.size = size
 
     def embedding(self, text: str) -> np.ndarray:
@@ -265,8 +267,9 @@ class OnnxGenerator(Generator):
         return self._run(way.picture, way.session, values)
 
     def _run(self, task: Task, session: Session, values: dict[str, np.ndarray]) -> list[np.ndarray]:
+        give_back, self._give_back = self._give_back, False
         try:
-            return session.run(values)
+            return session.run(values, give_back=give_back)
         except OutOfMemory:
             raise
         except Exception as error:

@@ -53,6 +53,7 @@ class Session:
         # The session reads a tuned graph's weights where they are: every session of a model shares them.
         self._weights = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in graph.weights.items()}
         self._arrays = list(graph.weights.values())
+        self._shares_arena = graph.tuned
         if graph.tuned:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.folder))
@@ -66,10 +67,24 @@ class Session:
             self._session = onnxruntime.InferenceSession(graph.model, options, providers=list(providers))
         self.inputs = frozenset(node.name for node in self._session.get_inputs())
 
-    def run(self, values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Run the graph; values that it has no input for are left out."""
+    def run(self, values: Mapping[str, np.ndarray], *, give_back: bool = False) -> list[np.ndarray]:
+        """Run the graph; values that it has no input for are left out.
+
+        Parameters
+        ----------
+        values : mapping of str to ndarray
+        give_back : bool
+            Give memory that all sessions share back to the system afterwards: what pictures of another size took.
+        """
+        options = None
+        # A session's own memory went when the session was closed.
+        if give_back and self._shares_arena:
+            import onnxruntime
+
+            options = onnxruntime.RunOptions()
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         with enough_memory():
-            return self._session.run(None, {name: values[name] for name in self.inputs})
+            return self._session.run(None, {name: values[name] for name in self.inputs}, options)
 
     def end_profile(self) -> Path:
         """Stop timing layers, and return the file that says how long each took: JSON, Chrome's trace events."""

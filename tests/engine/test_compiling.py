@@ -48,6 +48,16 @@ def test_bends_act_and_new_plans_compile_nothing(compiled, generator) -> None:
     assert len(count) == versions
 
 
+@pytest.mark.skipif(not hasattr(torch.compiler, "set_stance"), reason="since torch 2.6")
+def test_measuring_compiles_nothing(compiled, generator, monkeypatch) -> None:
+    ours, count = compiled
+    monkeypatch.setattr("engine.measuring._MEASURES_VERSION", -20)
+    assert ours._known_measures() == generator._known_measures()
+    assert not count
+    ours.render(FrameSpec(prompts=PROMPT))
+    assert count
+
+
 def test_bent_weights_are_seen(compiled, generator) -> None:
     ours, count = compiled
     ours.render(FrameSpec(prompts=PROMPT))

@@ -95,6 +95,36 @@ def test_feedback_means_the_same_at_another_size_too(generator, onnx) -> None:
     assert onnx.sites() == generator.sites()
 
 
+def test_memory_of_another_size_is_given_back_once(generator, onnx, monkeypatch) -> None:
+    import onnxruntime
+
+    asked = []
+
+    class Options(onnxruntime.RunOptions):
+        def add_run_config_entry(self, key: str, value: str) -> None:
+            asked.append((key, value))
+            super().add_run_config_entry(key, value)
+
+    monkeypatch.setattr(onnxruntime, "RunOptions", Options)
+    spec = FrameSpec(prompts=PROMPT, seed=2)
+    before = onnx.render(spec).pixels
+    assert not asked
+    onnx.resize(*onnx.size)
+    onnx.render(spec)
+    assert not asked
+    try:
+        generator.resize(48, 40)
+        onnx.resize(48, 40)
+        for _ in range(3):
+            onnx.render(spec)
+        assert asked == [("memory.enable_memory_arena_shrinkage", "cpu:0")]
+    finally:
+        generator.resize(32, 32)
+    onnx.resize(32, 32)
+    assert np.array_equal(onnx.render(spec).pixels, before)
+    assert onnx.playing == "onnx"
+
+
 def test_pictures_are_the_same_every_time(generator, onnx, graphs) -> None:
     spec = FrameSpec(prompts=PROMPT, seed=9, plan=GRAIN, values=MOVED)
     first = onnx.render(spec)
