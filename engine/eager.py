@@ -197,6 +197,7 @@ class EagerGenerator(Generator):
             if size == self.size:
                 return
             self.size = size
+            self._runtime.forget_sizes()
             if self._stream is not None:
                 self._stream.forget()
             if self.device.type == "cuda":

@@ -49,6 +49,10 @@ class SeatedBend:
         sd = self._measure.sd if sd is None else sd
         return bend_activation(self._bend.operator, x, self._parameters, setting, sd)
 
+    def forget(self) -> None:
+        """Let go of the masks, noise and matrices of every size that has been bent."""
+        self._settings.clear()
+
 
 class CompiledPlan:
     """A plan made ready for one model.
@@ -141,9 +145,15 @@ class CompiledPlan:
         return frozenset(name for name, one in zip(owners, off, strict=True) if one)
 
     def release(self) -> None:
-        """Put bent weights back as they were loaded."""
+        """Put bent weights back as they were loaded, for good: what is kept to do so goes too."""
         for seat in self.weights.values():
-            seat.release()
+            seat.leave()
+
+    def forget_sizes(self) -> None:
+        """Let go of what the bends of activations keep for each size of picture."""
+        for row in self.seats.values():
+            for seat in row:
+                seat.forget()
 
     def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
         """Pass an activation through the bends at `site`; without any it is returned as it is."""
@@ -220,3 +230,9 @@ class BendRuntime:
         ]
         self._active = compiled
         return compiled
+
+    def forget_sizes(self) -> None:
+        """Let go of what every plan keeps for each size of picture; nobody may be painting meanwhile."""
+        with self._lock:
+            for compiled in (self._active, *self._kept.values()):
+                compiled.forget_sizes()

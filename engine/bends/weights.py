@@ -154,6 +154,11 @@ class WeightSeat:
             self._written = None
             self.writes += 1
 
+    def leave(self) -> None:
+        """Put the weights back, and let go of the copy of them until a bend moves them again."""
+        self.release()
+        self._original = None
+
 
 def growth(before: Tensor, after: Tensor) -> float:
     """Return how many times larger the largest value has become; infinite where it is not finite any more.

@@ -114,6 +114,18 @@ def test_moving_values_rebuilds_nothing(generator) -> None:
     assert bank.data_ptr() == place
 
 
+def test_sizes_that_are_no_longer_played_keep_no_memory(generator) -> None:
+    plans = [BendPlan((Bend("b", "noise", site, sparse=0.5),)) for site in ("decoder.1", "picture")]
+    pictures = {}
+    for size in ((32, 32), (48, 32), (32, 48), (32, 32)):
+        generator.resize(*size)
+        for plan in plans:
+            picture = generator.render(FrameSpec(**SPEC, plan=plan, values=(0.5, 1.0))).pixels
+            assert np.array_equal(picture, pictures.setdefault((size, plan), picture))
+            kept = [seat._settings for row in generator._runtime.compile(plan).seats.values() for seat in row]
+            assert [len(settings) for settings in kept] == [1]
+
+
 def test_all_values_live_in_one_small_tensor(generator) -> None:
     plan = BendPlan((Bend("a", "translate", "unet.in"), Bend("b", "noise", "text"), Bend("c", "blur", "picture")))
     compiled = generator._runtime.compile(plan)

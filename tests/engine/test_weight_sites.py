@@ -77,6 +77,17 @@ def test_another_plan_puts_the_weights_back_and_the_first_takes_them_again(gener
     assert np.array_equal(render(generator, bend, values=(0.0, 1.0)), bent)
 
 
+def test_a_plan_that_goes_out_of_use_keeps_no_copy_of_the_weights(generator) -> None:
+    bend = Bend("b", "multiply", CONV, "even")
+    first = render(generator, bend, values=(3.0, 1.0))
+    seat = generator._runtime.compile(BendPlan((bend,))).weights[CONV]
+    assert seat._original is not None
+    plain = render(generator)
+    assert seat._original is None
+    assert np.array_equal(render(generator, bend, values=(3.0, 1.0)), first)
+    assert np.array_equal(render(generator), plain)
+
+
 def test_the_unit_of_a_weight_is_its_own_also_while_another_plan_bends_it(generator) -> None:
     add = Bend("a", "add", CONV, seed=1)
     expected = render(generator, add, values=(1.0, 1.0))
