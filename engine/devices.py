@@ -10,19 +10,28 @@ import torch
 from bentlight.errors import BadInput
 from engine.errors import OutOfMemory
 
-__all__ = ["choose_dtype", "enough_memory", "find_device", "fast_bfloat16"]
+__all__ = ["choose_dtype", "enough_memory", "fast_bfloat16", "find_device", "lacks_memory"]
+
+
+_LACK = ("out of memory", "_STATUS_ALLOC_FAILED")
+"""What a device's libraries say of its memory, where torch does not tell it by an error of its own."""
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error says that a device has not enough memory."""
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in _LACK)
 
 
 @contextmanager
-def enough_memory(what: str) -> Iterator[None]:
-    """Turn a device's or this machine's lack of memory into an `OutOfMemory` that says for what."""
+def enough_memory(what: str, advice: str = "choose a smaller size") -> Iterator[None]:
+    """Turn a device's or this machine's lack of memory into an `OutOfMemory` that says for what, and what to do."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise OutOfMemory(f"the device has not enough memory for {what}; choose a smaller size.") from None
     except RuntimeError as error:
+        if lacks_memory(error):
+            raise OutOfMemory(f"the device has not enough memory for {what}; {advice}.") from None
         if "can't allocate memory" in str(error):
-            raise OutOfMemory(f"this machine has not enough memory for {what}; choose a smaller size.") from None
+            raise OutOfMemory(f"this machine has not enough memory for {what}; {advice}.") from None
         raise
 
 

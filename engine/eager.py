@@ -116,7 +116,7 @@ class EagerGenerator(Generator):
             torch.set_num_threads(max(1, threads))
         place = find_device(device)
         kind = choose_dtype(dtype, place)
-        with enough_memory("this model"):
+        with enough_memory("this model", "close what else uses it, or choose a smaller model or the device cpu"):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and fast_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()

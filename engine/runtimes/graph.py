@@ -14,7 +14,7 @@ import torch
 from bentlight.errors import BadInput, BentlightError
 from engine.bends.hooks import CompiledPlan
 from engine.bends.plan import BendPlan
-from engine.devices import find_device
+from engine.devices import find_device, lacks_memory
 from engine.eager import EagerGenerator
 from engine.generator import Wanted
 from engine.ingredients import Ingredients
@@ -161,8 +161,8 @@ class GraphGenerator(EagerGenerator):
         try:
             try:
                 return self._capture(key, plan, given)
-            except torch.OutOfMemoryError:
-                if not self._graphs:
+            except RuntimeError as error:
+                if not self._graphs or not lacks_memory(error):
                     raise
             self._graphs.clear()
             self._free()
@@ -191,7 +191,7 @@ class GraphGenerator(EagerGenerator):
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, torch.OutOfMemoryError):
+    if lacks_memory(error):
         return "the device has no memory for it"
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200].rstrip(".")

@@ -1,0 +1,41 @@
+"""Devices: their lack of memory is told for what it is, whichever library says it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.devices import enough_memory
+from engine.errors import OutOfMemory
+from engine.generator import Generator
+
+
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "the device"),
+        (RuntimeError("CUDA error: out of memory"), "the device"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "the device"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "the device"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 5.00 GB, max allowed: 5.10 GB)"), "the device"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "this machine"),
+    ],
+)
+def test_every_lack_of_memory_is_told(error: Exception, whose: str) -> None:
+    with pytest.raises(OutOfMemory, match=f"^{whose} has not enough memory for a picture; choose a smaller size"):
+        with enough_memory("a picture"):
+            raise error
+
+
+def test_what_is_no_lack_of_memory_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), enough_memory("a picture"):
+        raise RuntimeError("shapes do not match")
+
+
+def test_a_model_that_does_not_fit_is_not_told_to_paint_smaller_pictures(tiny_folder, monkeypatch) -> None:
+    def full(*args) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("engine.eager.load_components", full)
+    with pytest.raises(OutOfMemory, match="smaller model"):
+        Generator.load(str(tiny_folder), device="cpu", runtime="eager")
