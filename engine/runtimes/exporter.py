@@ -9,9 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
@@ -27,7 +26,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class Exporter:
-    """Has graphs exported, in the order in which they are asked for, by a process that ends when none is left to do.
+    """Has graphs exported by a process that ends when none is left to do.
+
+    First come those that somebody waits for, then what is played, then the rest; each in the order in which they are
+    asked for.
 
     Parameters
     ----------
@@ -49,7 +51,9 @@ class Exporter:
     ) -> None:
         self._source, self._folder, self._settled = source, folder, settled
         self._command = command or [sys.executable, "-m", "engine.runtimes.export"]
-        self._waiting: deque[tuple[Task, bool]] = deque()
+        self._waiting: list[tuple[Task, bool]] = []
+        self._begun = 0
+        """How many of those that wait are being exported: the first, or none."""
         self._asked: set[str] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -61,12 +65,44 @@ class Exporter:
         """Have a graph exported, unless it has been asked for already; `hurried` when somebody waits for it."""
         with self._changed:
             if task.key in self._asked:
+                if hurried:
+                    self._move(task, True)
                 return
             self._asked.add(task.key)
-            self._waiting.append((task, hurried))
+            self._waiting.insert(self._urgent() if hurried else len(self._waiting), (task, hurried))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="exporter", daemon=True)
                 self._thread.start()
+
+    def advance(self, task: Task) -> None:
+        """Put a graph that is played before all that nobody waits for, if it has been asked for."""
+        with self._changed:
+            self._move(task, False)
+
+    def resize(self, width: int, height: int) -> None:
+        """Have what was asked for and is not begun made for pictures of another size."""
+        with self._changed:
+            later = self._waiting[self._begun :]
+            del self._waiting[self._begun :]
+            self._asked -= {task.key for task, _ in later}
+            for task, hurried in later:
+                fitting = task if task.kind == "model" else replace(task, size=(width, height))
+                if fitting.key not in self._asked:
+                    self._asked.add(fitting.key)
+                    self._waiting.append((fitting, hurried))
+
+    def _urgent(self) -> int:
+        """Place behind what is being exported and what somebody waits for."""
+        following = enumerate(self._waiting[self._begun :], self._begun)
+        return next((place for place, (_, hurried) in following if not hurried), len(self._waiting))
+
+    def _move(self, task: Task, hurried: bool) -> None:
+        """Move a task forward, if that is where it is to go."""
+        for place in range(self._begun, len(self._waiting)):
+            if self._waiting[place][0].key == task.key and not self._waiting[place][1]:
+                del self._waiting[place]
+                self._waiting.insert(self._urgent(), (task, hurried))
+                return
 
     def pending(self, task: Task) -> bool:
         """Whether a graph has been asked for and is not settled yet."""
@@ -148,6 +184,7 @@ class Exporter:
 
     def _next(self) -> tuple[Task, bool] | None:
         with self._changed:
+            self._begun = min(1, len(self._waiting))
             return self._waiting[0] if self._waiting else None
 
     def _tell(self, task: Task, error: str | None) -> None:
@@ -156,7 +193,8 @@ class Exporter:
         except Exception:
             log.exception("a graph could not be taken over")
         with self._changed:
-            self._waiting.popleft()
+            del self._waiting[0]
+            self._begun = 0
             self._asked.discard(task.key)
 
     def _give_up(self, why: str) -> None:

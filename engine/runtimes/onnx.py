@@ -145,6 +145,7 @@ class OnnxGenerator(Generator):
             # Memory is why sizes change most often. The graphs stay on disk.
             self._shelf.clear()
             self._give_back = True
+            self._exporter.resize(*size)
         self.size = size
 
     def embedding(self, text: str) -> np.ndarray:
@@ -239,6 +240,9 @@ class OnnxGenerator(Generator):
         mixer = None if feedback is None else self._obtain(feedback)
         if session is not None and (mixer is not None or not fed):
             return _Way(picture, session, feedback, mixer)
+        for task, found in ((feedback, mixer), (picture, session)):
+            if task is not None and found is None:
+                self._exporter.advance(task)
         if self._exact or self._stand_in.loaded:
             return None
         for nearest, mixing in near(picture, feedback, model.facts.most_steps):
@@ -334,6 +338,8 @@ class OnnxGenerator(Generator):
             self._shelf.refuse(task, f"ONNX Runtime has nothing for {', '.join(with_torch)}")
             return None
         if self._exporter.pending(task):
+            if hurried:
+                self._exporter.ask(task, hurried=True)
             return None
         session = self._shelf.open(task)
         if session is None and not self._shelf.refuses(task):

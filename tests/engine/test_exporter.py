@@ -10,7 +10,7 @@ import pytest
 
 from engine.runtimes.exporter import Exporter
 from engine.runtimes.source import Source
-from engine.runtimes.task import Task
+from engine.runtimes.task import MODEL, Task
 from tests.engine.onnx_players import GRAIN
 
 
@@ -63,6 +63,58 @@ def test_without_room_for_what_the_process_says_the_wait_ends_too(tmp_path, monk
     assert not waiting.is_alive()
     assert all(settled)
     assert len(settled) == 1
+
+
+_ANSWERING = "import sys; input(); [print('{\"error\": null}', flush=True) for line in sys.stdin]"
+
+
+def order(tmp_path, ask) -> list[tuple[int, int]]:
+    """(width, steps) of graphs in the order in which they are made: what `ask` asks for while the first one is."""
+    made: list[tuple[int, int]] = []
+
+    def settled(task: Task, error: str | None) -> None:
+        assert error is None
+        if not made:
+            ask(exporter)
+        made.append((task.size[0], task.steps))
+
+    exporter = Exporter(Source("tiny"), tmp_path, settled, [sys.executable, "-c", _ANSWERING])
+    exporter.ask(picture(1))
+    exporter.wait()
+    return made
+
+
+def picture(steps: int, side: int = 32) -> Task:
+    return Task("picture", (side, side), GRAIN, steps)
+
+
+def test_what_somebody_waits_for_comes_first_and_then_what_is_played(tmp_path) -> None:
+    def ask(exporter: Exporter) -> None:
+        for steps in range(1, 7):
+            exporter.ask(picture(steps))
+        exporter.ask(picture(5), hurried=True)
+        exporter.ask(picture(7), hurried=True)
+        exporter.ask(picture(5))
+        exporter.advance(picture(4))
+        exporter.advance(picture(6))
+        exporter.advance(picture(5))
+        exporter.advance(picture(8))
+
+    assert [steps for _, steps in order(tmp_path, ask)] == [1, 5, 7, 6, 4, 2, 3]
+
+
+def test_after_a_change_of_size_nothing_is_made_for_the_old_one(tmp_path) -> None:
+    def ask(exporter: Exporter) -> None:
+        for steps in (2, 3):
+            exporter.ask(picture(steps))
+        exporter.ask(picture(3, 16))
+        exporter.ask(MODEL)
+        exporter.resize(16, 16)
+        assert not exporter.pending(picture(3))
+        assert exporter.pending(picture(1)), "is being made"
+        exporter.ask(picture(3, 16))
+
+    assert order(tmp_path, ask) == [(32, 1), (16, 2), (16, 3), (0, 1)]
 
 
 _PLAYED = """

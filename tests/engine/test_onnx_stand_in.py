@@ -132,7 +132,7 @@ def test_a_graph_that_fails_while_it_plays_is_dropped_and_torch_plays(
     onnx.render(spec, last)
     task = onnx._feedback((32, 32)) if kind == "feedback" else onnx._picture((32, 32), BendPlan(), 1, 1.0, late=False)
 
-    def fail(values: object) -> None:
+    def fail(values: object, **options: object) -> None:
         raise RuntimeError("the device was removed")
 
     monkeypatch.setattr(onnx._shelf.get(task), "run", fail)
@@ -181,8 +181,19 @@ class Asked(Exporter):
     def __init__(self) -> None:
         super().__init__(Source("tiny"), Path(), lambda *_: None)
         self.asked: list[Task] = []
+        self.hurried: list[Task] = []
+        self.advanced: list[Task] = []
+        self.sizes: list[tuple[int, int]] = []
+
+    def advance(self, task: Task) -> None:
+        self.advanced.append(task)
+
+    def resize(self, width: int, height: int) -> None:
+        self.sizes.append((width, height))
 
     def ask(self, task: Task, *, hurried: bool = False) -> None:
+        if hurried:
+            self.hurried.append(task)
         if task not in self.asked:
             self.asked.append(task)
 
@@ -239,6 +250,25 @@ def test_while_torch_loads_the_nearest_graph_plays_and_then_what_was_asked(
     exact = generator.render(replace(spec, **wanted), last).pixels
     assert np.array_equal(onnx.render(replace(spec, **wanted), last).pixels, exact)
     assert onnx.playing == "eager"
+
+
+def test_the_exporter_is_told_what_is_played_and_waited_for_and_at_which_size(generator, slow) -> None:
+    onnx, stand_in = slow
+    told = onnx._exporter
+    spec = FrameSpec(prompts=PROMPT, seed=1, plan=FEW, values=(0.6, 0.8), steps=3, feedback=0.4)
+    onnx.render(spec, generator.render(spec))
+    assert [(task.kind, task.steps) for task in told.advanced] == [("picture", 3)]
+    stand_in.may_end.set()
+    wait_until(lambda: stand_in.loaded, 60, "torch to be loaded")
+    onnx.prepare(plans=(FEW,), steps=2)
+    assert not told.hurried
+    onnx.prepare(plans=(FEW,), steps=2, wait=True)
+    assert [(task.kind, task.steps) for task in told.hurried] == [("picture", 2)]
+    onnx.resize(*onnx.size)
+    assert not told.sizes
+    onnx.resize(48, 32)
+    assert told.sizes == [(48, 32)]
+    onnx.resize(32, 32)
 
 
 def test_whoever_waits_gets_no_picture_that_was_not_asked_for(generator, slow) -> None:
