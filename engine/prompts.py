@@ -47,22 +47,37 @@ class PromptSpace:
         self._last: tuple[tuple[object, ...], np.ndarray] | None = None
         self._mixture: _Mixture | None = None
         self._lock = threading.Lock()
+        # Taken before the other, never inside it: what is known is blended while an encoder runs.
+        self._encoding = threading.Lock()
 
     def encode(self, text: str) -> np.ndarray:
         """Return the embedding of a text, float32, shape (1, tokens, width), not to be written to.
 
         It is encoded only when it is not kept.
         """
+        found = self._known(text)
+        if found is not None:
+            return found
+        with self._encoding:
+            # Another thread may have encoded it meanwhile.
+            found = self._known(text)
+            if found is not None:
+                return found
+            self.encodings += 1
+            embedding = np.ascontiguousarray(self._run(text), np.float32)
+            with self._lock:
+                self._kept[text] = embedding
+                if len(self._kept) > self._limit:
+                    self._kept.popitem(last=False)
+                return self._named.get(text, embedding)
+
+    def _known(self, text: str) -> np.ndarray | None:
+        """Return an embedding that is kept, as the one used last."""
         with self._lock:
             if text in self._named:
                 return self._named[text]
             embedding = self._kept.get(text)
-            if embedding is None:
-                self.encodings += 1
-                embedding = self._kept[text] = np.ascontiguousarray(self._run(text), np.float32)
-                if len(self._kept) > self._limit:
-                    self._kept.popitem(last=False)
-            else:
+            if embedding is not None:
                 self._kept.move_to_end(text)
             return embedding
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +39,33 @@ def test_a_text_is_encoded_once(space: PromptSpace) -> None:
     for step in range(20):
         space.blend((("blue galaxy", 1.0), ("fire", step / 20)))
     assert space.encodings == 2
+
+
+def test_what_is_known_is_blended_while_a_text_is_encoded() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def encode(text: str) -> np.ndarray:
+        if text == "slow smoke":
+            begun.set()
+            assert may_end.wait(60)
+        return _drawn(text)
+
+    space = PromptSpace(encode)
+    space.encode("fire")
+    space.encode("ice")
+    threads = [threading.Thread(target=space.encode, args=("slow smoke",), daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(60)
+    blend = threading.Thread(target=space.blend, args=((("fire", 0.3), ("ice", 0.7)),), daemon=True)
+    blend.start()
+    blend.join(10)
+    waited = blend.is_alive()
+    may_end.set()
+    for thread in threads:
+        thread.join(60)
+    assert not waited
+    assert space.encodings == 3
 
 
 def test_no_more_than_the_limit_is_kept(space: PromptSpace) -> None:
