@@ -247,8 +247,8 @@ class EagerGenerator(Generator):
         """Return a picture's pixels, and whether all of it is finite."""
         return self._seen(*self._run(spec, previous, plan, self._stream))
 
-    def _seen(self, picture: Tensor, latent: Tensor) -> tuple[np.ndarray, bool]:
-        sound = finite(picture, latent)
+    def _seen(self, picture: Tensor, latents: Tensor) -> tuple[np.ndarray, bool]:
+        sound = finite(picture, latents)
         # Read after the pixels, which have to be waited for anyway.
         return to_pixels(picture), bool(sound)
 
@@ -265,16 +265,18 @@ class EagerGenerator(Generator):
         Returns
         -------
         (Tensor, Tensor)
-            The picture (1, 3, height, width), -1 to 1, and the latent it was decoded from, both float32.
+            The picture (1, 3, height, width), -1 to 1, and the latents that are to be finite with it, both float32: the
+            one it was decoded from, and in a stream batch those under way behind it.
         """
         predict = predictor(self._unet, ingredients, plan.touch, self.text.pooled, lambda: self._size_ids(self.size))
         schedule = ingredients.schedule or self._sampler.schedule(steps)
         start, fresh, waiting = ingredients.start, ingredients.fresh, ingredients.waiting
         if waiting is None:
-            latent = denoise(start, schedule, predict, fresh, plan.touch)
+            latent = made = denoise(start, schedule, predict, fresh, plan.touch)
         else:
             latent = denoise_batch(start, waiting, schedule, predict, fresh, plan.touch)
-        return plan.touch("picture", decoded(self._vae, latent, self._decoder_dtype)), latent
+            made = torch.cat((latent, waiting))
+        return plan.touch("picture", decoded(self._vae, latent, self._decoder_dtype)), made
 
     def fed_back(
         self,

@@ -28,9 +28,9 @@ def to_bytes(picture: Tensor) -> Tensor:
     return levels.to(torch.uint8).contiguous()
 
 
-def finite(picture: Tensor, latent: Tensor) -> Tensor:
-    """Return whether a picture and its latent are finite, as a 0-d tensor that need not be waited for yet."""
-    return torch.isfinite(picture.sum() + latent.sum())
+def finite(picture: Tensor, latents: Tensor) -> Tensor:
+    """Return whether a picture and latents are finite, as a 0-d tensor that need not be waited for yet."""
+    return torch.isfinite(picture.sum() + latents.sum())
 
 
 def to_levels(picture: Tensor) -> Tensor:

@@ -88,8 +88,8 @@ class CapturedPicture:
                 before = self._block.tensors["previous"].permute(2, 0, 1)[None].to(torch.float32) / 127.5 - 1
                 start = model.fed_back(start, before, *(self._block.tensors[name] for name in _ENTRY))
             schedule = schedule_of(self._block.tensors["schedule"], model.schedule(steps)) if late else None
-            painted, latent = model.paint(replace(placed, start=start, schedule=schedule), plan, steps)
-            sound = finite(painted, latent).to(torch.uint8).reshape(1)
+            painted, latents = model.paint(replace(placed, start=start, schedule=schedule), plan, steps)
+            sound = finite(painted, latents).to(torch.uint8).reshape(1)
             self._out.copy_(torch.cat((to_bytes(painted).reshape(-1), sound)))
 
         self._block.write(examples)

@@ -216,6 +216,19 @@ def test_after_a_broken_picture_the_stream_begins_anew(tiny_folder, generator, m
         assert_alike(stream.render(after).pixels, generator.render(replace(spec, seed=max(0, seed - 2))).pixels)
 
 
+@runtimes
+def test_a_picture_that_breaks_at_its_first_step_is_noticed_with_its_own_spec(tiny_folder, monkeypatch, runtime) -> None:
+    monkeypatch.setitem(KERNELS, "blur", lambda x, p, fixed, sd: torch.where(p[0] > 0, x / (p[0] - p[0]), x))
+    stream = opened(tiny_folder, runtime)
+    plan = BendPlan((Bend("bad", "blur", "latent.0"), Bend("calm", "add", "unet.mid", "odd")))
+    spec = FrameSpec(prompts=PROMPT, steps=4, plan=plan, values=(0.0, 1.0, 0.0, 1.0))
+    stream.render(spec)
+    with pytest.raises(NotFinite, match="the bend bad"):
+        stream.render(replace(spec, values=(0.1, 1.0, 0.0, 1.0)))
+    for seed in range(5):
+        stream.render(replace(spec, seed=seed, values=(0.0, 1.0, 0.5, 1.0)))
+
+
 def test_what_cannot_stream_says_so(tiny_folder) -> None:
     for options, words in (
         ({"runtime": "onnx"}, "ONNX Runtime cannot stream"),
