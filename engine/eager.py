@@ -234,7 +234,8 @@ class EagerGenerator(Generator):
             plan.write(spec.values)
             pixels, sound = self._made(spec, previous, plan)
             if not sound:
-                raise NotFinite(self._culprit(spec, previous, plan))
+                bend = self._culprit(spec, previous, plan)
+                raise NotFinite(bend, unbent=bend is None)
             if self._stream is not None:
                 self._stream.settled()
             return Picture(pixels, spec.time_s, spec)

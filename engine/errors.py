@@ -14,13 +14,21 @@ class OutOfMemory(BentlightError):
 class NotFinite(BentlightError):
     """A picture came out with values that are not finite; it is not to be shown.
 
+    Parameters
+    ----------
+    bend : str or None
+    unbent : bool
+        Whether no bend was moved, so that the model itself made them.
+
     Attributes
     ----------
     bend : str or None
-        The bend that made them; None when it is not (yet) known.
+        The bend that made them; None when it is not (yet) known, or there is none.
     """
 
-    def __init__(self, bend: str | None = None) -> None:
+    def __init__(self, bend: str | None = None, *, unbent: bool = False) -> None:
         who = f"the bend {bend}" if bend is not None else "a bend"
-        super().__init__(f"{who} made values that are not finite; the picture before stays.")
+        what = "values that are not finite; the picture before stays"
+        said = f"the model itself, not a bend, made {what}, and another copy of it or float32 may help."
+        super().__init__(said if unbent else f"{who} made {what}.")
         self.bend = bend

@@ -221,6 +221,9 @@ class OnnxGenerator(Generator):
                 continue  # that graph is gone now
             self._playing = "onnx"
             if not np.isfinite(check):
+                bank = self._banks[spec.plan]
+                if np.array_equal(bank.settled(spec.values), bank.rest):
+                    raise NotFinite(unbent=True)
                 raise NotFinite(self._stand_in.culprit(spec, previous))
             self._stand_in.forget_culprit(spec.plan)
             pixels.setflags(write=False)

@@ -84,6 +84,22 @@ def test_what_is_not_finite_is_no_picture_and_the_bend_is_named(generator, tmp_p
     assert "wild" in str(caught.value)
 
 
+@pytest.mark.parametrize("runtime", ["eager", "onnx"])
+def test_a_model_that_breaks_without_a_bend_is_said_to(generator, graphs, monkeypatch, runtime) -> None:
+    plan = BendPlan((Bend("still", "rotate", "unet.mid"),))
+    if runtime == "eager":
+        player: Generator = generator
+        monkeypatch.setattr(generator, "_seen", lambda picture, latents: (None, False))
+    else:
+        player = opened(generator, graphs)
+        monkeypatch.setattr(player, "_run", lambda *_: [np.zeros((32, 32, 3), np.uint8), np.array(np.nan)])
+        monkeypatch.setattr(player._stand_in, "culprit", lambda *_: pytest.fail("nothing to look for"))
+    for bent in (BendPlan(), plan):
+        with pytest.raises(NotFinite, match="the model itself, not a bend") as caught:
+            player.render(FrameSpec(prompts=PROMPT, plan=bent, values=bent.neutral))
+        assert caught.value.bend is None
+
+
 class Broken:
     """What stands where ONNX Runtime has no use for a graph."""
 
