@@ -1,4 +1,4 @@
-"""Files that nobody ever sees half of."""
+"""Files: what people name, and files that nobody ever sees half of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_whole"]
+__all__ = ["existing", "write_whole"]
+
+
+def existing(name: str) -> Path | None:
+    """Return the file or folder that somebody named, ``~`` for a home; None if there is none, or cannot be any."""
+    try:
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, nobody's home, a zero byte
+        return None
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from bentlight.errors import BadInput, ModelMissing
 from engine import hub
 from engine.builtin import WEIGHTS
+from engine.files import existing
 from engine.lora import merge_lora
 from engine.text import TextEncoder
 
@@ -92,18 +93,19 @@ def load_components(
     BadInput
         If it is there but cannot be used.
     """
+    place = existing(model)
     if model == "builtin":
         if not (WEIGHTS / "unet").is_dir():
             raise ModelMissing(f"the built-in model is not in {WEIGHTS}; reinstall, or train it anew.")
         parts = _from_folder(WEIGHTS, model, dtype)
-    elif model and Path(model).expanduser().is_dir():
-        parts = _from_folder(Path(model).expanduser(), model, dtype)
+    elif place is not None and place.is_dir():
+        parts = _from_folder(place, model, dtype)
     elif Path(model).suffix.lower() in _UNSAFE:
         raise BadInput(
             f"{model} is a {Path(model).suffix} file, which can run code when opened; get the model as .safetensors."
         )
-    elif os.path.isfile(Path(model).expanduser()):
-        parts = _from_single_file(Path(model).expanduser(), model, dtype)
+    elif place is not None and place.is_file():
+        parts = _from_single_file(place, model, dtype)
     elif Path(model).suffix.lower() == ".safetensors" or not hub.is_hub_id(model):
         raise ModelMissing(
             f"there is no model {model!r}; give builtin, a folder, a .safetensors file or a hub id (owner/name)."
@@ -112,6 +114,12 @@ def load_components(
         parts = _from_folder(hub.local_copy(model) or hub.fetch(model), model, dtype)
     if tiny_autoencoder is not None:
         parts.vae = _tiny_autoencoder(tiny_autoencoder, dtype)
+    given, taken = parts.unet.config.out_channels, parts.vae.config.latent_channels
+    if given != taken:
+        raise BadInput(
+            f"{tiny_autoencoder or model} decodes latents of {taken} channels, the UNet of {model} gives {given}; "
+            "use an autoencoder that was made for this model."
+        )
     if lora is not None:
         _fuse_lora(parts, lora)
     parts.scheduler = _few_step(parts.scheduler, lora is not None)
@@ -301,8 +309,8 @@ def _has_two_encoders(path: Path) -> bool:
 
 
 def _tiny_autoencoder(source: str, dtype: torch.dtype) -> Any:
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
+    folder = existing(source)
+    if folder is None or not folder.is_dir():
         if not hub.is_hub_id(source):
             raise ModelMissing(
                 f"there is no tiny autoencoder {source!r}; give a folder or a hub id (madebyollin/taesd)."
@@ -310,17 +318,17 @@ def _tiny_autoencoder(source: str, dtype: torch.dtype) -> Any:
         folder = hub.local_copy(source) or hub.fetch(source)
     if not (folder / "config.json").is_file():
         raise ModelMissing(f"{source} has no config.json; a tiny autoencoder is a folder like madebyollin/taesd.")
-    if _autoencoder_class(folder) is not diffusers.AutoencoderTiny:
-        raise BadInput(f"{source} is no AutoencoderTiny.")
-    with _reading(source):
+    with _reading(source, kind="tiny autoencoder"):
+        if _autoencoder_class(folder) is not diffusers.AutoencoderTiny:
+            raise BadInput(f"{source} is no AutoencoderTiny.")
         return _network(diffusers.AutoencoderTiny, folder, source, dtype)
 
 
 def _fuse_lora(parts: Components, lora: str) -> None:
-    path = Path(lora).expanduser()
-    if path.suffix.lower() in _UNSAFE:
+    path = existing(lora)
+    if Path(lora).suffix.lower() in _UNSAFE:
         raise BadInput(f"{lora} can run code when opened; get the LoRA as .safetensors.")
-    if not path.exists():
+    if path is None:
         if not hub.is_hub_id(lora):
             raise ModelMissing(f"there is no LoRA {lora!r}; give a .safetensors file, a folder or a hub id.")
         path = hub.local_copy(lora) or hub.fetch(lora)
@@ -330,12 +338,12 @@ def _fuse_lora(parts: Components, lora: str) -> None:
             raise BadInput(f"{lora} has {len(files)} .safetensors files; give the path of the one to use.")
         path = files[0]
     networks = dict(zip(("text_encoder", "text_encoder_2"), parts.text.encoders, strict=False))
-    with _reading(lora):
+    with _reading(lora, kind="LoRA"):
         merge_lora(path, {"unet": parts.unet, **networks})
 
 
 @contextmanager
-def _reading(name: str, hint: str = "") -> Iterator[None]:
+def _reading(name: str, hint: str = "", kind: str = "Stable Diffusion model") -> Iterator[None]:
     """Turn what the libraries raise over missing or broken files into one sentence."""
     try:
         with warnings.catch_warnings():
@@ -348,7 +356,7 @@ def _reading(name: str, hint: str = "") -> Iterator[None]:
         raise ModelMissing(f"{name} is not complete on this machine: {_first_line(error)}{hint}.") from error
     except Exception as error:
         # A broken or foreign file ends in whatever the library happened to be doing with it.
-        raise BadInput(f"{name} cannot be read as a Stable Diffusion model: {_first_line(error)}{hint}.") from error
+        raise BadInput(f"{name} cannot be read as a {kind}: {_first_line(error)}{hint}.") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine import hub
 from engine.builtin import WEIGHTS
+from engine.files import existing
 from engine.runtimes.tune import processor
 
 __all__ = ["Source", "code_version"]
@@ -60,9 +61,12 @@ class Source:
             place = _place(name)
             if place is None:
                 return None
-            for path in _files(place):
-                digest.update(f"{path.relative_to(place.parent)} {path.stat().st_size}".encode())
-                _add_content(digest, path)
+            try:
+                for path in _files(place):
+                    digest.update(f"{path.relative_to(place.parent)} {path.stat().st_size}".encode())
+                    _add_content(digest, path)
+            except OSError:  # a link to nowhere, a file that must not be read
+                return None
         return digest.hexdigest()[:32]
 
     def name(self) -> str:
@@ -72,15 +76,15 @@ class Source:
 
 
 def _full_name(name: str) -> str:
-    path = Path(name).expanduser()
-    return str(path.resolve()) if name != "builtin" and path.exists() else name
+    path = existing(name)
+    return str(path.resolve()) if name != "builtin" and path is not None else name
 
 
 def _place(name: str) -> Path | None:
     if name == "builtin":
         return WEIGHTS
-    path = Path(name).expanduser()
-    if path.exists():
+    path = existing(name)
+    if path is not None:
         return path
     return hub.local_copy(name) if hub.is_hub_id(name) else None
 

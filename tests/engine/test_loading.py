@@ -75,6 +75,34 @@ def test_what_is_no_tiny_autoencoder_is_refused(tiny_folder, kl_folder, tmp_path
         load(tiny_folder, tiny_autoencoder=str(tmp_path))
 
 
+def test_a_tiny_autoencoder_of_another_latent_space_is_refused(tiny_folder, tmp_path) -> None:
+    from diffusers import AutoencoderTiny
+
+    blocks = {"encoder_block_out_channels": (8,) * 4, "decoder_block_out_channels": (8,) * 4}
+    AutoencoderTiny(latent_channels=16, **blocks).save_pretrained(tmp_path / "sixteen")
+    with pytest.raises(BadInput, match=r"sixteen decodes latents of 16 channels, .* gives 4"):
+        load(tiny_folder, tiny_autoencoder=str(tmp_path / "sixteen"))
+
+
+@pytest.mark.parametrize("content", ["{broken", "[1]", "7"])
+def test_a_tiny_autoencoder_with_a_broken_configuration_is_refused(tiny_folder, tmp_path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(BadInput, match="cannot be read as a tiny autoencoder"):
+        load(tiny_folder, tiny_autoencoder=str(tmp_path))
+
+
+@pytest.mark.parametrize("runtime", ["eager", "onnx"])
+def test_a_link_to_nowhere_is_a_missing_model(model, runtime: str) -> None:
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+    try:
+        weights.symlink_to(model / "nowhere")
+    except OSError:
+        pytest.skip("no links here")
+    with pytest.raises(ModelMissing, match="copy"):
+        Generator.load(str(model), device="cpu", runtime=runtime)
+
+
 def test_a_single_file_in_the_original_layout_loads(tmp_path) -> None:
     pipe = make_pipeline(tmp_path / "words", "kl", prediction="sample")
     pipe.save_pretrained(tmp_path / "one")
@@ -223,11 +251,23 @@ def test_broken_weights_are_refused(model) -> None:
         load(model)
 
 
-@pytest.mark.parametrize("name", ["no such model", "./missing", "missing.safetensors", ""])
-def test_a_model_that_is_nowhere_is_said_to_be(name: str, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("runtime", ["eager", "onnx"])
+@pytest.mark.parametrize(
+    "name",
+    ["no such model", "./missing", "missing.safetensors", "", "~nosuchuser/x", f"./{'x' * 300}", "a\0b"],
+    ids=lambda name: name[:20],
+)
+def test_a_model_that_is_nowhere_is_said_to_be(name: str, runtime: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelMissing, match="there is no model"):
-        Generator.load(name, device="cpu")
+        Generator.load(name, device="cpu", runtime=runtime)
+
+
+@pytest.mark.parametrize("part", ["lora", "tiny_autoencoder"])
+@pytest.mark.parametrize("name", ["~nosuchuser/x", f"./{'x' * 300}", ""], ids=lambda name: name[:20])
+def test_a_part_that_is_nowhere_is_said_to_be(tiny_folder, name: str, part: str) -> None:
+    with pytest.raises(ModelMissing, match=f"there is no {'LoRA' if part == 'lora' else 'tiny autoencoder'}"):
+        load(tiny_folder, **{part: name})
 
 
 def test_a_hub_id_offline_says_what_to_fetch_and_where_to_put_it() -> None:
