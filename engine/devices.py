@@ -49,7 +49,8 @@ def find_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        # Of torch's meta device, whose tensors have no values, nothing comes back.
+        torch.empty(0, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError):
         raise BadInput(f"the device {name!r} is not on this machine; use auto, cpu, cuda or mps.") from None
     return device

@@ -64,7 +64,9 @@ class PromptSpace:
             if found is not None:
                 return found
             self.encodings += 1
-            embedding = np.ascontiguousarray(self._run(text), np.float32)
+            # Half a surrogate pair, as a phone may send one, is no text to a tokenizer.
+            sound = text.encode("utf-8", "replace").decode("utf-8")
+            embedding = np.ascontiguousarray(self._run(sound), np.float32)
             with self._lock:
                 self._kept[text] = embedding
                 if len(self._kept) > self._limit:

@@ -122,7 +122,7 @@ class Bend:
         ``all``, ``even``, ``odd``, a range ``4-11`` (ends included), ``random:0.25`` (a share drawn by `seed`), or
         ``cluster:1/4`` (the first of four sets of channels that act alike).
     seed : int
-        Fixes the noise, the maps and matrices that operators draw, and every random selection.
+        Fixes the noise, the maps and matrices that operators draw, and every random selection [0 or more].
     rows, columns : str
         ``all``, one place ``0.5``, a range ``0.2-0.6``, or ``random:0.1`` (a share drawn by `seed`). At ``text`` the
         rows are the tokens.
@@ -156,6 +156,8 @@ class Bend:
         declared = operator(self.operator)
         if kind not in declared.kinds:
             raise BadInput(f"{self.operator} does not suit the site {self.site}; it suits {sites_for(declared)}.")
+        if self.seed < 0:
+            raise BadInput(f"the seed of the bend {self.name} is {self.seed}; it must be 0 or more.")
         if not _CHANNELS.fullmatch(self.channels):
             raise BadInput(
                 f"channels {self.channels!r} is not understood; "

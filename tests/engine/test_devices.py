@@ -1,11 +1,12 @@
-"""Devices: their lack of memory is told for what it is, whichever library says it."""
+"""Devices: which there are, and their lack of memory told for what it is, whichever library says it."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from engine.devices import enough_memory
+from bentlight.errors import BadInput
+from engine.devices import enough_memory, find_device
 from engine.errors import OutOfMemory
 from engine.generator import Generator
 
@@ -39,3 +40,9 @@ def test_a_model_that_does_not_fit_is_not_told_to_paint_smaller_pictures(tiny_fo
     monkeypatch.setattr("engine.eager.load_components", full)
     with pytest.raises(OutOfMemory, match="smaller model"):
         Generator.load(str(tiny_folder), device="cpu", runtime="eager")
+
+
+@pytest.mark.parametrize("name", ["meta", "cuda:99", "abacus", ""])
+def test_a_device_that_paints_nothing_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="is not on this machine"):
+        find_device(name)

@@ -167,6 +167,12 @@ def test_an_embedding_that_is_none_of_this_model_is_refused(space: PromptSpace, 
 
 
 @pytest.mark.parametrize("runtime", ["eager", "onnx"])
+def test_half_a_character_is_a_question_mark(runtime: str, generator, onnx) -> None:
+    player = {"eager": generator, "onnx": onnx}[runtime]
+    np.testing.assert_array_equal(player.embedding("a \udc80 b"), player.embedding("a ? b"))
+
+
+@pytest.mark.parametrize("runtime", ["eager", "onnx"])
 def test_a_kept_embedding_is_painted_in_every_runtime(runtime: str, generator, onnx) -> None:
     from engine.spec import FrameSpec
 

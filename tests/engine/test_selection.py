@@ -165,6 +165,7 @@ def test_selections_multiply() -> None:
         ({"columns": "x"}, "columns 'x'"),
         ({"mask": "star"}, "mask 'star'.*circle:0.3"),
         ({"mask": "painted"}, "mask painted"),
+        ({"seed": -1}, "seed of the bend b is -1"),
         ({"sparse": 1.5}, "sparse is 1.5"),
         ({"sparse": float("nan")}, "sparse"),
         ({"plane": "1-2"}, "plane is only for plane_rotate"),
