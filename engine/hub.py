@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bentlight.errors import ModelMissing
 
-__all__ = ["fetch", "is_hub_id", "lacking", "local_copy"]
+__all__ = ["fetch", "is_half", "is_hub_id", "lacking", "local_copy"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FOLDERS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
@@ -143,9 +143,14 @@ def files_to_fetch(names: list[str]) -> list[str]:
         elif folders:
             continue
         weights = [n for n in inside if n.endswith(".safetensors") and "non_ema" not in n]
-        half = [n for n in weights if ".fp16." in n]
+        half = [n for n in weights if is_half(n)]
         wanted += half or weights
         # An index names the files of one precision; that of the other would name files that are not fetched.
-        other = [n for n in inside if n.endswith(".json") and ".index." in n and (".fp16." in n) != bool(half)]
+        other = [n for n in inside if n.endswith(".json") and ".index." in n and is_half(n) != bool(half)]
         wanted = [n for n in wanted if n not in other]
     return sorted(set(wanted))
+
+
+def is_half(name: str) -> bool:
+    """Whether a file is of half-precision weights, whole, a part (``.fp16-00001-of-00002.safetensors``) or their index."""
+    return re.search(r"\.fp16[.-]", name) is not None

@@ -224,7 +224,7 @@ def _text_encoder(folder: Path, name: str, dtype: torch.dtype) -> Any:
     if missing:
         # What transformers writes from 5.6 on lacks the word that it puts before every name, and reads, until then.
         for file in folder.glob("*.safetensors"):
-            if (".fp16" in file.name) == (variant is not None):
+            if hub.is_half(file.name) == (variant is not None):
                 tensors = {f"text_model.{key}": tensor for key, tensor in load_file(file).items()}
                 missing &= set(encoder.load_state_dict(tensors, strict=False).missing_keys)
     _check_weights(encoder, folder, missing)
@@ -236,7 +236,7 @@ def _variant(folder: Path, name: str) -> str | None:
     names = [p.name for p in folder.glob("*.safetensors")]
     if not names:
         raise ModelMissing(f"{name} has no .safetensors weights in {folder}; other formats are not loaded.")
-    if any(".fp16" not in n and ".non_ema" not in n for n in names):
+    if any(not hub.is_half(n) and ".non_ema" not in n for n in names):
         return None
     return "fp16"
 

@@ -47,7 +47,7 @@ class Sampler:
     Raises
     ------
     BadInput
-        If the scheduler is another one, or clips its samples.
+        If the scheduler is another one, clips its samples, or cannot do every number of steps.
     """
 
     def __init__(self, scheduler: Any, device: torch.device) -> None:
@@ -68,6 +68,9 @@ class Sampler:
             tuple(float(alphas[min(LEVEL_STEP * n, len(alphas)) - 1]) for n in range(1, LEVELS + 1)),
             float(config.sigma_min) if getattr(config, "use_exponential_sigmas", False) and config.sigma_min else None,
         )
+        # What cannot be sampled is to be said when the model is loaded.
+        for steps in (1, MOST_STEPS):
+            self.schedule(steps)
 
     def schedule(self, steps: int) -> Schedule:
         """Return the schedule of `steps` denoising steps.
@@ -156,7 +159,14 @@ def _euler(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
 
 
 def _lcm(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
-    scheduler.set_timesteps(count)
+    try:
+        scheduler.set_timesteps(count)
+    except ValueError:
+        original = scheduler.config.original_inference_steps
+        raise BadInput(
+            f"the scheduler, whose original_inference_steps is {original}, cannot make pictures of {count} steps; set it "
+            f"to {MOST_STEPS} or more."
+        ) from None
     timesteps = [int(t) for t in scheduler.timesteps]
     alphas = [float(scheduler.alphas_cumprod[t]) for t in timesteps]
     config = scheduler.config

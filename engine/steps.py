@@ -36,6 +36,11 @@ def amplitudes(alpha: float) -> tuple[float, float]:
 def clean(prediction: str, signal: float, noise: float) -> tuple[float, float]:
     """Coefficients (of x, of the output) of the predicted clean latent, where x = signal * clean + noise * eps."""
     if prediction == "epsilon":
+        if signal == 0:
+            raise BadInput(
+                "a model that predicts noise cannot begin at noise alone; set rescale_betas_zero_snr to false in its "
+                "scheduler."
+            )
         return 1 / signal, -noise / signal
     if prediction == "v_prediction":
         return signal, -noise

@@ -343,6 +343,14 @@ def test_of_a_repository_only_what_is_needed_and_safe_is_fetched() -> None:
     half = "unet/diffusion_pytorch_model.fp16.safetensors"
     assert hub.files_to_fetch(["unet/config.json", *shards, index]) == sorted(["unet/config.json", *shards, index])
     assert hub.files_to_fetch(["unet/config.json", *shards, index, half]) == ["unet/config.json", half]
+    # As diffusers names the parts of half precision, and their index, one way and the other.
+    halves = [
+        "unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+        "unet/diffusion_pytorch_model.fp16-00002-of-00002.safetensors",
+    ]
+    for word in ("safetensors.index.fp16.json", "fp16.safetensors.index.json"):
+        ours = ["unet/config.json", *halves, f"unet/diffusion_pytorch_model.{word}"]
+        assert hub.files_to_fetch([*ours, *shards, index]) == sorted(ours)
     assert hub.files_to_fetch(["config.json", "diffusion_pytorch_model.safetensors", "x.pt"]) == [
         "config.json",
         "diffusion_pytorch_model.safetensors",

@@ -89,3 +89,7 @@ def test_a_scheduler_that_cannot_be_tabulated_is_refused() -> None:
         Sampler(diffusers.PNDMScheduler(**NOISE), torch.device("cpu"))
     with pytest.raises(BadInput, match="clip"):
         Sampler(diffusers.LCMScheduler(clip_sample=True, **NOISE), torch.device("cpu"))
+    with pytest.raises(BadInput, match=r"original_inference_steps is 4, .* set it to 8"):
+        Sampler(diffusers.LCMScheduler(original_inference_steps=4, **NOISE), torch.device("cpu"))
+    with pytest.raises(BadInput, match="rescale_betas_zero_snr"):
+        Sampler(diffusers.LCMScheduler(rescale_betas_zero_snr=True, **NOISE), torch.device("cpu"))
