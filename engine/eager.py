@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
 from engine.compiling import compile_blocks, uncompiled
 from engine.devices import choose_dtype, enough_memory, fast_bfloat16, find_device
-from engine.errors import NotFinite
+from engine.errors import NotFinite, OutOfMemory
 from engine.generator import Generator, Wanted, check_numbers, checked_size
 from engine.guidance import guidance_embedding
 from engine.ingredients import Ingredients
@@ -225,7 +225,17 @@ class EagerGenerator(Generator):
             for text in wanted.prompts:
                 self._prompts.encode(text)
         for plan in wanted.plans:
-            self._runtime.compile(plan)
+            compiled = self._runtime.compile(plan)
+            if compiled.seats:
+                self._settle(compiled)
+
+    def _settle(self, plan: CompiledPlan) -> None:
+        """Make what bends need for this size before the first picture under their plan; without memory, with it."""
+        with suppress(OutOfMemory), torch.inference_mode(), enough_memory("what bends keep for a size"):
+            with self._lock:
+                shapes = {info.address: info.shape for info in self._survey.infos(self.size)}
+                types = {"text": self.dtype, "unet": self.dtype, "decoder": self._decoder_dtype}
+            plan.settle(shapes, types)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
         width, height = self.size

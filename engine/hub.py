@@ -152,5 +152,5 @@ def files_to_fetch(names: list[str]) -> list[str]:
 
 
 def is_half(name: str) -> bool:
-    """Whether a file is of half-precision weights, whole, a part (``.fp16-00001-of-00002.safetensors``) or their index."""
+    """Whether a file is of half-precision weights: all, a part (``.fp16-00001-of-00002.safetensors``) or an index."""
     return re.search(r"\.fp16[.-]", name) is not None

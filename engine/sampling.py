@@ -164,8 +164,8 @@ def _lcm(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
     except ValueError:
         original = scheduler.config.original_inference_steps
         raise BadInput(
-            f"the scheduler, whose original_inference_steps is {original}, cannot make pictures of {count} steps; set it "
-            f"to {MOST_STEPS} or more."
+            f"the scheduler, whose original_inference_steps is {original}, cannot make pictures of {count} steps; set "
+            f"it to {MOST_STEPS} or more."
         ) from None
     timesteps = [int(t) for t in scheduler.timesteps]
     alphas = [float(scheduler.alphas_cumprod[t]) for t in timesteps]

@@ -40,14 +40,17 @@ class SeatedBend:
     def __call__(self, x: Tensor, sd: float | None = None) -> Tensor:
         """Bend an activation (batch, channel, height, width); `sd` overrides the site's own."""
         # Plain numbers, also while a graph is traced.
-        shape = tuple(int(n) for n in x.shape)
-        key = (shape[1:], x.dtype)
-        setting = self._settings.get(key)
-        if setting is None:
-            setting = settle(self._bend, shape, x.dtype, x.device, self._measure.clusters)
-            self._settings[key] = setting
+        setting = self.settled(tuple(int(n) for n in x.shape), x.dtype, x.device)
         sd = self._measure.sd if sd is None else sd
         return bend_activation(self._bend.operator, x, self._parameters, setting, sd)
+
+    def settled(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Setting:
+        """Return what it needs for activations of a shape (batch, channel, height, width), made once for each."""
+        key = (shape[1:], dtype)
+        setting = self._settings.get(key)
+        if setting is None:
+            setting = self._settings[key] = settle(self._bend, shape, dtype, device, self._measure.clusters)
+        return setting
 
     def forget(self) -> None:
         """Let go of the masks, noise and matrices of every size that has been bent."""
@@ -154,6 +157,20 @@ class CompiledPlan:
         for row in self.seats.values():
             for seat in row:
                 seat.forget()
+
+    def settle(self, shapes: Mapping[str, tuple[int, ...]], types: Mapping[str, torch.dtype]) -> None:
+        """Make the masks, noise and matrices of pictures of one size; another thread may be painting.
+
+        Parameters
+        ----------
+        shapes : mapping of str to tuple of int
+            (channel, height, width) of every site.
+        types : mapping of str to torch.dtype
+            Type of the activations by kind of site, where it is not float32.
+        """
+        for site, row in self.seats.items():
+            for seat in row:
+                seat.settled((1, *shapes[site]), types.get(site_kind(site), torch.float32), self.bank.device)
 
     def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
         """Pass an activation through the bends at `site`; without any it is returned as it is."""

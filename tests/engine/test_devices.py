@@ -23,9 +23,9 @@ from engine.generator import Generator
     ],
 )
 def test_every_lack_of_memory_is_told(error: Exception, whose: str) -> None:
-    with pytest.raises(OutOfMemory, match=f"^{whose} has not enough memory for a picture; choose a smaller size"):
-        with enough_memory("a picture"):
-            raise error
+    said = f"^{whose} has not enough memory for a picture; choose a smaller size"
+    with pytest.raises(OutOfMemory, match=said), enough_memory("a picture"):
+        raise error
 
 
 def test_what_is_no_lack_of_memory_stays_what_it_is() -> None:

@@ -11,6 +11,7 @@ import torch
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
 from engine.bends.catalog import OPERATORS
+from engine.generator import Generator
 
 SPEC = MappingProxyType({"prompts": (("blue galaxy", 1.0),), "seed": 3})
 
@@ -112,6 +113,24 @@ def test_moving_values_rebuilds_nothing(generator) -> None:
     assert generator._runtime.compilations == count
     assert compiled.bank is bank
     assert bank.data_ptr() == place
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "decoder in bfloat16", "full autoencoder"])
+def test_what_bends_need_for_a_size_is_made_when_they_are_prepared(tiny_folder, kl_folder, monkeypatch, kind) -> None:
+    folder = kl_folder if kind == "full autoencoder" else tiny_folder
+    dtype = "float16" if kind == "float16" else "float32"
+    player = Generator.load(str(folder), device="cpu", dtype=dtype, runtime="eager", size=(48, 40))
+    if kind == "decoder in bfloat16":
+        player._decode_in_bfloat16()
+    sites = ("text", "latent.0", "latent.1", "latent.end", "unet.in", "unet.mid", "unet.skip.1", "unet.up.1.resnet.0")
+    bends = [
+        Bend(f"b{n}", "contract" if "unet" in site else "add", site, sparse=0.5)
+        for n, site in enumerate((*sites, "decoder.0", "decoder.2", "picture"))
+    ]
+    plan = BendPlan(tuple(bends))
+    player.prepare(plans=[plan], steps=2, guidance=2.0)
+    monkeypatch.setattr("engine.bends.hooks.settle", lambda *_: pytest.fail("settled while a picture was waited for"))
+    player.render(FrameSpec(**SPEC, plan=plan, values=plan.neutral, steps=2, guidance=2.0))
 
 
 def test_sizes_that_are_no_longer_played_keep_no_memory(generator) -> None:

@@ -217,7 +217,9 @@ def test_after_a_broken_picture_the_stream_begins_anew(tiny_folder, generator, m
 
 
 @runtimes
-def test_a_picture_that_breaks_at_its_first_step_is_noticed_with_its_own_spec(tiny_folder, monkeypatch, runtime) -> None:
+def test_a_picture_that_breaks_at_its_first_step_is_noticed_with_its_own_spec(
+    tiny_folder, monkeypatch, runtime
+) -> None:
     monkeypatch.setitem(KERNELS, "blur", lambda x, p, fixed, sd: torch.where(p[0] > 0, x / (p[0] - p[0]), x))
     stream = opened(tiny_folder, runtime)
     plan = BendPlan((Bend("bad", "blur", "latent.0"), Bend("calm", "add", "unet.mid", "odd")))
