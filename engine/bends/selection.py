@@ -26,7 +26,10 @@ def check_bend(bend: Bend, measure: Measure) -> list[int]:
     BadInput
         If the site lacks them, or they are fewer than the operator needs.
     """
-    chosen = choose_channels(bend.channels, measure.channels, bend.seed, measure.clusters)
+    try:
+        chosen = choose_channels(bend.channels, measure.channels, bend.seed, measure.clusters)
+    except BadInput as error:
+        raise BadInput(f"the bend {bend.name} at {bend.site}: {error}") from None
     if len(chosen) < bend.groups:
         raise BadInput(
             f"{bend.operator} cuts the channels into {bend.groups} groups; "

@@ -10,7 +10,7 @@ from bentlight.errors import BadInput
 from engine.bends import Bend, BendPlan, Painted
 from engine.bends.hooks import CompiledPlan
 from engine.bends.kernels import choose_channels
-from engine.bends.selection import choose_lines
+from engine.bends.selection import check_bend, choose_lines
 from engine.measures import Measure, clusters_of, load_measures, save_measures
 from tests.engine.test_operators import SD, activation, bent
 
@@ -201,3 +201,8 @@ def test_channels_and_groups_that_do_not_fit_are_refused_when_the_plan_is_made()
     ):
         with pytest.raises(BadInput, match=words):
             CompiledPlan(BendPlan((bend,)), measures, torch.device("cpu"))
+
+
+def test_channels_that_a_site_lacks_are_refused_with_the_bend_that_asks_for_them() -> None:
+    with pytest.raises(BadInput, match=r"bend tilt at latent\.end: channels 4-11 do not fit.*channels 0-3"):
+        check_bend(Bend("tilt", "multiply", "latent.end", channels="4-11"), Measure(4, 1.0))
