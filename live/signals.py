@@ -55,8 +55,9 @@ def signals_interrupt() -> Iterator[None]:
 def _endings() -> list[signal.Signals]:
     """SIGTERM, and SIGHUP where there is one that is not ignored."""
     hangup = getattr(signal, "SIGHUP", None)
-    heard = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
-    return [signal.SIGTERM, hangup] if heard else [signal.SIGTERM]
+    if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
+        return [signal.SIGTERM]
+    return [signal.SIGTERM, hangup]
 
 
 def _handle(numbers: list[signal.Signals], handler: Callable[[int, object], None]) -> Callable[[], None]:
