@@ -230,7 +230,10 @@ class EagerGenerator(Generator):
                 self._settle(compiled)
 
     def _settle(self, plan: CompiledPlan) -> None:
-        """Make what bends need for this size before the first picture under their plan; without memory, with it."""
+        """Make what bends need for this size before the first picture under their plan; without memory, with it.
+
+        The first time at a size a picture is painted for the shapes of the sites, and one that is wanted waits for it.
+        """
         with suppress(OutOfMemory), torch.inference_mode(), enough_memory("what bends keep for a size"):
             with self._lock:
                 shapes = {info.address: info.shape for info in self._survey.infos(self.size)}
@@ -245,7 +248,8 @@ class EagerGenerator(Generator):
             pixels, sound = self._made(spec, previous, plan)
             if not sound:
                 bend = self._culprit(spec, previous, plan)
-                raise NotFinite(bend, unbent=bend is None)
+                # In a stream, what broke may be an older picture, under bends that have gone back since.
+                raise NotFinite(bend, unbent=not plan.moved and self._stream is None)
             if self._stream is not None:
                 self._stream.settled()
             return Picture(pixels, spec.time_s, spec)

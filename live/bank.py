@@ -35,6 +35,8 @@ class SceneBank:
         self._seen: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, tuple[Path, ...]] = {}
         """What each scene was last read from: its own file first, then its masks."""
+        self._away = False
+        """Whether a mask was away when it was last looked."""
         if first and first not in self._paths:
             path = Path(first)
             if not os.path.isfile(path):
@@ -99,9 +101,15 @@ class SceneBank:
         if self.current not in self._seen:
             return None  # not read for the first time yet
         path = self._paths[self.current]
-        stamp = _stamp(*self._files.get(self.current, (path,)))
-        if stamp is None or stamp == self._seen.get(self.current):
+        stamp, seen = _stamp(*self._files.get(self.current, (path,))), self._seen[self.current]
+        if stamp is None or stamp == seen:
+            self._away = False
             return None
+        if _AWAY in stamp and stamp[0] == seen[0] and not self._away:
+            # Perhaps only until an editor has renamed what it wrote.
+            self._away = True
+            return None
+        self._away = False
         self._seen[self.current] = stamp
         return self._read(self.current)
 
@@ -124,7 +132,6 @@ class SceneBank:
 def _stamp(scene: Path, *masks: Path) -> tuple[int, ...] | None:
     """When each file was last written; None while the scene's is away, as for a moment when an editor renames."""
     own = _written(scene)
-    # A mask that is away is a change: the scene may use another by now.
     return None if own == _AWAY else (own, *map(_written, masks))
 
 

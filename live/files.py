@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ def check_writable(path: Path) -> None:
         if path.parent.is_file():
             raise BadInput(f"{path} cannot be written ({path.parent} is a file); choose another place.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.with_name(path.name + ".part")
+        probe = path.with_name(f".{path.name}.{os.getpid()}.part")
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -50,8 +50,9 @@ def render(
     """Render a sound file to a video with that sound.
 
     The frame shown from ``k / fps`` on is made of every hop up to that moment. Nothing stands at `out` until all of
-    it is done; an older file stays there when rendering fails. Of a sound that turns out to be damaged, what was made
-    up to there is kept beside it under another name, which the error tells.
+    it is done; an older file stays there when rendering fails. What was made before a damage of the sound, a full disk
+    (but in an .mp4, which nothing plays without its end), a stop or a fault is kept beside it under another name, which
+    the error, or `tell`, says.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def render(
         Called with (pictures done, pictures in all).
     tell : callable, optional
         Called with one sentence when bends of the scene rest because the model lacks their sites, when something has
-        to be measured first, or when a bend leaves no picture: the one before stays then.
+        to be measured first, when a bend leaves no picture (the one before stays then), or where what was made is.
     generator : Generator, optional
         One that is loaded already.
 
@@ -101,7 +102,7 @@ def render(
     if out.exists() and sound.samefile(out):
         raise BadInput(f"{out} is the sound itself; choose another name.")
     # Nothing is measured or made for a place where nothing can be written.
-    check_writable(out)
+    check_writable(out.resolve())
     if not isinstance(scene, Scene):
         scene = load(scene or next(iter(library())))
     about = measure(sound)

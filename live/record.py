@@ -212,9 +212,8 @@ class Recorder:
             if not self._error:
                 # A reading ends at a gap, and there may be several left.
                 for _ in range(_READINGS_MOST):
-                    if not self.step():
+                    if not self.step(final=True):
                         break
-                self.step(final=True)
             self._writer.close()
         except BadInput as error:
             self._error = self._error or str(error)

@@ -32,15 +32,15 @@ def end_on_signals(quit_: threading.Event) -> Callable[[], None]:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does, so that what was made is not lost."""
+    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does, and each only once, so that what was made is not lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    numbers = _endings()
+    numbers = [signal.SIGINT, *_endings()]
 
     def interrupt(number: int, frame: object) -> None:
-        # Once: a terminal that is closed sends several, and the next would come while what was made is kept.
+        # A terminal that is closed sends several, hands are impatient: the next would come while what was made is kept.
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt

@@ -12,7 +12,7 @@ __all__ = ["HasPixels", "Timeline"]
 
 PATIENCE_S, PATIENCE_MOST_S = 0.4, 5.0
 """How long a frame waits for its picture: as long as pictures of late took and some more, within these."""
-_SLACK, _FORGET = 1.3, 0.99
+_SLACK, _FORGET = 1.3, 0.9
 STALL_S = 0.5
 BEHIND_MOST_S = 1.0
 GAP_MOST_S = 60.0
@@ -129,10 +129,10 @@ class Timeline:
             self._waiting = [*self._waiting[-3:], picture]
             return
         stamp_s = picture.time_s - self._origin_s
-        late_s = self.end_s - stamp_s
-        self._patience_s = min(max(_SLACK * late_s, _FORGET * self._patience_s, PATIENCE_S), PATIENCE_MOST_S)
         if self.stalled:
             stamp_s = max(stamp_s, self.end_s)
+        late_s = self.end_s - stamp_s
+        self._patience_s = min(max(_SLACK * late_s, _FORGET * self._patience_s, PATIENCE_S), PATIENCE_MOST_S)
         # A stamp on a frame belongs to that frame, also when it was rounded up in the last digit.
         slot = max(math.ceil(stamp_s * self._fps - 1e-6), self._next, self._newest_slot)
         self._newest_slot = slot

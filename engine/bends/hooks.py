@@ -97,6 +97,8 @@ class CompiledPlan:
         self.bank = torch.tensor(plan.neutral, dtype=torch.float32, device=device)
         self._staged = torch.empty(len(plan.neutral), dtype=torch.float32, pin_memory=device.type == "cuda")
         self.seats: dict[str, list[SeatedBend]] = {}
+        # The same, whatever a witness puts in their place for a moment.
+        self._seated: list[tuple[str, SeatedBend]] = []
         self._values = Bank(plan)
         self.weights: dict[str, WeightSeat] = {}
         self._slots: dict[str, list[int]] = {}
@@ -113,7 +115,9 @@ class CompiledPlan:
             if measure is None:
                 raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {listed(measures)}.")
             check_bend(bend, measure)
-            self.seats.setdefault(bend.site, []).append(SeatedBend(bend, views, measure))
+            seat = SeatedBend(bend, views, measure)
+            self.seats.setdefault(bend.site, []).append(seat)
+            self._seated.append((bend.site, seat))
 
     def _sit_on_weights(self, bend: Bend, views: Sequence[Tensor], modules: Mapping[str, ModuleSite] | None) -> None:
         if modules is None:
@@ -154,9 +158,8 @@ class CompiledPlan:
 
     def forget_sizes(self) -> None:
         """Let go of what the bends of activations keep for each size of picture."""
-        for row in self.seats.values():
-            for seat in row:
-                seat.forget()
+        for _, seat in self._seated:
+            seat.forget()
 
     def settle(self, shapes: Mapping[str, tuple[int, ...]], types: Mapping[str, torch.dtype]) -> None:
         """Make the masks, noise and matrices of pictures of one size; another thread may be painting.
@@ -168,9 +171,8 @@ class CompiledPlan:
         types : mapping of str to torch.dtype
             Type of the activations by kind of site, where it is not float32.
         """
-        for site, row in self.seats.items():
-            for seat in row:
-                seat.settled((1, *shapes[site]), types.get(site_kind(site), torch.float32), self.bank.device)
+        for site, seat in self._seated:
+            seat.settled((1, *shapes[site]), types.get(site_kind(site), torch.float32), self.bank.device)
 
     def touch(self, site: str, x: Tensor, sd: float | None = None) -> Tensor:
         """Pass an activation through the bends at `site`; without any it is returned as it is."""

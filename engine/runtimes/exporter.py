@@ -90,6 +90,8 @@ class Exporter:
                 if fitting.key not in self._asked:
                     self._asked.add(fitting.key)
                     self._waiting.append((fitting, hurried))
+                elif hurried:
+                    self._move(fitting, True)
 
     def _urgent(self) -> int:
         """Place behind what is being exported and what somebody waits for."""

@@ -141,12 +141,12 @@ class OnnxGenerator(Generator):
         step = max(8, model.facts.factor) if model is not None else 8
         size = checked_size(width, height, step)
         self._stand_in.resize(*size)
-        if size != self.size:
+        changed, self.size = size != self.size, size
+        if changed:
             # Memory is why sizes change most often. The graphs stay on disk.
             self._shelf.clear()
             self._give_back = True
             self._exporter.resize(*size)
-        self.size = size
 
     def embedding(self, text: str) -> np.ndarray:
         model = self._ready
@@ -343,7 +343,8 @@ class OnnxGenerator(Generator):
         if self._exporter.pending(task):
             if hurried:
                 self._exporter.ask(task, hurried=True)
-            return None
+            # After a change of size it may lie there from another day.
+            return self._shelf.at_hand(task)
         session = self._shelf.open(task)
         if session is None and not self._shelf.refuses(task):
             self._exporter.ask(task, hurried=hurried)

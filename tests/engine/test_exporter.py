@@ -117,6 +117,17 @@ def test_after_a_change_of_size_nothing_is_made_for_the_old_one(tmp_path) -> Non
     assert order(tmp_path, ask) == [(32, 1), (16, 2), (16, 3), (0, 1)]
 
 
+def test_what_somebody_waits_for_at_either_size_comes_first_after_a_change_of_size(tmp_path) -> None:
+    def ask(exporter: Exporter) -> None:
+        exporter.ask(picture(2, 16))
+        exporter.ask(picture(3, 16))
+        exporter.ask(picture(4))
+        exporter.ask(picture(3), hurried=True)
+        exporter.resize(16, 16)
+
+    assert order(tmp_path, ask) == [(32, 1), (16, 3), (16, 2), (16, 4)]
+
+
 _PLAYED = """
 import os, signal, sys
 input()

@@ -12,6 +12,7 @@ from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
 from engine.bends.catalog import OPERATORS
 from engine.generator import Generator
+from engine.witness import Witness
 
 SPEC = MappingProxyType({"prompts": (("blue galaxy", 1.0),), "seed": 3})
 
@@ -191,6 +192,14 @@ def test_a_site_the_model_lacks_is_refused_with_those_there_are(generator) -> No
     with pytest.raises(BadInput, match=r"push names the site unet\.up\.7.*unet\.up\.1"):
         generator.prepare(plans=[BendPlan((Bend("push", "add", "unet.up.7"),))])
     assert generator.render(FrameSpec(**SPEC)).pixels.shape == (32, 32, 3)
+
+
+def test_a_plan_can_be_prepared_while_its_bends_are_watched(generator) -> None:
+    plan = generator._runtime.compile(BendPlan((Bend("grain", "noise", "unet.mid"),)))
+    shapes = {site.address: site.shape for site in generator.sites()}
+    with Witness().watching(plan):
+        plan.settle(shapes, {})
+    assert all(seat._settings for _, seat in plan._seated)
 
 
 def test_channels_the_site_lacks_are_refused_when_preparing(generator) -> None:

@@ -19,6 +19,7 @@ from live.offline import render, specs
 from live.sound_file import DamagedSound
 from live.video import VideoWriter
 from scenes import Patch, loads
+from tests.links import link
 from tests.pictures import decode, lag_s
 
 RATE = 44_100
@@ -204,7 +205,7 @@ def test_a_sound_of_a_rate_that_is_not_heard_is_refused_before_anything_is_loade
 def test_a_link_goes_on_pointing_to_the_file_that_is_made(song, tmp_path, generator):
     (tmp_path / "large disk").mkdir()
     out = tmp_path / "a.mkv"
-    out.symlink_to(tmp_path / "large disk" / "b.mkv")
+    link(out, tmp_path / "large disk" / "b.mkv")
     render(song, out, scene=SCENE, fps=4, seconds=0.5, generator=generator)
     assert out.is_symlink()
     assert len(decode(tmp_path / "large disk" / "b.mkv")[1]) == 2

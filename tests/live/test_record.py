@@ -236,7 +236,11 @@ def test_all_that_was_heard_is_in_the_file_however_many_gaps_there_are_at_its_en
     studio = Studio(tmp_path / "a.mkv")
     for second in range(4):
         studio.reader.blocks.append((sound(1.0, second), 1.1 * second, 0))
-    assert studio.recorder.stop().seconds == pytest.approx(4.3, abs=0.01)
+    for frame in range(129):
+        studio.see(100, frame / 30)
+    status = studio.recorder.stop()
+    assert status.seconds == pytest.approx(4.3, abs=0.01)
+    assert (status.frames, status.skipped) == (129, 0)
     assert not studio.reader.blocks
 
 

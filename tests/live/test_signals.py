@@ -50,7 +50,7 @@ def test_a_show_under_nohup_goes_on_when_the_terminal_is_closed():
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_interrupt_a_rendering_once(name):
     number = getattr(signal, name, None)
     if number is None:
