@@ -165,7 +165,7 @@ class _Making:
         self._place = out.resolve()
         # The process number keeps two renderings of one name apart; the ending says the format to the writer.
         self.part = self._place.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
-        self.begun = False
+        self.begun = self._stays = False
 
     def __enter__(self) -> _Making:
         return self
@@ -177,8 +177,9 @@ class _Making:
             if fault is not None:
                 self._explain(fault)
         finally:
-            with contextlib.suppress(OSError):
-                self.part.unlink(missing_ok=True)
+            if not self._stays:
+                with contextlib.suppress(OSError):
+                    self.part.unlink(missing_ok=True)
 
     def _take_place(self) -> OSError | None:
         try:
@@ -188,7 +189,7 @@ class _Making:
         return None
 
     def _explain(self, fault: BaseException) -> None:
-        """Keep what was made, and raise what says so; returns where the fault is to go on as it is."""
+        """Keep what was made, and raise what says so; a fault that is not about files goes on as it is."""
         from live.video import CannotWrite
 
         # The end of an .mp4, without which nothing plays it, found no place on a full disk.
@@ -203,12 +204,13 @@ class _Making:
         if made and self._tell is not None:
             self._tell(made.strip())
 
-    def _keep(self) -> Path | None:
-        kept = free_name(self._place.with_name(f"{self._out.stem}.part{self._out.suffix}"))
+    def _keep(self) -> Path:
         try:
-            return self.part.replace(kept)
+            return self.part.replace(free_name(self._place.with_name(f"{self._out.stem}.part{self._out.suffix}")))
         except OSError:
-            return None
+            # Rather under an odd name than not at all.
+            self._stays = True
+            return self.part
 
 
 @dataclass(frozen=True, slots=True)

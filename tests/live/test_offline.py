@@ -176,6 +176,23 @@ def test_what_was_made_before_it_is_stopped_is_kept_and_named(song, tmp_path, ge
     assert told == [f"What was made up to there is in {folder / 'a.part.mkv'}."]
 
 
+def test_what_cannot_get_a_name_of_its_own_stays_where_it_was_made(song, tmp_path, generator, monkeypatch):
+    def stop(done, total):
+        if done == 3:
+            monkeypatch.setattr("live.offline.free_name", refused)
+            raise KeyboardInterrupt
+
+    def refused(path):
+        raise PermissionError(errno.EPERM, "no")
+
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        render(song, tmp_path / "a.mkv", scene=SCENE, fps=10, generator=generator, progress=stop, tell=told.append)
+    (left,) = (path for path in tmp_path.iterdir() if path.name != "song.flac")
+    assert told == [f"What was made up to there is in {left}."]
+    assert len(decode(left)[1]) == 3
+
+
 def test_stopped_before_the_first_picture_it_leaves_nothing(song, tmp_path, generator, monkeypatch):
     def stop(spec, previous=None):
         raise KeyboardInterrupt
