@@ -40,6 +40,8 @@ _ENOUGH = {"form": 0.96, "colour": 0.96, "mood": 0.92}
 _STEEPEST = 10.0
 """Largest norm of a step's gradient."""
 _BATCH, _RATE, _EVERY, _CHECKED = 64, 2e-3, 50, 480
+_GOING_ON = 6e-4
+"""Peak rate of a judge that learnt before: at the first rate it loses in minutes what it had."""
 _AGAIN = 4096
 """Painter pictures kept: half of each batch is new, half drawn from these, since painting costs as much as learning."""
 
@@ -174,12 +176,15 @@ def _train(judge: Judge, setting: Setting, before: dict | None) -> dict:
         torch.manual_seed(rng.getrandbits(62))
         if new:
             judge.load_state_dict(Judge().to(setting.model.device).state_dict())
-        kept = _learn(judge, setting, 60 * (setting.minutes - before["minutes"]), rng, generator)
+        rate = _RATE if new else _GOING_ON
+        kept = _learn(judge, setting, 60 * (setting.minutes - before["minutes"]), rng, generator, rate)
     sums = {"minutes": round(kept["minutes"] + before["minutes"], 2), "pictures": kept["pictures"] + before["pictures"]}
     return kept | sums | {"earlier": before["earlier"], "key": _key(setting.seed)}
 
 
-def _learn(judge: Judge, setting: Setting, seconds: float, rng: random.Random, generator: torch.Generator) -> dict:
+def _learn(
+    judge: Judge, setting: Setting, seconds: float, rng: random.Random, generator: torch.Generator, rate: float
+) -> dict:
     device = setting.model.device
     checked = draw_captions(setting.rng("judge check"), _CHECKED, held_out=True, every_colour=True)
     check_pictures, check_labels = _painted(checked, setting.noise("judge check", _CHECKED)), labels(checked, device)
@@ -187,12 +192,12 @@ def _learn(judge: Judge, setting: Setting, seconds: float, rng: random.Random, g
     quick = device.type == "cuda" or (device.type == "cpu" and fast_bfloat16())
     kept: list[tuple[Tensor, dict[str, Tensor]]] = []
     average = Average(judge, 0.995)
-    optimiser = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=rate, weight_decay=1e-2)
     started, step, enough, best = time.monotonic(), 0, False, dict.fromkeys(HEADS, 0.0)
     task = setting.progress.add_task("training the judge", total=seconds)
     while not enough and (spent := time.monotonic() - started) < seconds:
         for group in optimiser.param_groups:
-            group["lr"] = _RATE * schedule(step, spent / seconds, warm_steps=50)
+            group["lr"] = rate * schedule(step, spent / seconds, warm_steps=50)
         # Turns through the forms begin anywhere, so that a batch that no number of forms divides is fair over time.
         forms = rng.sample(LEARNT, len(LEARNT))
         captions = draw_captions(rng, _BATCH // 2, forms, held_out=False)

@@ -67,7 +67,7 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "gold": (0.95, 0.66, 0.18),
     "white": (0.96, 0.95, 0.95),
     "black": (0.05, 0.05, 0.07),
-    "grey": (0.38, 0.45, 0.55),
+    "grey": (0.42, 0.49, 0.60),
     "brown": (0.50, 0.28, 0.13),
 }
 """Colour word -> red, green, blue in 0..1."""

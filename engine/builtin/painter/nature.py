@@ -10,9 +10,9 @@ def nebula(f: Fields):
     veil = f.octaves(0, 4)
     ridge = glow(veil, 0.32)
     cloud = torch.sigmoid(2.2 * f.octaves(1, 4) - 0.6)
-    other = torch.sigmoid(2.2 * f.octaves(2, 5) - 0.8)
+    other = torch.sigmoid(2.2 * f.octaves(2, 5) - 1.4)
     lane = 0.25 + 0.75 * torch.sigmoid(3 * f.octaves(3, 3) + 0.8)
-    first = (0.8 * cloud + 1.3 * ridge * cloud) * lane
+    first = (0.95 * cloud + 1.3 * ridge * cloud) * lane
     second = (0.9 * other**2 + 1.2 * ridge * other) * lane
     return 0.35 + 0 * veil, first, second, 0.9 * (ridge * cloud * other) ** 1.2
 
@@ -26,7 +26,7 @@ def galaxy(f: Fields):
     arm = (0.5 + 0.5 * arm) ** 1.6
     disc = torch.exp(-1.9 * r) * step(1.15 - r, 0.7)
     first = disc * (0.15 + 3.2 * arm * dust)
-    second = torch.exp(-5 * r) * 1.8 * (0.5 + dust) + disc * 1.3 * arm * (1 - dust)
+    second = torch.exp(-5 * r) * 1.8 * (0.5 + dust) + disc * 0.95 * arm * (1 - dust)
     return 0.18 + 0 * r, first, second, 1.6 * torch.exp(-40 * r * r)
 
 
@@ -50,7 +50,8 @@ def smoke(f: Fields):
     light = 0.75 * f(0, 4, dx=1) + 0.75 * f(0, 4, dy=1) + 0.45 * f(0, 2, dx=1) + 0.45 * f(0, 2, dy=1)
     dense = torch.sigmoid(2.6 * body)
     lit = torch.sigmoid(1.5 * light)
-    mix = torch.sigmoid(2.0 * f(1, 6))
+    # The first colour has the larger part, or nothing would tell which of the two was said first.
+    mix = torch.sigmoid(3.0 * f(1, 5) + 2.4)
     amount = dense * (0.15 + 1.7 * lit**1.5)
     return 0.25 + 0 * body, amount * mix, amount * (1 - mix) * 1.1, 0.45 * (dense * lit) ** 3
 
@@ -146,19 +147,19 @@ def mountains(f: Fields):
 def lava(f: Fields):
     body = f.octaves(0, 4, 2, 0.35) + 0.1
     inside = step(body, 1.1)
-    rim = glow(body - 0.1, 0.32)
+    rim = glow(body - 0.1, 0.26)
     light = torch.sigmoid(1.6 * (-f(0, 4, dx=1) - f(0, 4, dy=1)))
-    mix = torch.sigmoid(2.0 * f(1, 6))
+    mix = torch.sigmoid(3.2 * f(1, 4.5) + 3.6)
     core = torch.sigmoid(3 * (body - 1.0))
-    first = inside * (0.25 + 1.0 * light) * mix + 0.25 * (1 - inside) * glow(body, 0.8)
-    second = inside * (0.25 + 1.0 * light) * (1 - mix) + 0.9 * rim * (0.4 + light) + 0.6 * core
-    return 0.3 + 0 * body, first, second, 0.8 * (inside * light) ** 5 + 0.25 * core
+    first = inside * (0.35 + 1.0 * light) * mix + 0.25 * (1 - inside) * glow(body, 0.8)
+    second = inside * (0.25 + 1.0 * light) * (1 - mix) + 0.5 * rim * (0.3 + light) + 0.1 * core
+    return 0.3 + 0 * body, first, second, 0.6 * (inside * light) ** 5 + 0.15 * core
 
 
 def lightning(f: Fields):
     a, b = f(0, 5) + 0.45 * f(0, 2.2), f(1, 5) + 0.35 * f(1, 2.4)
     power, spark = torch.sigmoid(2 * f(2, 5) + 0.6), torch.sigmoid(2 * f(3, 4) - 0.4)
-    first = 0.9 * glow(a, 0.55) * power + 0.6 * glow(b, 0.5) * spark
+    first = 1.2 * glow(a, 0.6) * power + 0.8 * glow(b, 0.55) * spark
     second = 1.5 * glow(a, 0.24) * power + 1.1 * glow(b, 0.24) * spark
     return 0.25 + 0 * a, first, second, 1.2 * glow(a, 0.17) * power + 0.8 * glow(b, 0.17) * spark
 
@@ -198,9 +199,9 @@ def fire(f: Fields):
     tongue = f(0, 2.6, 5) + 0.6 * f(0, 1.3, 3)
     heat = 0.6 * tongue + 1.9 * f.y - 0.25 + 0.4 * f(1, 6)
     first = 1.5 * torch.sigmoid(2.6 * heat) * (0.15 + 0.95 * torch.sigmoid(2.2 * f(1, 1.8, 3.5)))
-    hot = 0.8 * tongue + 1.9 * f.y - 1.4
-    second = 1.1 * torch.sigmoid(2.6 * hot) * (0.35 + 0.9 * torch.sigmoid(2 * f(2, 1.6, 3))) + 0.5 * glow(heat, 0.32)
-    return 0.25 * torch.sigmoid(2 * heat + 2), first, second, 0.6 * torch.sigmoid(3 * (hot - 1.3))
+    hot = 0.8 * tongue + 1.9 * f.y - 2.0
+    second = 0.95 * torch.sigmoid(2.6 * hot) * (0.35 + 0.9 * torch.sigmoid(2 * f(2, 1.6, 3))) + 0.35 * glow(heat, 0.32)
+    return 0.25 * torch.sigmoid(2 * heat + 2), first, second, 0.6 * torch.sigmoid(3 * (hot - 0.9))
 
 
 def eclipse(f: Fields):

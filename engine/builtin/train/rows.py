@@ -4,7 +4,7 @@ import random
 
 import torch
 
-LATER_STEPS = (99, 99, 99, 99, 594, 408, 755)
+LATER_STEPS = (99, 99, 99, 99, 99, 99, 594, 408, 755)
 """Where the later steps of two, three and four stand; the last, which all of them have, most often."""
 
 
