@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,8 +93,14 @@ class BarCounter:
         return min((self.beat - 1 + beat_phase) / self.metre, 1.0)
 
     def downbeat(self, beat_phase: float) -> None:
-        """Say that the beat nearest to `beat_phase` of the present one is the first, until `start`."""
-        self._move((1 if beat_phase < 0.5 else self.metre) - self.beat)
+        """Say that the beat nearest to a place is the first, until `start`.
+
+        Parameters
+        ----------
+        beat_phase : float
+            Beats from where the present one began; below 0 before it.
+        """
+        self._move(1 - math.floor(beat_phase + 0.5) - self.beat)
         self._told = True
 
     def skip(self, beats: int) -> int:

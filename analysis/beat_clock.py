@@ -42,9 +42,10 @@ class BeatClock:
         self._error = 0.0
 
     def aim(self, phase: float, period_s: float) -> None:
-        """Say that now is `phase` of a beat of `period_s` seconds."""
+        """Say that the hop of the next `run` ends at `phase` of a beat of `period_s` seconds."""
         self.period_s = period_s
-        self._error = wrapped(phase - self.phase) if self.running else phase % 1.0
+        begin = phase - self._hop_s / period_s
+        self._error = wrapped(begin - self.phase) if self.running else begin % 1.0
 
     def rest(self) -> None:
         """Run on to the next beat and stay there."""

@@ -34,33 +34,43 @@ _TRUST = (0.45, 0.45, 0.35)
 _TRUST_SUM = sum(_TRUST)
 _SPARSE, _ALONE = 0.005, 1.6
 _RATE_S = 4.0
+_INSISTED = 0.9
+_SKIP_MOST_S = 4.0
+"""After a longer hole, where no beat is followed, nothing is known of its phase."""
 _NEAR_BEATS, _NEAR_TEMPO = 0.15, 0.06
 _NEAR_ENOUGH = constant(_NEAR_BEATS)
 
 
 class _Feel(NamedTuple):
-    """What begins where in a beat.
+    """What begins where in a cell of one beat or two.
 
     Attributes
     ----------
     often : float
-        How many beats of all music are of this feel.
+        How much of all music is of this feel.
     places : tuple of float
-        Places in the beat, 0 to 1.
+        Places in the cell, 0 to 1.
     jitter_s : tuple of float
         How far what begins at each place strays from it.
     shares : tuple of tuple of float
         How much begins at each place beside the beat itself, in the low, middle and high range.
+    beats : int
+        Beats in a cell.
+    slowest_bpm, fastest_bpm : float
+        How many cells there may be in a minute.
     """
 
     often: float
     places: tuple[float, ...]
     jitter_s: tuple[float, ...]
     shares: tuple[tuple[float, ...], ...]
+    beats: int = 1
+    slowest_bpm: float = SLOWEST_BPM
+    fastest_bpm: float = FASTEST_BPM
 
 
 _STRAIGHT = _Feel(
-    0.7,
+    0.6,
     (0.0, 1 / 2, 1 / 4, 3 / 4, 2 / 3, 1 / 3),
     (0.014,) * 6,
     (
@@ -71,7 +81,7 @@ _STRAIGHT = _Feel(
 )
 # Swing is anything from 1:1 when it is fast to over 3:1 when it is slow (Friberg & Sundström 2002); this is 16:9.
 _SWUNG = _Feel(
-    0.3,
+    0.25,
     (0.0, 1 / 2, 1 / 4, 3 / 4, 0.64, 1 / 3),
     (0.014, 0.014, 0.014, 0.014, 0.022, 0.014),
     (
@@ -80,7 +90,22 @@ _SWUNG = _Feel(
         (1.00, 0.08, 0.03, 0.03, 0.80, 0.08),
     ),
 )
-_FEELS = (_STRAIGHT, _SWUNG)
+# Bass drum, snare, bass drum, snare, faster than 136 BPM. There a beat of whole looks is up to 1.7 % too long or too
+# short; two beats together are half that.
+_BACKBEAT = _Feel(
+    0.15,
+    (0.0, 1 / 2, 1 / 4, 3 / 4, 1 / 8, 3 / 8, 5 / 8, 7 / 8),
+    (0.014,) * 8,
+    (
+        (1.00, 0.25, 0.10, 0.25, 0.03, 0.03, 0.03, 0.03),
+        (0.30, 1.00, 0.06, 0.06, 0.04, 0.04, 0.04, 0.04),
+        (0.80, 1.00, 0.45, 0.45, 0.12, 0.12, 0.12, 0.12),
+    ),
+    beats=2,
+    slowest_bpm=68.0,
+    fastest_bpm=FASTEST_BPM / 2,
+)
+_FEELS = (_STRAIGHT, _SWUNG, _BACKBEAT)
 
 
 def wrapped(beats: float) -> float:
@@ -122,7 +147,8 @@ class BeatSpace:
     The states are those of Krebs, Böck & Widmer 2015, "An efficient state-space model for joint tempo and meter
     tracking": one for every look in a beat of each whole number of looks, and the tempo may change at a beat by a
     factor of likelihood ``exp(-80 |ratio - 1|)``. Only the forward algorithm is used, so it is causal. Each is there
-    once for each feel, straight and swung, which may also change at a beat.
+    once for each feel, straight and swung, which may also change at a beat. A third feel, the backbeat, has cells of
+    two fast beats; a straight beat may go on as one of its cells, and so as two beats.
 
     What is observed is onset strength in three ranges. Onsets are taken as a Poisson process whose rate depends on
     the place in the beat, relative to the rate heard of late: a look's log-likelihood ratio against "onsets fall
@@ -140,25 +166,36 @@ class BeatSpace:
 
     def __init__(self, hop_s: float) -> None:
         self._hop_s = hop_s
-        shortest, longest = math.ceil(60.0 / FASTEST_BPM / hop_s), math.floor(60.0 / SLOWEST_BPM / hop_s)
-        tempi = np.arange(shortest, longest + 1)
-        self._shortest, self._tempi, self._a_feel = shortest, len(tempi), int(tempi.sum())
-        often = np.array([feel.often for feel in _FEELS])
-        lengths, often_of = np.tile(tempi, len(_FEELS)), np.repeat(often, len(tempi))
-        ends = np.cumsum(lengths)
-        self._lengths, self._starts, self._ends = lengths, ends - lengths, ends - 1
-        self._which = np.repeat(np.arange(len(lengths)), lengths)
-        self._length_of = lengths[self._which].astype(np.float32)
-        self._phases = ((np.arange(ends[-1]) - self._starts[self._which]) / lengths[self._which]).astype(np.float32)
+        runs = [_cells(feel, hop_s) for feel in _FEELS]
+        sizes, tempi, cells = [len(run) for run in runs], runs[0], np.concatenate(runs)
+        often, beats = np.array([feel.often for feel in _FEELS]), np.array([feel.beats for feel in _FEELS])
+        feel_of = np.repeat(np.arange(len(_FEELS)), sizes)
+        ends = np.cumsum(cells)
+        self._starts, self._ends = ends - cells, ends - 1
+        # Where tempo and phase are meant, they are those of the beats, not of the cells.
+        self._beats = beats[feel_of]
+        self._lengths = cells / self._beats
+        self._which = np.repeat(np.arange(len(cells)), cells)
+        self._length_of = self._lengths[self._which].astype(np.float32)
+        places = (np.arange(ends[-1]) - self._starts[self._which]) / self._lengths[self._which]
+        self._phases = (places % 1.0).astype(np.float32)
         turns = 2.0 * np.pi * self._phases
         self._turns_x, self._turns_y = np.cos(turns), np.sin(turns)
+        # Straight and swung have the same states, one feel after the other.
+        self._alike = (
+            (1, int(tempi[0]), int(tempi[-1]), 0, (int(tempi.sum()),)),
+            (_BACKBEAT.beats, int(runs[2][0]), int(runs[2][-1]), 2 * len(tempi), ()),
+        )
+        self._slots = feel_of * len(tempi) + cells - tempi[0]
+        self._ended = np.zeros((len(_FEELS), len(tempi)), np.float32)
         change = np.exp(-_CHANGE * np.abs(tempi[:, None] / tempi[None, :] - 1.0))
         self._change = (change / change.sum(0)).T.astype(np.float32)
         self._change_feel = (_STAY * np.eye(len(_FEELS)) + (1 - _STAY) * often[:, None]).astype(np.float32)
-        octaves = np.log2(60.0 / (lengths * hop_s) / _CENTRE_BPM)
-        # Tempi lie closer than on a log scale by their length, and each has as many states.
-        self._weights = often_of * np.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2) / lengths**2
-        pattern = np.concatenate([_pattern(feel, int(n), hop_s) for feel in _FEELS for n in tempi], axis=1)
+        octaves = np.log2(60.0 / (self._lengths * hop_s) / _CENTRE_BPM)
+        # Tempi lie closer than on a log scale by the length of their cells, and each has as many states.
+        self._weights = often[feel_of] * np.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2) / cells**2
+        patterns = [_pattern(feel, int(n), hop_s) for feel, run in zip(_FEELS, runs, strict=True) for n in run]
+        pattern = np.concatenate(patterns, axis=1)
         trust = np.array(_TRUST)[:, None]
         self._salience = (-_SALIENCE_PER_S * hop_s * octaves**2).astype(np.float32)
         columns = np.concatenate([trust * np.log(pattern), trust * (1.0 - pattern), self._salience[self._which][None]])
@@ -183,14 +220,19 @@ class BeatSpace:
         self._keep = None if keep.all() else keep.astype(np.float32)
 
     def expect(self, period_s: float) -> None:
-        """Say that tempi near `period_s` are likelier from now on: music seldom changes its level. 0 for none."""
+        """Say that tempi near `period_s` are likelier from now on: music seldom changes its level. 0 for none.
+
+        A backbeat of two beats in `period_s` loses nothing.
+        """
         anew, salience = self._prior, self._salience
         if period_s > 0.0:
             octaves = np.log2(self._lengths * self._hop_s / period_s)
             near = self._range * np.exp(-0.5 * (octaves / _JUMP_OCTAVES) ** 2)
             if near.sum() > 0.0:
                 anew = np.float32(1 - _JUMP_NEAR) * self._prior + np.float32(_JUMP_NEAR) * self._spread(near)
-            salience = salience - np.float32(_LEVEL_PER_S * self._hop_s) * np.minimum(octaves**2, 1.0)
+            apart = np.minimum(np.abs(octaves), np.abs(octaves + np.log2(self._beats)))
+            level = np.minimum(apart**2, 1.0)
+            salience = salience - np.float32(_LEVEL_PER_S * self._hop_s) * level
         self._scores[-1] = salience[self._which]
         # Beside beliefs that are not scaled down by the chance of it, which the sum over all states makes up for.
         self._restart = np.float32(_RESTART / (1 - _RESTART)) * anew
@@ -206,26 +248,51 @@ class BeatSpace:
         self._belief = self._prior.copy()
         self._after = np.empty_like(self._belief)
 
-    def insist(self, phase: float, period_s: float) -> None:
-        """Believe that the beat is at `phase` and lasts `period_s`, as somebody says who knows."""
+    def insist(self, phase: float, period_s: float, sure: float = 1.0) -> None:
+        """Believe that the beat is at `phase` and lasts `period_s`.
+
+        Parameters
+        ----------
+        phase, period_s : float
+        sure : float
+            0 to 1. At 1 somebody says so who knows, and what was believed before counts no more.
+        """
         length = period_s / self._hop_s
         apart = (self._phases - np.float32(phase) + 0.5) % 1.0 - 0.5
         tempo = np.exp(-0.5 * (np.log(self._lengths / length) / 0.02) ** 2) / self._lengths
         blob = np.exp(-0.5 * (apart / 0.05) ** 2) * tempo[self._which].astype(np.float32)
         total = float(blob.sum())
         if total > 0.0:
-            self._belief[:] = 0.9 * blob / total + 0.1 * self._prior
+            share = _INSISTED * sure
+            others = self._belief if sure < 1.0 else self._prior
+            self._belief[:] = share * blob / total + (1.0 - share) * others
 
-    def advance(self, strength: Sequence[float]) -> float:
-        """Take one look's strength of each group and return its evidence for a beat, in nats."""
+    def skip(self, looks: int) -> None:
+        """Move on over looks in which nothing was heard."""
+        if looks * self._hop_s > _SKIP_MOST_S:
+            self._belief[:] = self._prior
+            return
+        for _ in range(looks):
+            self._move()
+            np.multiply(self._after, np.float32(1 - _RESTART), out=self._after)
+            self._belief, self._after = self._after, self._belief
+        self._belief /= self._belief.sum()
+
+    def _move(self) -> None:
+        """Put into `_after` what is to be believed a look later."""
         belief, after = self._belief, self._after
         np.add(belief[:-1], self._restart[1:], out=after[1:])
-        ended = belief.take(self._ends).reshape(len(_FEELS), self._tempi)
-        begun = self._change_feel.dot(ended).dot(self._change).ravel()
+        self._ended.ravel()[self._slots] = belief.take(self._ends)
+        begun = self._change_feel.dot(self._ended).dot(self._change).take(self._slots)
         if self._keep is not None:
             np.multiply(begun, self._keep, out=begun)
         np.add(begun, self._restart_begun, out=begun)
         after[self._starts] = begun
+
+    def advance(self, strength: Sequence[float]) -> float:
+        """Take one look's strength of each group and return its evidence for a beat, in nats."""
+        self._move()
+        after = self._after
         rate = self._rate
         busy = min(1.0, sum(rate) / _BUSY)
         heard = sum(trust * often / (often + _SPARSE) for trust, often in zip(_TRUST, rate, strict=True))
@@ -237,7 +304,7 @@ class BeatSpace:
         total = float(np.add.reduce(after))
         self._total[()] = 1.0 / total
         np.multiply(after, self._total, out=after)
-        self._belief, self._after = after, belief
+        self._belief, self._after = after, self._belief
         self._rate = [often + self._rate_step * (s - often) for often, s in zip(rate, strength, strict=True)]
         return math.log(total) + _NO_RESTART
 
@@ -246,31 +313,45 @@ class BeatSpace:
         top = int(self._belief.argmax())
         return self.around(self._phases.item(top), float(self._lengths[self._which[top]]) * self._hop_s)
 
+    @property
+    def backbeat(self) -> float:
+        """Probability that it is a backbeat."""
+        return float(np.add.reduce(self._belief[self._starts.item(self._alike[1][3]) :]))
+
     def around(self, phase: float, period_s: float) -> Peak:
         """Mean phase and period, and the mass, of what is believed near a phase and a period."""
-        length = period_s / self._hop_s
-        # The lengths are whole numbers in a row.
-        first = max(math.ceil((1 - _NEAR_TEMPO) * length) - self._shortest, 0)
-        last = min(math.floor((1 + _NEAR_TEMPO) * length) - self._shortest, self._tempi - 1)
-        if last < first:
-            return Peak(phase, period_s, 0.0)
-        # The two feels' states are the same places, one feel after the other.
-        begin, end = self._starts.item(first), self._ends.item(last) + 1
-        apart = self._phases[begin:end] - np.float32(phase)
-        np.subtract(apart, np.rint(apart), out=apart)
-        np.absolute(apart, out=apart)
-        near = self._belief[begin:end] + self._belief[self._a_feel + begin : self._a_feel + end]
-        near *= apart < _NEAR_ENOUGH
-        mass = float(np.add.reduce(near))
+        mass = x = y = looks = 0.0
+        for beats, shortest, longest, run, more in self._alike:
+            cell = beats * period_s / self._hop_s
+            # Cells are whole numbers of looks in a row.
+            first = max(math.ceil((1 - _NEAR_TEMPO) * cell), shortest)
+            last = min(math.floor((1 + _NEAR_TEMPO) * cell), longest)
+            if last < first:
+                continue
+            begin, end = self._starts.item(run + first - shortest), self._ends.item(run + last - shortest) + 1
+            apart = self._phases[begin:end] - np.float32(phase)
+            np.subtract(apart, np.rint(apart), out=apart)
+            np.absolute(apart, out=apart)
+            close = apart < _NEAR_ENOUGH
+            near = self._belief[begin:end] * close
+            for further in more:
+                near += self._belief[further + begin : further + end] * close
+            mass += float(np.add.reduce(near))
+            x += float(near.dot(self._turns_x[begin:end]))
+            y += float(near.dot(self._turns_y[begin:end]))
+            looks += float(near.dot(self._length_of[begin:end]))
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)
-        x, y = float(near.dot(self._turns_x[begin:end])), float(near.dot(self._turns_y[begin:end]))
-        mean = float(near.dot(self._length_of[begin:end])) / mass
-        return Peak((math.atan2(y, x) / math.tau) % 1.0, mean * self._hop_s, mass)
+        return Peak((math.atan2(y, x) / math.tau) % 1.0, looks / mass * self._hop_s, mass)
+
+
+def _cells(feel: _Feel, hop_s: float) -> np.ndarray:
+    """Return in how many looks a cell of a feel may pass, shape (tempi,)."""
+    return np.arange(math.ceil(60.0 / feel.fastest_bpm / hop_s), math.floor(60.0 / feel.slowest_bpm / hop_s) + 1)
 
 
 def _pattern(feel: _Feel, length: int, hop_s: float) -> np.ndarray:
-    """Rate of onsets over a beat of `length` looks, of mean 1 in each range, shape (GROUPS, length)."""
+    """Rate of onsets over a cell of `length` looks, of mean 1 in each range, shape (GROUPS, length)."""
     off = (np.arange(length) - np.array(feel.places)[:, None] * length + length / 2) % length - length / 2
     bumps = np.exp(-0.5 * (off * hop_s / np.array(feel.jitter_s)[:, None]) ** 2)
     bumps /= bumps.sum(1, keepdims=True)

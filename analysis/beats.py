@@ -17,7 +17,7 @@ __all__ = ["NEXT_BEAT_REST_S", "BeatTracker"]
 NEXT_BEAT_REST_S = 3.0
 """`next_beat_s` while no beat can be foretold: further away than any beat is."""
 
-_DELAY_S = 0.018
+_DELAY_S = 0.0235
 """From a beat's attack to the look in which its onset strength is greatest."""
 _EVIDENCE_S = 4.0
 _ENTER, _KEEP, _SURE, _FULL, _MOST = 3.8, 2.0, 6.0, 10.0, 12.0
@@ -31,6 +31,10 @@ _ASTRAY_MASS, _ASTRAY_S = 0.05, 1.2
 _KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
 """The same for another reading of the same music, nearer to the usual tempo or not; from when a beat is settled."""
 _KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
+_BACKBEAT, _BACKBEAT_S, _BACKBEAT_MOST, _BACKBEAT_ENOUGH = (2.0, 0.4, 0.0), 10.0, 3.0, 5.0
+"""A backbeat of twice the tempo is weighed against the beat followed: the logarithm of how many times likelier it is,
+at most 3 either way, summed over seconds, of which about the last ten count. It is followed from a sum of 5 on, and
+twice that for each time that one was."""
 _NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
 _HOLD_S, _HOLD_LEAST_S, _HOLD_TIMES, _SILENT_S = 12.0, 1.0, 3.0, 5.0
 _PERIOD_S, _STEADY_PERIOD_S, _STEADY = 1.5, 4.0, 0.012
@@ -73,16 +77,19 @@ class BeatTracker:
         self._evidence = 0.0
         self._evidence_keep = math.exp(-self._look_s / _EVIDENCE_S)
         self._followed: Peak | None = None
-        self._known_s = 0.0
+        self._known_s = self._tempo_since_s = 0.0
         self._period_s = 0.0
         self._mass = 0.0
         self._supported_s = -math.inf
         self._sure_s = 0.0
         self._level_known = False
         self._rival_s = self._astray_s = 0.0
+        self._weighed, self._doubled = 0.0, 0
+        self._weighed_keep = math.exp(-self._look_s / _BACKBEAT_S)
         self._quiet_s = math.inf
         self._first_s = math.nan
         self._hit_s = -math.inf
+        self._skipped_s = 0.0
         self._shift = 0.0
         self._anchored = False
         self._taps: list[float] = []
@@ -170,13 +177,21 @@ class BeatTracker:
     def skip(self, seconds: float) -> tuple[int, int]:
         """Move on over a time that was not heard: a known beat goes on in it. Return the beats and bars that began."""
         self._now_s += seconds
+        # What was heard, and not, is as long ago as it was.
+        self._supported_s += seconds
+        self._hit_s += seconds
         self._pulse.skip()
         beats = self._clock.skip(seconds)
         bars = self._bars.skip(beats)
+        looks = round((seconds + self._skipped_s) / self._look_s)
+        self._skipped_s += seconds - looks * self._look_s
+        self._space.skip(looks)
         if self._followed is not None:
             phase, period_s, mass = self._followed
             self._followed = Peak((phase + seconds / self._period_s) % 1.0, period_s, mass)
-            self._space.insist(self._followed.phase, self._period_s)
+            if seconds > self._period_s:
+                # Over beats that nobody heard, belief blurs more than a beat does: what was believed of this one stays.
+                self._space.insist(self._followed.phase, self._period_s, self._mass)
         return beats, bars
 
     def _look(self, strength: list[float]) -> None:
@@ -230,29 +245,49 @@ class BeatTracker:
         """Leave the beat followed for `best` once that has been much likelier for long enough."""
         self._astray_s = self._astray_s + self._look_s if here.mass < _ASTRAY_MASS else 0.0
         times, least, wait_s = _RIVAL
-        ratio = best.period_s / expected.period_s
-        akin = self._now_s - self._known_s > _SETTLED_S and any(abs(ratio / kin - 1.0) < 0.06 for kin in _KIN)
-        if akin:
+        ratio, same = best.period_s / expected.period_s, best.near(expected)
+        settled = self._now_s - self._tempo_since_s > _SETTLED_S
+        backbeat = _akin(ratio, 0.5) and self._space.backbeat > 0.5 * best.mass
+        self._weigh_backbeat(best, here, backbeat=backbeat, same=same)
+        if settled and backbeat:
+            times, least, wait_s = _BACKBEAT
+        elif settled and any(_akin(ratio, kin) for kin in _KIN):
             times, least, wait_s = _KIN_INWARD if nearer_the_centre(best.period_s, expected.period_s) else _KIN_OUTWARD
         elif self._astray_s > _ASTRAY_S:
             times, least, wait_s = _RIVAL_ASTRAY
-        better = best.mass > max(least, times * here.mass) and self._evidence > _KEEP
-        self._rival_s = self._rival_s + self._look_s if better and not best.near(expected) else 0.0
-        if self._rival_s < wait_s:
+        better = best.mass > max(least, times * here.mass) and self._evidence > _KEEP and not same
+        self._rival_s = self._rival_s + self._look_s if better else 0.0
+        if not better or self._rival_s < wait_s:
+            return
+        if settled and backbeat and self._weighed < _BACKBEAT_ENOUGH * 2**self._doubled:
             return
         jump = wrapped(best.phase - expected.phase)
-        same_tempo = abs(best.period_s / expected.period_s - 1.0) < 0.06
+        same_tempo = _akin(ratio, 1.0)
+        since_s, doubled = self._tempo_since_s, self._doubled + (settled and backbeat)
         shift, anchored = self._shift, self._anchored
         self._follow(best)
+        if same_tempo or _akin(ratio, 0.5) or _akin(ratio, 2.0):
+            self._tempo_since_s, self._doubled = since_s, doubled
         if anchored and same_tempo:
             # Whoever tapped or nudged said where the beat is: the tracker's second thoughts do not move it.
             self._shift, self._anchored = wrapped(shift - jump), True
 
+    def _weigh_backbeat(self, best: Peak, here: Peak, *, backbeat: bool, same: bool) -> None:
+        """Sum how much likelier a backbeat of twice the tempo is than the beat followed."""
+        self._weighed *= self._weighed_keep
+        if backbeat or same:
+            # Whatever is not believed here is the most that can be believed of it.
+            other = best.mass if backbeat else 1.0 - here.mass
+            times = math.log(max(other, 1e-3) / max(here.mass, 1e-3))
+            self._weighed += self._look_s * min(max(times, -_BACKBEAT_MOST), _BACKBEAT_MOST)
+        self._weighed = max(self._weighed, 0.0)
+
     def _follow(self, peak: Peak) -> None:
         self._followed, self._mass = peak, peak.mass
         self._period_s = self._fixed_s or peak.period_s
-        self._known_s = self._supported_s = self._now_s
-        self._rival_s = self._astray_s = 0.0
+        self._known_s = self._tempo_since_s = self._supported_s = self._now_s
+        self._rival_s = self._astray_s = self._weighed = 0.0
+        self._doubled = 0
         self._shift, self._anchored = 0.0, False
         self._level_known = False
         self._space.expect(0.0)
@@ -271,6 +306,11 @@ class BeatTracker:
             self._space.reset()
             self._space.expect(0.0)
 
+    @property
+    def _since_attack_s(self) -> float:
+        """Seconds since the attacks that the last look shows: between two looks the beat goes on."""
+        return _DELAY_S + self._since_look * self._hop_s
+
     def _steer(self) -> None:
         if self._outside is not None:
             at_s, phase, period_s = self._outside
@@ -281,9 +321,7 @@ class BeatTracker:
         if self._followed is None:
             self._clock.rest()
             return
-        # Between two looks the beat goes on.
-        since_s = _DELAY_S + self._since_look * self._hop_s
-        self._clock.aim(self._followed.phase + self._shift + since_s / self._period_s, self._period_s)
+        self._clock.aim(self._followed.phase + self._shift + self._since_attack_s / self._period_s, self._period_s)
 
     # Hands and clocks ---------------------------------------------------------------------------------
 
@@ -301,7 +339,7 @@ class BeatTracker:
             self._tap_tempo((self._taps[-1] - self._taps[0]) / (len(self._taps) - 1))
         if self._followed is None:
             return
-        heard = self._followed.phase + (_DELAY_S + self._since_look * self._hop_s) / self._period_s
+        heard = self._followed.phase + self._since_attack_s / self._period_s
         off = wrapped((self._now_s - at_s) / self._period_s - heard - self._shift)
         if abs(off) > _SAME_BEAT:
             # A tap tells which beat is meant; when exactly it is, the tracker hears better, unless they disagree.
@@ -317,7 +355,7 @@ class BeatTracker:
         self._space.restrict(60.0 / (period_s * _TAP_TEMPO), 60.0 * _TAP_TEMPO / period_s)
         if known:
             return  # heard already, and more exactly than tapped
-        phase = (self._now_s - self._taps[-1] - _DELAY_S - self._since_look * self._hop_s) / period_s % 1.0
+        phase = (self._now_s - self._taps[-1] - self._since_attack_s) / period_s % 1.0
         self._space.insist(phase, period_s)
         self._follow(Peak(phase, period_s, 1.0))
 
@@ -328,9 +366,13 @@ class BeatTracker:
         elif self._followed is not None:
             self._shift, self._anchored = wrapped(self._shift + beats), True
 
-    def downbeat(self) -> None:
-        """Say that the nearest beat is the first of a bar; bars are counted from it until the beat is forgotten."""
-        self._bars.downbeat(self._clock.phase)
+    def downbeat(self, ago_s: float = 0.0) -> None:
+        """Say that the beat nearest to `ago_s` seconds ago is the first of a bar.
+
+        Bars are counted from it until the beat is forgotten.
+        """
+        beats_ago = max(0.0, ago_s) / self._clock.period_s if self._clock.period_s else 0.0
+        self._bars.downbeat(self._clock.phase - beats_ago)
 
     def set_metre(self, beats: int) -> None:
         """Count bars of so many beats, 2 to 12."""
@@ -345,7 +387,7 @@ class BeatTracker:
         self._fixed_s = self._period_s = 60.0 / bpm
         self._tapped = False
         self._space.restrict(bpm / 1.03, bpm * 1.03)
-        phase = (self._clock.phase - _DELAY_S / self._period_s) % 1.0
+        phase = (self._clock.phase - self._since_attack_s / self._period_s) % 1.0
         self._space.insist(phase, self._period_s)
         self._follow(Peak(phase, self._period_s, 1.0))
 
@@ -359,9 +401,13 @@ class BeatTracker:
             return
         at_s, phase, period_s = self._outside
         shift, self._outside, self._outside_shift = self._outside_shift, None, 0.0
-        now = (phase + (self._now_s - at_s - _DELAY_S) / period_s) % 1.0
+        now = (phase + (self._now_s - at_s - self._since_attack_s) / period_s) % 1.0
         if not self._fixed_s and not self._tapped:
             self._space.insist(now, period_s)
             self._follow(Peak(now, period_s, 1.0))
             if shift:
                 self.nudge(shift)
+
+
+def _akin(ratio: float, to: float) -> bool:
+    return abs(ratio / to - 1.0) < 0.06

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["AutoGain"]
+__all__ = ["GAIN_RANGE_DB", "AutoGain"]
+
+GAIN_RANGE_DB = (-60.0, 60.0)
+"""Least and most gain in dB that can be set by hand."""
 
 _TARGET_DB = -14.0
 _GATE_DB = -62.0

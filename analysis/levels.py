@@ -64,6 +64,8 @@ class Spectral(NamedTuple):
     """Magnitude spectrum, shape (bins,), at `Levels.frequencies`; valid until the next hop."""
     presence: float
     """1 for a sound well above the noise of a line, falling to 0 with its magnitude."""
+    filling: bool
+    """Whether the edge of a hole is in the window: its spectrum is that of the edge."""
 
 
 class Levels:
@@ -103,14 +105,17 @@ class Levels:
         self._rise = np.zeros(len(in_range), np.float32)
         self._magnitude, self._before = np.zeros(len(in_range), np.float32), np.zeros(len(in_range), np.float32)
         self._filling, self._full = 0, math.ceil(length / hop)
+        self._there = np.ones(length, bool)
         self._centroid = self._bright = 0.0
         self._rest_sum = float(in_range.sum()) * 10 ** (_REST_DB / 20) * math.sqrt(window_energy)
 
     def skip(self, samples: int) -> None:
-        """Move on over so many samples that were not heard, as over silence."""
+        """Move on over so many samples that were not heard."""
         kept = max(0, self._length - samples)
         self._history[:kept] = self._history[self._length - kept :]
         self._history[kept:] = 0.0
+        self._there[:kept] = self._there[self._length - kept :]
+        self._there[kept:] = False
         self._filling = self._full
 
     def process(self, samples: np.ndarray) -> Spectral:
@@ -118,7 +123,11 @@ class Levels:
         history = self._history
         self._kept[:] = self._moving
         self._newest[:] = samples
-        mean_square = float(history.dot(history)) / self._length
+        count = self._length
+        if self._filling:
+            self._there[: -self._hop], self._there[-self._hop :] = self._there[self._hop :], True
+            count = int(np.count_nonzero(self._there))
+        mean_square = float(history.dot(history)) / count
         power = self._spectrum.of(history)
         scaled = self._bands.dot(power, self._scaled)
         np.maximum(scaled, _LEAST, out=scaled)
@@ -139,7 +148,8 @@ class Levels:
         bright = math.log(max(centroid, _BRIGHT_HZ[0]) / _BRIGHT_HZ[0]) / _BRIGHT_RANGE
         np.subtract(magnitude, before, out=rise)
         flux = float(np.add.reduce(np.maximum(rise, _ZERO, out=rise))) / total
-        if self._filling:
+        filling = self._filling > 0
+        if filling:
             # The edge of the hole is in the window, and is no sound.
             self._filling -= 1
             centroid, bright, flux = self._centroid, self._bright, 0.0
@@ -157,4 +167,5 @@ class Levels:
             all_levels=levels,
             magnitude=magnitude,
             presence=magnitude_sum / total,
+            filling=filling,
         )

@@ -12,7 +12,7 @@ from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
 from analysis.extremes import constant, largest, smallest
 from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S, Draft, FrameFields, blank_frames
-from analysis.gain import AutoGain
+from analysis.gain import GAIN_RANGE_DB, AutoGain
 from analysis.harmony import Harmony
 from analysis.levels import Levels
 from analysis.loudness import GATE_DB, Loudness
@@ -30,7 +30,6 @@ __all__ = ["HEARD_CHANNELS", "LiveAnalyzer"]
 
 HEARD_CHANNELS = 2
 """How many channels of an input or a file are heard, its first ones, where no others were chosen."""
-_GAIN_RANGE_DB = (-60.0, 60.0)
 _GAIN_SLEW_DB = 0.5
 """Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. Onsets and drums are told of it; what it
 moves within what the beat is told from is less than its threshold."""
@@ -162,7 +161,7 @@ class LiveAnalyzer:
         if isinstance(gain_db, str) or not math.isfinite(gain_db):
             raise BadInput(f"A gain of {gain_db!r} cannot be used; give a number of decibels or 'auto'.")
         self._auto = None
-        self._wanted_db = min(max(float(gain_db), _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1])
+        self._wanted_db = min(max(float(gain_db), GAIN_RANGE_DB[0]), GAIN_RANGE_DB[1])
 
     def set_gate(self, gate_db: float) -> None:
         """Set the level after gain below which there is no sound, in dB, from the next hop on.
@@ -182,9 +181,9 @@ class LiveAnalyzer:
         """Move the beat by some beats, against what is heard."""
         self._beats.nudge(beats)
 
-    def downbeat(self) -> None:
-        """Say that the nearest beat is the first of a bar."""
-        self._beats.downbeat()
+    def downbeat(self, ago_s: float = 0.0) -> None:
+        """Say that the beat nearest to `ago_s` seconds before the end of the last hop is the first of a bar."""
+        self._beats.downbeat(ago_s)
 
     def set_metre(self, beats: int) -> None:
         """Count bars of so many beats, 2 to 12."""
@@ -272,7 +271,7 @@ class LiveAnalyzer:
         hit, novelty = onset.hit, onset.novelty
         heard = self._levels.process(samples)
         spectrum = self._long.process(samples)
-        self._loudness.process(heard.rms, self._gain_db)
+        self._loudness.process(heard.rms, self._gain_db, filling=heard.filling)
         # By the gate, which knows the level before gain: an automatic gain lifts a line's noise.
         beat = self._beats.process(spectrum, audible=self._loudness.open)
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
@@ -280,7 +279,7 @@ class LiveAnalyzer:
         opening = self._loudness.opening
         self._smooth.process(heard.all_levels)
         self._stereo.process(entered, self._gain_db)
-        self._shape.process(heard.magnitude, opening * heard.presence)
+        self._shape.process(heard.magnitude, opening * heard.presence, filling=heard.filling)
         if spectrum is not None:
             self._separation.process(spectrum)
         self._harmony.process(samples, opening)

@@ -11,6 +11,8 @@ __all__ = ["GATE_DB", "Loudness", "check_gate"]
 
 GATE_DB = -60.0
 _HYSTERESIS_DB = 6.0
+_LATEST_DB = -6.0
+"""Level at which the gate opens even if its threshold is less than `_HYSTERESIS_DB` below."""
 _INPUT_DB = -68.0
 """Whatever the gain, an input below this is silence: gain must not open the gate for a line's own noise."""
 _HOLD_S, _CLOSE_S = 0.15, 0.1
@@ -34,11 +36,13 @@ def check_gate(gate_db: float) -> float:
 class Loudness:
     """Level, relative level and gate.
 
-    The gate opens at once when the level is 6 dB above its threshold, and closes when it has been below the threshold
-    for 0.15 s; `opening` then falls to 0 in 0.1 s, which takes other features to rest without a step.
+    The gate opens at once when the level is 6 dB above its threshold, at -6 dB or the threshold at the latest, and
+    closes when it has been below the threshold for 0.15 s; `opening` then falls to 0 in 0.1 s, which takes other
+    features to rest without a step. Full scale is above every threshold.
 
     The relative level lies between a floor and a ceiling that take in a new extreme at once, and go back to the present
-    level with a time constant of 15 s; 6 to 40 dB apart. They stand still while the gate is closed.
+    level with a time constant of 15 s; 6 to 40 dB apart. They stand still while the gate is closed and, with the
+    relative level, while the window fills after a hole.
 
     Parameters
     ----------
@@ -69,18 +73,19 @@ class Loudness:
         """Set the threshold; see `check_gate`."""
         self._gate_db = check_gate(gate_db)
 
-    def process(self, rms: float, gain_db: float) -> None:
-        """Take the RMS of a hop's window after gain, and the gain."""
+    def process(self, rms: float, gain_db: float, *, filling: bool = False) -> None:
+        """Take the RMS of a hop's window after gain, the gain, and whether there is a hole in the window."""
         self._db = min(0.0, max(LOWEST_LEVEL_DB, 20.0 * math.log10(max(rms, 1e-10))))
         self._turn(self._db, self._db - gain_db)
-        if self.open:
-            self._measure(self._db)
-        else:
+        if not self.open:
             self._relative = 0.0
+        elif not filling:
+            self._measure(self._db)
 
     def skip(self, gap_s: float) -> None:
         """Move on over a time that was not heard, as over silence."""
         self._below_s += gap_s
+        self.open = self.open and self._below_s < _HOLD_S
         self.opening = max(0.0, self.opening - max(0.0, self._below_s - _HOLD_S) / _CLOSE_S)
 
     def write(self, frame: FrameFields) -> None:
@@ -90,8 +95,10 @@ class Loudness:
         frame["gate"][0] = self.open
 
     def _turn(self, level_db: float, input_db: float) -> None:
-        threshold_db = self._gate_db + (0.0 if self.open else _HYSTERESIS_DB)
-        if level_db > threshold_db and input_db > _INPUT_DB:
+        threshold_db = self._gate_db
+        if not self.open:
+            threshold_db = min(threshold_db + _HYSTERESIS_DB, max(threshold_db, _LATEST_DB))
+        if (level_db > threshold_db or level_db >= 0.0) and input_db > _INPUT_DB:
             self.open, self._below_s = True, 0.0
         else:
             self._below_s += self._hop_s

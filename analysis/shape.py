@@ -26,8 +26,8 @@ class Shape:
     With magnitudes A, less a thousandth of the largest, at frequencies f and their centroid c: spread² is
     ``sum A (f-c)² / sum A``, skewness ``sum A (f-c)³ / (spread³ sum A)``, kurtosis the same with the fourth power (not
     reduced by 3). Flatness is the geometric over the arithmetic mean (Johnston, 1988) of the power in strips of 375 Hz,
-    averaged over 0.1 s: of a single spectrum even white noise has only 0.56. All of them sink to 0 with the level, and
-    are 0 behind the gate.
+    averaged over 0.1 s: of a single spectrum even white noise has only 0.56. All of them sink to 0 with the level, are
+    0 behind the gate, and stand while the window fills after a hole.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ class Shape:
         self._hops = 0
         self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
 
-    def process(self, magnitude: np.ndarray, presence: float) -> None:
-        """Take a magnitude spectrum, shape (bins,), and how present the sound is, 0 to 1."""
+    def process(self, magnitude: np.ndarray, presence: float, *, filling: bool = False) -> None:
+        """Take a magnitude spectrum, shape (bins,), how present the sound is, 0 to 1, and whether it has a hole."""
         # In the hops in which separation has nothing to do.
         self._hops += 1
-        if self._hops % SHAPE_EVERY != 1:
+        if self._hops % SHAPE_EVERY != 1 or (filling and presence > 0.0):
             return
         magnitude = magnitude[: len(self._frequencies)]
         np.square(magnitude[self._first : self._end], out=self._squares)

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.bars import METRE
 from analysis.frame import FEATURE_FRAME
 from analysis.live import HEARD_CHANNELS, LiveAnalyzer
+from analysis.loudness import GATE_DB
 from bentlight.errors import BadInput
 
 __all__ = ["Track", "analyze"]
@@ -70,6 +71,7 @@ def analyze(
     path: str | Path,
     *,
     gain_db: float | str = 0.0,
+    gate_db: float = GATE_DB,
     onset_method: str = "auto",
     metre: int = METRE,
     progress: Callable[[float], None] | None = None,
@@ -81,6 +83,8 @@ def analyze(
     path : str or Path
         Any file that libsndfile reads: wav, flac, ogg, mp3, aiff, …
     gain_db : float or "auto", optional
+        0 as for `LiveAnalyzer`; `bentlight play` and `bentlight analyze` take ``"auto"`` when nothing is said.
+    gate_db : float, optional
     onset_method : str, optional
     metre : int, optional
         As `LiveAnalyzer` takes them.
@@ -90,7 +94,8 @@ def analyze(
     Raises
     ------
     BadInput
-        If the file is not there, is not a sound file, or is empty; or if there is no such onset method or metre.
+        If the file is not there, is not a sound file, or is empty; or if there is no such gain, gate, onset
+        method or metre.
     """
     import soundfile
 
@@ -99,7 +104,9 @@ def analyze(
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
         with soundfile.SoundFile(str(path)) as file:
-            analyzer = LiveAnalyzer(file.samplerate, gain_db=gain_db, onset_method=onset_method, metre=metre)
+            analyzer = LiveAnalyzer(
+                file.samplerate, gain_db=gain_db, gate_db=gate_db, onset_method=onset_method, metre=metre
+            )
             total, parts, done = max(1, file.frames), [], 0
             size = max(1, round(_BLOCK_S * file.samplerate))
             for block in file.blocks(size, dtype="float32", always_2d=True):

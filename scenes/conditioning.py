@@ -284,23 +284,26 @@ class Normaliser:
     The causal stand-in for the smallest and largest value of a whole song: a histogram of what came in, each value
     counted for as long as it stood and forgotten as ``exp(-age / window)``. It begins with one second's worth of every
     value alike, so that at first the input passes almost as it is. Nothing is learned or forgotten while the input is
-    0: silence keeps the range. A range narrower than `_NARROWEST` is widened downwards, so that noise is not blown up.
+    0: silence keeps the range. A range narrower than `_NARROWEST` is widened downwards as far as 0, then upwards, so
+    that noise is not blown up.
 
     Parameters
     ----------
     window_s : float
         Time constant of the forgetting.
     low, high : float
-        The percentiles, 0 to 1.
+        The percentiles, 0 to 1. Those nearer than `_OUTERMOST` to an end are taken there: beyond it some of the range
+        that it began with is always left.
     """
 
     _NODES = np.linspace(0.0, 1.0, 101)
     _BEGIN_S = 1.0
     _NARROWEST = 0.1
+    _OUTERMOST = 0.002
 
     def __init__(self, window_s: float, low: float, high: float) -> None:
         self._window_s = window_s
-        self._shares = np.array([low, high])
+        self._shares = np.clip([low, high], self._OUTERMOST, 1.0 - self._OUTERMOST)
         self._seconds = np.full(len(self._NODES), self._BEGIN_S / len(self._NODES))
         self._find()
 
@@ -334,7 +337,8 @@ class Normaliser:
     def _find(self) -> None:
         upto = np.cumsum(self._seconds)
         low, high = np.interp(self._shares * upto[-1], upto - self._seconds / 2, self._NODES).tolist()
-        self._ends = (min(low, high - self._NARROWEST), high)
+        low = max(0.0, min(low, high - self._NARROWEST))
+        self._ends = (low, max(high, low + self._NARROWEST))
 
     def _stretched(self, value: float) -> float:
         low, high = self._ends

@@ -28,6 +28,9 @@ __all__ = [
 
 _WINDOW = 2048
 _HOP = 512
+_BLOCK = 2048
+"""Spectra that are split at a time, 48 s of them: those of an hour, and what is kept for each, would take 10 GB."""
+_MEDIAN = 31
 _ONSET_WINDOW = 512
 _ONSET_HOP = 128
 ONSET_KINDS = ("specflux", "specdiff", "complex", "mkl")
@@ -74,7 +77,8 @@ def _series(values: np.ndarray, hop: int, sample_rate: float) -> Series:
 def separate(samples: np.ndarray, *, margin: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Split a sound into its harmonic and its percussive part by median filters.
 
-    Fitzgerald (DAFx 2010); the margin is that of Driedger, Müller and Disch (ISMIR 2014).
+    Fitzgerald (DAFx 2010); the margin is that of Driedger, Müller and Disch (ISMIR 2014). Done in blocks that overlap
+    by as much as the filters and windows reach, so what comes out is that of the whole.
 
     Parameters
     ----------
@@ -88,9 +92,23 @@ def separate(samples: np.ndarray, *, margin: float = 1.0) -> tuple[np.ndarray, n
     harmonic, percussive : ndarray, shape (n,)
     """
     librosa = need("librosa")
-    spectrum = librosa.stft(np.asarray(samples, np.float32), n_fft=_WINDOW, hop_length=_HOP)
-    parts = librosa.decompose.hpss(spectrum, margin=margin)
-    harmonic, percussive = (librosa.istft(part, hop_length=_HOP, length=len(samples)) for part in parts)
+    padded = np.pad(np.asarray(samples, np.float32), _WINDOW // 2)
+    count = 1 + (len(padded) - _WINDOW) // _HOP
+    covering, reach = _WINDOW // _HOP - 1, _MEDIAN // 2
+    found = np.zeros((2, len(padded)), np.float32)
+    for first in range(0, count, _BLOCK):
+        end = min(first + _BLOCK, count)
+        begin = max(0, first - covering)
+        wide = max(0, begin - reach), min(count, end + reach)
+        spectrum = librosa.stft(
+            padded[wide[0] * _HOP : (wide[1] - 1) * _HOP + _WINDOW], n_fft=_WINDOW, hop_length=_HOP, center=False
+        )
+        both = librosa.decompose.hpss(spectrum, kernel_size=_MEDIAN, margin=margin)
+        for part, whole in zip(both, found, strict=True):
+            sound = librosa.istft(part[:, begin - wide[0] : end - wide[0]], hop_length=_HOP, center=False)
+            # The last samples are left to the next block, which has all windows that cover them.
+            whole[first * _HOP : begin * _HOP + len(sound)] = sound[(first - begin) * _HOP :]
+    harmonic, percussive = found[:, _WINDOW // 2 : len(padded) - _WINDOW // 2]
     return harmonic, percussive
 
 
@@ -266,10 +284,11 @@ def components(
     count_s = _series(spectrum, _HOP, sample_rate)
     if spectrum.max() <= 1e-9:
         return Series(count_s.times_s, np.full((len(spectrum), count), 1.0 / count))
+    spectrum /= spectrum.max()
     model = decomposition.NMF(count, init="nndsvda", random_state=seed, max_iter=200, tol=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 200 rounds are enough for a picture
-        activations = model.fit_transform(spectrum / spectrum.max())
+        activations = model.fit_transform(spectrum)
     shapes = model.components_
     # Each shape at the same size, so that the activations can be compared.
     activations = activations * shapes.sum(axis=1)

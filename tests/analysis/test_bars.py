@@ -74,13 +74,13 @@ def test_equal_beats_are_counted_and_the_count_stays() -> None:
     assert np.flatnonzero(began).tolist() == [80 * bar for bar in range(16)]
 
 
-@pytest.mark.parametrize(("phase", "count"), [(0.1, 1), (0.9, METRE)])
+@pytest.mark.parametrize(("phase", "count"), [(-4.3, 1), (-1.4, 2), (-0.6, 2), (-0.4, 1), (0.1, 1), (0.9, METRE)])
 def test_a_downbeat_by_hand_is_the_nearest_beat_and_is_kept(phase: float, count: int) -> None:
     bars = BarCounter()
     play(bars, 39)
     bars.downbeat(phase)
     assert bars.beat == count
-    counts = play(bars, 24, first=3 if count == METRE else 2)
+    counts = play(bars, 24, first=3 if count == METRE else count + 1)
     assert counts == [(count + beat) % METRE + 1 for beat in range(24)]
 
 

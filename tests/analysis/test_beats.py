@@ -9,7 +9,8 @@ import pytest
 import soxr
 
 from analysis import LiveAnalyzer
-from analysis.beat_space import BeatSpace
+from analysis.beat_clock import BeatClock
+from analysis.beat_space import BeatSpace, wrapped
 from analysis.beats import NEXT_BEAT_REST_S, BeatTracker
 from analysis.spectrum import LongSpectrum
 from analysis.timing import hop_size
@@ -122,6 +123,35 @@ def test_the_tempo_does_not_alternate_between_half_and_double(bpm: float) -> Non
     level = np.median(late) / bpm
     assert min(abs(level / factor - 1) for factor in (0.5, 1, 2)) < 0.02
     assert 60 <= np.median(late) <= 180
+
+
+@pytest.mark.parametrize("bpm", [162, 168, 174])
+def test_a_fast_backbeat_is_not_counted_at_half(bpm: float) -> None:
+    """Drum and bass: bass drum on one and before three's second half, snare on two and four, hats in eighths."""
+    seconds, beat_s = 20.0, 60 / bpm
+    truth = np.arange(0.3, seconds - 0.4, beat_s)
+    kicks = np.concatenate([truth[::4], truth[2::4] + beat_s / 2])
+    sound = place(kicks, kick, RATE, seconds) + place(truth[1::2], snare, RATE, seconds, -140)
+    sound += 0.6 * place(np.arange(0.3, seconds - 0.4, beat_s / 2), hat, RATE, seconds, -140)
+    late = follow(sound)
+    late = late[late["time_s"] > 13]
+    assert late["tempo"] == pytest.approx(bpm, rel=0.02)
+    found = beat_times(late)
+    assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.03
+
+
+@pytest.mark.parametrize("bpm", [87.0, 120.0, 174.0])
+def test_what_is_insisted_on_is_believed_and_goes_on_while_nothing_is_heard(bpm: float) -> None:
+    space, period_s = BeatSpace(256 / 24_000), 60 / bpm
+    space.insist(0.3, period_s)
+    peak = space.best()
+    assert peak.mass > 0.8
+    assert (peak.phase, peak.period_s) == pytest.approx((0.3, period_s), rel=0.02)
+    looks = 20
+    space.skip(looks)
+    later = space.around((0.3 + looks * 256 / 24_000 / period_s) % 1.0, period_s)
+    assert later.mass > 0.75
+    assert abs(wrapped(later.phase - 0.3 - looks * 256 / 24_000 / period_s)) < 0.03
 
 
 @pytest.mark.parametrize(("before", "after"), [(118, 132), (140, 100)])
@@ -325,6 +355,31 @@ def test_an_outside_clock_wins_while_it_is_fresh() -> None:
     assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.05
 
 
+def test_the_phase_under_an_outside_clock_is_the_clock_s() -> None:
+    hop_s, bpm = hop_size(RATE) / RATE, 97.0
+    times = [hops * 256 / RATE for hops in range(96, 1900, 96)]
+    told = {at: lambda tracker, at=at: tracker.set_clock(bpm, at * bpm / 60 % 1.0) for at in times}
+    heard = follow(np.zeros(10 * RATE, np.float32), acts=told)
+    late = heard[heard["time_s"] > 5]
+    off_s = [60 / bpm * wrapped(phase - at * bpm / 60) for at, phase in zip(late["time_s"], late["phase"], strict=True)]
+    assert np.abs(off_s).max() < 2e-4
+    late_s = [at * bpm / 60 % 1.0 * 60 / bpm for at in late["time_s"][late["beat"] > 0]]
+    assert len(late_s) >= 7
+    assert max(late_s) < hop_s + 2e-4
+
+
+def test_a_clock_is_where_it_was_told_to_be_at_the_end_of_the_hop() -> None:
+    clock, hop_s, period_s = BeatClock(0.005), 0.005, 0.5
+    began = []
+    for hop in range(1, 1200):
+        clock.aim((hop * hop_s - 0.101) / period_s, period_s)
+        if clock.run():
+            began.append(hop * hop_s)
+    assert np.array(began) == pytest.approx(0.101 + period_s * np.arange(len(began)), abs=hop_s)
+    assert (np.array(began) >= 0.101 + period_s * np.arange(len(began)) - 1e-9).all()
+    assert wrapped(clock.phase - (1199 * hop_s - 0.101) / period_s) == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_nudge_stays_when_the_outside_clock_lets_go() -> None:
     sound, truth = drums(120, 20.0)
     acts: dict[float, Callable[[BeatTracker], None]] = {
@@ -369,6 +424,22 @@ def test_the_beat_goes_on_over_lost_samples() -> None:
     found = found[found > 8.1] + gap_s
     assert heard["tempo"][heard["time_s"] > 6] == pytest.approx(120, rel=0.02)
     assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.06
+
+
+def test_small_holes_do_not_keep_it_from_a_new_song() -> None:
+    first, second = drums(118, 10.0)[0], drums(92, 20.0)[0]
+    sound, heard, lost = np.concatenate([first, second]), 2 * RATE, 278
+    pieces = [sound[start : start + heard] for start in range(0, len(sound), heard + lost)]
+    acts = {2.0 * n: lambda tracker: tracker.skip(lost / RATE) for n in range(1, len(pieces))}
+    tempo = follow(np.concatenate(pieces), acts=acts)["tempo"]
+    assert tempo[int(9 * RATE / 256)] == pytest.approx(118, rel=0.03)
+    assert tempo[int(20 * RATE / 256) :] == pytest.approx(92, rel=0.03)
+
+
+def test_the_tempo_stays_over_a_hole_longer_than_any_break() -> None:
+    sound, _ = drums(120, 12.0)
+    heard = follow(sound, acts={8.0: lambda tracker: tracker.skip(14.3)})
+    assert heard["tempo"][heard["time_s"] > 6] == pytest.approx(120, rel=0.03)
 
 
 @pytest.mark.parametrize("bpm", [40, 220, 240])

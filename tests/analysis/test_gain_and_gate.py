@@ -7,6 +7,7 @@ import pytest
 
 from analysis import LiveAnalyzer
 from analysis.gain import AutoGain
+from analysis.loudness import Loudness
 from tests.analysis.sounds import beat, hat, kick, noise, place
 
 RATE, HOP = 48_000, 256
@@ -80,6 +81,23 @@ def test_another_threshold_can_be_asked_for() -> None:
     sound = noise(RATE, 0.5, -40)
     assert LiveAnalyzer(RATE).process(sound)["gate"][-1] == 1
     assert LiveAnalyzer(RATE, gate_db=-40).process(sound)["gate"][-1] == 0
+
+
+@pytest.mark.parametrize("gate_db", [-90, -60, -12, -9, -6, -3, -0.5, 0])
+def test_full_scale_opens_every_gate_that_can_be_asked_for(gate_db: float) -> None:
+    square = np.where(np.arange(RATE) // 24 % 2, 1.0, -1.0)
+    analyzer = LiveAnalyzer(RATE, gain_db=12, gate_db=gate_db)
+    assert not analyzer.process(noise(RATE, 0.5, -120))["gate"].any()
+    assert analyzer.process(square)["gate"][4:].all()
+    assert not analyzer.process(noise(RATE, 0.5, -120))["gate"][-20:].any()
+
+
+@pytest.mark.parametrize(("gate_db", "opens_db"), [(-30, -24), (-12, -6), (-8, -6), (-6, -6), (-2, -2)])
+def test_a_gate_opens_6_db_above_its_threshold_or_at_minus_6_db(gate_db: float, opens_db: float) -> None:
+    below, above = Loudness(HOP / RATE, gate_db), Loudness(HOP / RATE, gate_db)
+    below.process(10 ** ((opens_db - 0.1) / 20), 0.0)
+    above.process(10 ** ((opens_db + 0.1) / 20), 0.0)
+    assert (below.open, above.open) == (False, True)
 
 
 GATED = (

@@ -48,6 +48,24 @@ def test_the_pitch_of_a_low_string_is_found(low: int) -> None:
     assert frame["pitch"] == pytest.approx(hz(low), rel=0.01)
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+@pytest.mark.parametrize(("low_hz", "snr_db", "cents"), [(55.0, 20, 2), (82.4, 20, 2), (110.0, 20, 2), (440.0, 6, 5)])
+def test_noise_does_not_draw_the_pitch_up(low_hz: float, snr_db: int, cents: float, rate: int) -> None:
+    t = np.arange(4 * rate) / rate
+    sound = 0.2 * np.sin(2 * np.pi * low_hz * t) + noise(rate, 4.0, 20 * np.log10(0.2 / np.sqrt(2)) - snr_db)
+    found = LiveAnalyzer(rate).process(sound)["pitch"][200:]
+    assert abs(1200 * np.log2(np.median(found) / low_hz)) < cents
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+def test_the_highest_pitch_is_heard_above_noise(rate: int) -> None:
+    t = np.arange(2 * rate) / rate
+    sound = 0.2 * np.sin(2 * np.pi * 4900.0 * t) + noise(rate, 2.0, -40)
+    frames = LiveAnalyzer(rate).process(sound)[200:]
+    assert np.median(frames["pitch"]) == pytest.approx(4900, rel=0.007)
+    assert frames["pitch_confidence"].mean() > 0.9
+
+
 def test_noise_has_neither_pitch_nor_chroma() -> None:
     frames = LiveAnalyzer(RATE).process(noise(RATE, 4.0, -20))[200:]
     assert frames["pitch_confidence"].mean() < 0.3

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from analysis import FEATURES, FIELDS, Field
@@ -18,6 +20,16 @@ def test_the_table_is_that_of_the_declarations() -> None:
     shown = re.search(r"<!-- fields:.*?-->\n(.*?)\n<!-- end -->", PAGE, re.DOTALL)
     assert shown
     assert shown[1] == field_table()
+
+
+def test_the_example_runs() -> None:
+    room: dict[str, Any] = {"block": np.zeros((1100, 2), np.float32)}
+    exec(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0], room)
+    assert room["frames"].shape == (4,)
+    assert room["frames"].dtype == FEATURE_FRAME
+    room["block"] = np.zeros(100, np.int16)
+    exec("frames = analyzer.process(block)", room)
+    assert room["frames"].shape == (0,)
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)

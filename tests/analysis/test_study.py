@@ -223,6 +223,61 @@ def test_hits_and_tones_are_parted():
     assert np.corrcoef(percussive, hits)[0, 1] > 0.7
 
 
+@pytest.mark.parametrize("seconds", [0.3, 6.0])
+def test_parts_split_in_blocks_are_those_of_the_whole(monkeypatch, seconds):
+    from analysis.study import parts
+
+    sound = (a_b_a() + place(HIT_TIMES, click, RATE, 6.0))[: round(seconds * RATE)]
+    whole = parts.separate(sound, margin=3.0)
+    monkeypatch.setattr(parts, "_BLOCK", 20)
+    for block, found in zip(parts.separate(sound, margin=3.0), whole, strict=True):
+        assert len(block) == len(sound)
+        assert np.abs(block - found).max() < 1e-6
+
+
+def test_the_parts_are_those_of_librosa():
+    import librosa
+
+    from analysis.study.parts import separate
+
+    sound = a_b_a() + place(HIT_TIMES, click, RATE, 6.0)
+    parts = librosa.decompose.hpss(librosa.stft(sound), margin=3.0)
+    for part, found in zip(parts, separate(sound, margin=3.0), strict=True):
+        assert np.abs(librosa.istft(part, length=len(sound)) - found).max() < 1e-6
+
+
+def test_a_long_track_is_split_without_holding_all_its_spectra(monkeypatch):
+    import tracemalloc
+
+    from analysis.study import parts
+
+    monkeypatch.setattr(parts, "_BLOCK", 64)
+    sound = np.tile(a_b_a(), 10)
+    tracemalloc.start()
+    try:
+        parts.separate(sound, margin=3.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # As complex numbers all spectra of it are 10.6 MB, and five times that was held.
+    assert peak < 16e6
+
+
+def test_more_beats_than_can_be_compared_are_taken_by_bars(monkeypatch):
+    from analysis.study import sections
+
+    sizes = []
+    graph = sections._graph
+    monkeypatch.setattr(sections, "_graph", lambda timbre, pitch: sizes.append(pitch.shape[1]) or graph(timbre, pitch))
+    monkeypatch.setattr(sections, "_MOST_UNITS", 29)
+    # 119 beats and steps: by fours they are 30, still too many, by eights 15.
+    beats_s = np.arange(121) * 0.05
+    found = sections.laplacian_sections(a_b_a(), RATE, count=2, shortest_s=1.0, beats_s=beats_s)
+    assert sizes == [15]
+    assert found.labels.tolist() == [0, 1, 0]
+    assert found.edges_s == pytest.approx([0, 2, 4, 6], abs=0.41)
+
+
 @pytest.mark.parametrize("name", HITS)
 def test_hits_of_every_kind_are_found_in_time(name):
     from analysis.study.parts import find_hits, onset_envelope, onset_sum

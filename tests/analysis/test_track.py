@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ def test_a_file_gives_the_same_frames_as_its_samples_live(tmp_path: Path) -> Non
     assert track.frames.tobytes() == heard.tobytes()
     assert (track.sample_rate, track.channels) == (RATE, 2)
     assert track.duration_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("heard", [{"gain_db": "auto"}, {"gain_db": 12.0}, {"gate_db": -10.0}])
+def test_gain_and_gate_are_those_asked_for(tmp_path: Path, heard: dict[str, Any]) -> None:
+    path = tmp_path / "clicks.wav"
+    sound = 0.05 * place(np.array([0.4, 0.9, 1.3]), click, RATE, 2.0)
+    soundfile.write(path, sound, RATE, "FLOAT")
+    frames = analyze(path, **heard).frames
+    assert frames.tobytes() == LiveAnalyzer(RATE, **heard).process(sound).tobytes()
+    assert frames.tobytes() != analyze(path).frames.tobytes()
 
 
 def test_of_many_channels_the_first_two_are_heard_as_live(tmp_path: Path) -> None:

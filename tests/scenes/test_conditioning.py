@@ -226,6 +226,23 @@ def test_what_hardly_changes_is_not_blown_up():
     assert max(out) - min(out) < 0.1
 
 
+def test_the_smallest_and_the_largest_can_be_asked_for():
+    rng = np.random.default_rng(4)
+    block = Normaliser(30.0, 0.0, 1.0)
+    heard(block, lambda n: rng.uniform(0.3, 0.5, n), 120)
+    assert block.ends == pytest.approx((0.3, 0.5), abs=0.02)
+    assert run(block, [0.3, 0.4, 0.5]) == pytest.approx([0, 0.5, 1], abs=0.1)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.05, 0.95), (0.0, 1.0)])
+def test_faint_hiss_stays_faint(low, high):
+    rng = np.random.default_rng(4)
+    block = Normaliser(30.0, low, high)
+    heard(block, lambda n: rng.uniform(0.02, 0.03, n), 120)
+    assert block.ends == (0.0, pytest.approx(0.1, abs=1e-6))
+    assert max(run(block, rng.uniform(0.02, 0.03, 500))) <= 0.3 + 1e-6
+
+
 @pytest.mark.parametrize("beats", [0.5, 1, 4])
 def test_a_quantised_value_changes_only_where_a_beat_falls(beats):
     values = np.random.default_rng(6).random(2000)

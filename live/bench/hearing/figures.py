@@ -69,6 +69,15 @@ def _stream_f(name: str) -> _Measure:
     return measure
 
 
+def _pooled_f(name: str) -> _Measure:
+    def measure(scores: Sequence[Score]) -> float:
+        heard = [s.streams[name] for s in scores if name in s.streams]
+        hits, found, true = (sum(getattr(s, key) for s in heard) for key in ("hits", "found", "true"))
+        return 2 * hits / (found + true) if found + true else float("nan")
+
+    return measure
+
+
 def _beat(value: Callable[[BeatScore], float], summary: Callable[[list[float]], float]) -> _Measure:
     def measure(scores: Sequence[Score]) -> float:
         values = [value(s.beats) for s in scores if s.beats is not None]
@@ -84,6 +93,11 @@ def _false_alarms(scores: Sequence[Score]) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _known_mean(values: Sequence[float]) -> float:
+    """Mean of what could be measured."""
+    return _mean([value for value in values if not math.isnan(value)])
 
 
 def _median(values: Sequence[float]) -> float:
@@ -124,6 +138,9 @@ TOTALS: tuple[tuple[Target, _Measure], ...] = (
     (Target("kick F, mean", None, True), _stream_f("kick")),
     (Target("snare and clap F, mean", None, True), _stream_f("snare")),
     (Target("hat F, mean", None, True), _stream_f("hat")),
+    (Target("kick F, all clips as one", None, True), _pooled_f("kick")),
+    (Target("snare and clap F, all clips as one", None, True), _pooled_f("snare")),
+    (Target("hat F, all clips as one", None, True), _pooled_f("hat")),
     (Target("beat F after 5 s, mean", 0.90, True), _beat(lambda b: b.f, _mean)),
     (Target("beat continuity CMLt, mean", 0.80, True), _beat(lambda b: b.cmlt, _mean)),
     (Target("beat continuity at any allowed level AMLt, mean", None, True), _beat(lambda b: b.amlt, _mean)),
@@ -139,6 +156,11 @@ TOTALS: tuple[tuple[Target, _Measure], ...] = (
         Target("share within 2 % of an allowed level's tempo", None, True, 2),
         _beat(lambda b: b.octave_error, _share(WITHIN_TEMPO)),
     ),
+    (
+        Target("share of the time after 5 s with tempo within 4 %, mean", None, True, 2),
+        _beat(lambda b: b.tempo_share, _known_mean),
+    ),
+    (Target("downbeat F after 5 s, mean", None, True), _beat(lambda b: b.downbeat_f, _known_mean)),
     (
         Target("beat phase error, median ms", 20, False, 1),
         lambda scores: _percentile(_joined([s.beats.phase_ms for s in scores if s.beats is not None]), 50),
@@ -160,9 +182,9 @@ def totals(scores: Sequence[Score]) -> list[tuple[Target, float]]:
 def by_class(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
     """Return class → means over its clips.
 
-    Keys: ``attack, clips, onset_f, precision, recall, false, delay_ms, delay_p95_ms``, ``streams`` (name → F, or the
-    number of false ones where there are none to find), and for clips with a beat ``beat_f, cmlt, amlt, tempo_error,
-    phase_ms, lock_s, limit_s, relock_s``.
+    Keys: ``attack, clips, onset_f, precision, recall, false, delay_ms, delay_p95_ms``, ``streams`` (name → F, NaN where
+    there are none to find, with the numbers of true, hit and false ones), and for clips with a beat ``beat_f, cmlt,
+    amlt, tempo_error, tempo_share, downbeat_f, phase_ms, lock_s, limit_s, relock_s``.
     """
     table: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(s.name for s in scores):
@@ -187,6 +209,8 @@ def by_class(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
                 "cmlt": _mean([b.cmlt for b in beats]),
                 "amlt": _mean([b.amlt for b in beats]),
                 "tempo_error": max(_median([b.tempo_error]) for b in beats),
+                "tempo_share": _known_mean([b.tempo_share for b in beats]),
+                "downbeat_f": _known_mean([b.downbeat_f for b in beats]),
                 "phase_ms": _percentile(_joined([b.phase_ms for b in beats]), 50),
                 "lock_s": max(b.lock_s for b in beats),
                 "limit_s": min(b.limit_s for b in beats),
@@ -198,4 +222,5 @@ def by_class(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
 
 def _stream(scores: list[OnsetScore]) -> dict[str, float]:
     heard = [s for s in scores if s.true]
-    return {"f": _mean([s.f for s in heard]), "false": float(sum(s.found - s.hits for s in scores))}
+    true, hits, found = (float(sum(getattr(s, key) for s in scores)) for key in ("true", "hits", "found"))
+    return {"f": _mean([s.f for s in heard]), "true": true, "hits": hits, "false": found - hits}

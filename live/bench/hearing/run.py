@@ -12,7 +12,7 @@ from live.bench.hearing.clips import CLASSES, check_names, clips, how_many
 from live.bench.hearing.cost import Cost, cost
 from live.bench.hearing.demo import DEMO, demo_clip
 from live.bench.hearing.draw import Half
-from live.bench.hearing.listen import Listened, aubio_hears, ours
+from live.bench.hearing.listen import Listened, aubio_hears, aubio_hears_quicker, ours
 from live.bench.hearing.sampled import Band
 from live.bench.hearing.score import Score, require_mir_eval, score
 from live.bench.hearing.truth import Clip
@@ -20,7 +20,11 @@ from live.files import check_writable, whole_file, write_json
 
 __all__ = ["LISTENERS", "Heard", "hear", "keep"]
 
-LISTENERS: dict[str, Callable[[Clip], Listened]] = {"ours": ours, "aubio": aubio_hears}
+LISTENERS: dict[str, Callable[[Clip], Listened]] = {
+    "ours": ours,
+    "aubio": aubio_hears,
+    "aubio, quicker": aubio_hears_quicker,
+}
 
 
 @dataclass(frozen=True, slots=True)

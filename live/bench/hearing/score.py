@@ -18,7 +18,7 @@ ONSET_WINDOW_S, BEAT_WINDOW_S = 0.05, 0.07
 SETTLE_S = 5.0
 _LOCK_BEATS = 4
 _LOCK_TEMPO = 0.04
-"""How far the tempo reported may be off while the beat counts as found."""
+"""How far the tempo reported may be off while it counts as right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ class BeatScore:
         Time until four beats running were right, and the time allowed; infinite if never.
     relock_s, relock_limit_s : float
         The same after the tempo jumped; NaN where it does not.
+    tempo_share : float
+        Share of the time after five seconds, up to the last beat, with a tempo reported within 4 % of the true one.
+    downbeat_f : float
+        F of the first beats of bars after five seconds, at ±70 ms; NaN if there are none or no bars were counted.
     """
 
     f: float
@@ -76,6 +80,8 @@ class BeatScore:
     limit_s: float
     relock_s: float
     relock_limit_s: float
+    tempo_share: float
+    downbeat_f: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,9 @@ def score(clip: Clip, listened: Listened) -> Score:
         toms = truth.streams_s.get("tom", np.zeros(0)) if name in ("kick", "snare") else np.zeros(0)
         true = truth.streams_s.get(name, np.zeros(0))
         streams[name] = _onsets(true, _without(events, toms, true))
-    beats = _beats(truth, listened, clip.seconds) if len(truth.beats_s) else None
+    beats = None
+    if len(truth.beats_s) and listened.beats is not None:
+        beats = _beats(truth, listened, np.unique(listened.beats.at_s))
     return Score(clip.name, clip.index, truth.attack, clip.seconds, onsets, beats, streams)
 
 
@@ -156,9 +164,8 @@ def lock_limit_s(bpm: float) -> float:
     return max(4.0, 6 * 60.0 / bpm)
 
 
-def _beats(truth: Truth, listened: Listened, seconds: float) -> BeatScore:
+def _beats(truth: Truth, listened: Listened, found: np.ndarray) -> BeatScore:
     mir_eval = require_mir_eval()
-    found = np.unique(listened.beats.at_s)
     true = truth.beats_s[truth.beats_s >= SETTLE_S]
     late = found[(found >= SETTLE_S) & (found <= truth.beats_s[-1] + BEAT_WINDOW_S)]
     with warnings.catch_warnings():
@@ -190,7 +197,26 @@ def _beats(truth: Truth, listened: Listened, seconds: float) -> BeatScore:
         lock_limit_s(float(truth.tempo_at(np.array([begin_s]))[0])),
         relock_s,
         relock_limit_s,
+        _tempo_share(truth, listened),
+        _downbeat_f(truth, listened),
     )
+
+
+def _tempo_share(truth: Truth, listened: Listened) -> float:
+    judged = (listened.tempo_s >= SETTLE_S) & (listened.tempo_s <= truth.beats_s[-1])
+    if not judged.any():
+        return float("nan")
+    ratio = listened.tempo_bpm[judged] / truth.tempo_at(listened.tempo_s[judged])
+    return float(np.mean(np.abs(ratio - 1) <= _LOCK_TEMPO))
+
+
+def _downbeat_f(truth: Truth, listened: Listened) -> float:
+    true = truth.downbeats_s[truth.downbeats_s >= SETTLE_S]
+    if listened.downbeats is None or not len(true):
+        return float("nan")
+    found = np.unique(listened.downbeats.at_s)
+    late = found[(found >= SETTLE_S) & (found <= truth.beats_s[-1] + BEAT_WINDOW_S)]
+    return float(require_mir_eval().beat.f_measure(true, late, f_measure_threshold=BEAT_WINDOW_S)) if len(late) else 0.0
 
 
 def _locked(truth: Truth, listened: Listened, found: np.ndarray, since_s: float) -> float:
