@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from bentlight.clock import now_s
 from bentlight.errors import BentlightError
 from bentlight.parameter import Value
+from live.asked import Asked
 from live.bank import SceneBank
 from live.control.board import ControlBoard, ControlEvent
 from live.fitting import fit_scene, not_understood
+from live.input_choice import InputChoice
 from live.preparing import prepare_for
 from live.recordings import Recordings
 from live.render import Renderer
@@ -78,8 +79,8 @@ class Director:
         self._next_watch_s = self._next_gain_s = 0.0
         self._preparing: Supervised | None = None
         self._closed = threading.Event()
-        # While a scene is loaded the oldest of a flood are dropped.
-        self._asked: deque[ControlEvent] = deque(maxlen=64)
+        self._inputs = InputChoice(ears, self.notice)
+        self._asked = Asked()
         self._noticing = threading.Lock()
         self._behind = False
         """Another scene was chosen, or its file changed, while the model was loading."""
@@ -96,18 +97,18 @@ class Director:
         self._handlers: dict[str, Callable[[Value], None]] = {
             "/record": lambda value: self.recordings.begin() if value else self.recordings.end(),
             "/nudge": lambda _: ears.nudge(),
-            "/downbeat": lambda _: ears.downbeat(),
             "/metre": lambda value: ears.set_metre(int(value)),
             "/tempo": lambda value: ears.set_tempo(self._tempo(value)),
             "/gain": self._set_gain,
             "/gain/auto": self._set_automatic,
             "/gate": lambda value: ears.set_gate(float(value)),
-            "/input/next": lambda _: self._next_input(),
-            "/input/demo": lambda _: ears.set_source("demo"),
+            "/input/next": lambda _: self._inputs.next(),
+            "/input/demo": lambda _: self._inputs.demo(),
         }
         # What is meant of the moment at which it was done, however late it is looked at.
         self._timed: dict[str, Callable[[Value, float], None]] = {
             "/tap": lambda _, at_s: ears.tap(at_s),
+            "/downbeat": lambda _, at_s: ears.downbeat(at_s),
             "/clock": lambda value, at_s: ears.set_clock(self._tempo(value), 0.0, at_s),
         }
 
@@ -161,7 +162,7 @@ class Director:
             self.quit.set()  # before anything that may take its time
         for event in events:
             if event.address in self._slow:
-                self._asked.append(event)
+                self._asked.add(event)
             else:
                 self._act(event)
         self.recordings.look()
@@ -174,8 +175,8 @@ class Director:
 
     def step_scenes(self) -> None:
         """Act on the events of scenes and prompts that wait, and look at the scene's file now and then."""
-        while self._asked:
-            self._act(self._asked.popleft())
+        while (event := self._asked.take()) is not None:
+            self._act(event)
         if self._behind and self._renderer.generator is not None:
             self._behind = False
             self._act(ControlEvent("/scene", self.bank.current, now_s()))
@@ -319,7 +320,3 @@ class Director:
     def _count(self, address: str) -> None:
         """Count a cue: the patch acts on it when the number has grown."""
         self._overrides = {**self._overrides, address: int(self._overrides[address]) + 1}
-
-    def _next_input(self) -> None:
-        name = self._ears.next_input()
-        self.notice(f"input: {name}" if name else "there is no other sound input")

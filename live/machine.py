@@ -34,12 +34,20 @@ def display_problem() -> str | None:
     return None
 
 
-def sound_problem() -> str | None:
-    """Return a sentence saying why no sound can be heard and what to do, or None when an input is there."""
-    from live.capture.devices import inputs
+def sound_problem(*, hanging: bool = True) -> str | None:
+    """Return a sentence saying why no sound can be heard and what to do, or None when an input is there.
+
+    Parameters
+    ----------
+    hanging : bool
+        Whether a sound system that does not answer is a problem too: it may yet, and the ears wait for it.
+    """
+    from live.capture.devices import SoundSystemHangs, inputs_in_time
 
     try:
-        found = inputs()
+        found = inputs_in_time()
+    except SoundSystemHangs as error:
+        return str(error) if hanging else None
     except BentlightError as error:
         return str(error)
     if not found:
@@ -49,12 +57,12 @@ def sound_problem() -> str | None:
 
 def describe_sound() -> Rows:
     """Return the sound inputs as (name, details)."""
-    from live.capture.devices import inputs
+    from live.capture.devices import inputs_in_time
 
     try:
         return [
             (("* " if device.default else "") + device.name, f"{device.channels} channels, {device.sample_rate:g} Hz")
-            for device in inputs()
+            for device in inputs_in_time()
         ]
     except BentlightError as error:
         return [("none", str(error))]
@@ -133,7 +141,10 @@ def checks() -> list[Check]:
     for module, package in (
         ("torch", "torch"),
         ("diffusers", "diffusers"),
+        ("onnxruntime", "onnxruntime"),
         ("aubio", "aubio-ledfx"),
+        ("sounddevice", "sounddevice"),
+        ("soundfile", "soundfile"),
         ("pygame", "pygame"),
         ("av", "av"),
     ):
@@ -152,13 +163,15 @@ def checks() -> list[Check]:
         )
     )
     found.append(runtime_check())
+    from live.capture.devices import NO_PORTAUDIO
+
     sound = sound_problem()
     found.append(
         Check(
             "–" if sound else "✓",
             "sound input",
             sound or "there",
-            "sudo apt install libportaudio2" * bool(sound and "portaudio" in sound.lower()),
+            "sudo apt install libportaudio2" * (sound == NO_PORTAUDIO),
         )
     )
     display = display_problem()

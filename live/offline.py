@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.bars import METRE
+from analysis.loudness import GATE_DB, check_gate
 from analysis.timing import check_rate
 from bentlight.errors import BadInput
 from live.files import check_writable, free_name
 from live.fitting import fit_scene, not_understood
 from live.pacer import pace_now
 from live.preparing import prepare_for
-from live.sound_file import DamagedSound, measure
+from live.sound_file import DamagedSound, measure, name_for_soundfile
 from scenes import Patch, Scene, library, load
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ def render(
     *,
     scene: str | Path | Scene = "",
     model: str | None = None,
+    lora: str | None = None,
+    tiny_autoencoder: str | None = None,
     size: tuple[int, int] | None = None,
     runtime: str = "auto",
     fps: float = 30.0,
     steps: int | None = None,
     seconds: float | None = None,
     seed: int | None = None,
+    channels: Sequence[int] | None = None,
+    gain_db: float | str = "auto",
+    gate_db: float = GATE_DB,
+    onset_method: str = "auto",
     metre: int = METRE,
     progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
@@ -64,6 +71,8 @@ def render(
         Name or file; empty for the first built-in scene.
     model : str, optional
         Instead of the scene's.
+    lora, tiny_autoencoder : str, optional
+        As `Generator.load` takes them.
     size : (int, int), optional
         Width and height of the pictures; None for the model's own.
     runtime : str
@@ -74,8 +83,10 @@ def render(
         Instead of the scene's.
     seconds : float, optional
         Only so much of the file.
-    metre : int, optional
-        Beats in a bar, 2 to 12.
+    channels : sequence of int, optional
+        Channels of the file to hear, counted from 1; None for the first two. The video has them all.
+    gain_db, gate_db, onset_method, metre : optional
+        As `LiveAnalyzer` takes them; the gain is automatic when not said, as live.
     progress : callable, optional
         Called with (pictures done, pictures in all).
     tell : callable, optional
@@ -94,11 +105,15 @@ def render(
     BadInput, BadScene, ModelMissing
         If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
     """
+    from analysis.aubio_onsets import check_method
     from engine.errors import NotFinite
     from live.video import MOST_CHANNELS, VideoWriter, check_video
 
     sound, out = _sound_file(source), Path(out)
     check_video(out)
+    check_gate(gate_db)
+    if onset_method != "auto":
+        check_method(onset_method)
     if out.exists() and sound.samefile(out):
         raise BadInput(f"{out} is the sound itself; choose another name.")
     # Nothing is measured or made for a place where nothing can be written.
@@ -107,9 +122,10 @@ def render(
         scene = load(scene or next(iter(library())))
     about = measure(sound)
     check_rate(about.sample_rate)
-    channels = min(about.channels, MOST_CHANNELS)
-    check_video(out, about.sample_rate, channels)
-    generator = generator or _generator(model or scene.model, size, runtime)
+    tracks = min(about.channels, MOST_CHANNELS)
+    check_video(out, about.sample_rate, tracks)
+    if generator is None:
+        generator = _generator(model or scene.model, size, runtime, lora, tiny_autoencoder)
     scene, resting = fit_scene(scene, generator, steps=steps)
     for told in (resting, not_understood((prompt.text for prompt in scene.prompts), generator)):
         if told and tell is not None:
@@ -120,11 +136,22 @@ def render(
     width, height = generator.size
     with (
         _Making(out, tell) as making,
-        VideoWriter(making.part, width, height, fps, about.sample_rate, channels, live=False) as writer,
+        VideoWriter(making.part, width, height, fps, about.sample_rate, tracks, live=False) as writer,
     ):
         previous, shown = None, np.zeros((height, width, 3), np.uint8)
         broken: set[str] = set()
-        for step in specs(sound, patch, fps=fps, seconds=seconds, metre=metre):
+        heard = specs(
+            sound,
+            patch,
+            fps=fps,
+            seconds=seconds,
+            channels=channels,
+            gain_db=gain_db,
+            gate_db=gate_db,
+            onset_method=onset_method,
+            metre=metre,
+        )
+        for step in heard:
             writer.write_sound(step.sound[:, :MOST_CHANNELS], step.start)
             for index, spec in step.pictures:
                 try:
@@ -240,6 +267,10 @@ def specs(
     *,
     fps: float = 30.0,
     seconds: float | None = None,
+    channels: Sequence[int] | None = None,
+    gain_db: float | str = "auto",
+    gate_db: float = GATE_DB,
+    onset_method: str = "auto",
     metre: int = METRE,
     control: dict[str, Any] | None = None,
     frames_changed: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -248,7 +279,7 @@ def specs(
 
     Parameters
     ----------
-    source, fps, seconds, metre
+    source, fps, seconds, channels, gain_db, gate_db, onset_method, metre
         As in `render`.
     patch : Patch
     control : dict, optional
@@ -276,10 +307,12 @@ def specs(
     if seconds is not None and seconds * rate < length:
         length = round(seconds * rate)
     total = _pictures(length, rate, fps)
-    analyzer = LiveAnalyzer(rate, gain_db="auto", metre=metre)
+    analyzer = LiveAnalyzer(rate, gain_db=gain_db, gate_db=gate_db, onset_method=onset_method, metre=metre)
+    # As the ears choose them: those that are there, or else the first two.
+    columns = [number - 1 for number in channels or () if number <= about.channels] or slice(HEARD_CHANNELS)
     waiting = analyzer.process(np.zeros(0, np.float32))
     done, index = 0, 0
-    with soundfile.SoundFile(str(path)) as file:
+    with soundfile.SoundFile(name_for_soundfile(path)) as file:
         while done < length:
             wanted, damaged = min(max(1, round(_BLOCK_S * rate)), length - done), False
             try:
@@ -289,7 +322,7 @@ def specs(
             start, done = done, done + len(block)
             if len(block) < wanted:
                 length, total = done, _pictures(done, rate, fps)
-            heard = analyzer.process(block[:, :HEARD_CHANNELS])
+            heard = analyzer.process(block[:, columns])
             waiting = np.concatenate([waiting, heard if frames_changed is None else frames_changed(heard)])
             pictures = []
             while index < total and (index / fps <= analyzer.time_s or done >= length):
@@ -307,10 +340,12 @@ def _pictures(samples: int, rate: int, fps: float) -> int:
     return max(1, int(np.ceil(samples / rate * fps - 1e-9)))
 
 
-def _generator(model: str, size: tuple[int, int] | None, runtime: str) -> Generator:
+def _generator(
+    model: str, size: tuple[int, int] | None, runtime: str, lora: str | None, tiny_autoencoder: str | None
+) -> Generator:
     from engine.generator import Generator
 
-    return Generator.load(model, size=size, runtime=runtime)
+    return Generator.load(model, size=size, runtime=runtime, lora=lora, tiny_autoencoder=tiny_autoencoder)
 
 
 def _sound_file(source: str | Path) -> Path:

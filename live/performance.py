@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from bentlight.parameter import Value
 from engine.spec import Picture
 from live.bank import SceneBank
 from live.capture.ears import Ears
+from live.capture.status import EarsStatus
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
 from live.control.osc import OscReceiver
@@ -164,6 +165,11 @@ class Performance:
                 check_writable(path)
         self.osc = OscReceiver(*settings.osc, self.board) if settings.osc else None
         self.failure: Exception | None = None
+        self.on_no_sound: Callable[[str], None] = lambda _: None
+        """Told, in a show without a window, why no sound comes; once until it has come again."""
+        self._no_sound_told = False
+        self.heard = self.ears.status()
+        """How the ears were at the end of the show."""
         self._newest = self.ears.features.reader()
         self._loader = threading.Thread(target=self._load, name="model loader", daemon=True)
         self._rendering = Supervised("render thread", lambda stop: self.renderer.run(stop, self._rendering.recovered))
@@ -250,7 +256,16 @@ class Performance:
         elif wish is not None and self._loaded_s is not None and now_s() - self._loaded_s > HEARD_S:
             why = ears.message or "the input gives none"
             self.failure = BadInput(f"{wish} cannot be recorded, no sound has come for {HEARD_S:.0f} s: {why}")
+        if self.failure is None:
+            self._tell_of(ears)
         return self.failure is not None or ears.state == "ended"
+
+    def _tell_of(self, ears: EarsStatus) -> None:
+        if ears.state == "running":
+            self._no_sound_told = False
+        elif ears.state in ("lost", "failed") and not self._no_sound_told:
+            self._no_sound_told = True
+            self.on_no_sound(ears.message)
 
     def _load(self) -> None:
         try:
@@ -295,6 +310,7 @@ class Performance:
 
     def _close(self) -> None:
         self._ended.set()
+        self.heard = self.ears.status()
         with ExitStack() as steps:  # each is done whatever becomes of the others; the last one added is the first done
             steps.callback(self.ears.stop)
             if self.osc is not None:
@@ -324,7 +340,8 @@ class Performance:
         found = [thread.fault for thread in self.threads if thread.fault]
         if self.osc is not None and not self.osc.stats().alive:
             found.append("OSC has stopped listening; start the show again to play by OSC")
-        return found + self.director.warnings()
+        dropped = self.osc.refusals.warnings() if self.osc is not None else []
+        return found + self.director.warnings() + dropped
 
 
 def smaller(size: tuple[int, int]) -> tuple[int, int] | None:

@@ -16,7 +16,9 @@ def report(performance: Performance) -> dict[str, Any]:
 
     `pictures` counts new outputs of the generator; `distinct` those that differ from the one before. `seconds` runs
     from the first picture to the last. Ages are render start minus publication of the newest feature. `recording` is
-    how the last recording went, null when there was none; `failure` why the show ended early, or null.
+    how the last recording went, null when there was none; `failure` why the show ended early, or null. `input` says how
+    the ears were at the end: `state` is one of `EarsStatus`, `message` why no sound came then, or what else is odd.
+    `osc_dropped_by_reason` adds up to `osc_dropped`; `osc_last_error` says what was wrong with the newest of them.
     """
     stats = performance.renderer.stats
     generator = performance.renderer.generator
@@ -42,7 +44,14 @@ def report(performance: Performance) -> dict[str, Any]:
         "hops_lost": performance.renderer.hearing.hops_lost,
         "osc_received": osc.received if osc else 0,
         "osc_dropped": osc.dropped_total if osc else 0,
+        "osc_dropped_by_reason": osc.dropped if osc else {},
+        "osc_last_error": osc.last_error if osc else "",
         "restarts": sum(thread.restarts for thread in performance.threads),
+        "input": {
+            "name": performance.heard.device or performance.settings.input,
+            "state": performance.heard.state,
+            "message": performance.heard.message,
+        },
         "recording": recording(performance),
         "failure": str(performance.failure) if performance.failure is not None else None,
         "bends": bends(stats),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from analysis.bars import METRE
 from analysis.loudness import GATE_DB
+from bentlight.errors import BadInput
 from live.capture.shared import RecordRing, Segment
 
-__all__ = ["TAPS_KEPT", "Command", "ControlBlock", "Report"]
+__all__ = ["TAPS_KEPT", "Command", "ControlBlock", "Report", "check_source"]
 
 _SLOTS = 4
 TAPS_KEPT = 8
@@ -30,6 +32,8 @@ class Command:
         Changes when the source is to be opened anew.
     channels : tuple of int
         Input channels counted from 1; empty for the first two.
+    insist : bool
+        Refuse a device that has too few channels; otherwise its first two are heard.
     gain_db : float
         NaN means automatic.
     mute, loop : bool
@@ -44,6 +48,8 @@ class Command:
         Beats by which the beat was nudged so far.
     downbeats : int
         Downbeats tapped so far.
+    downbeat_s : float
+        Host clock of the last of them.
     metre : int
         Beats in a bar.
     tempo_bpm : float
@@ -70,6 +76,7 @@ class Command:
     tap_s: tuple[float, ...] = ()
     nudged: float = 0.0
     downbeats: int = 0
+    downbeat_s: float = 0.0
     metre: int = METRE
     tempo_bpm: float = 0.0
     clock_bpm: float = 0.0
@@ -78,6 +85,7 @@ class Command:
     gate_db: float = GATE_DB
     onset_method: str = "auto"
     stop: bool = False
+    insist: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,8 @@ class Report:
 
 
 _SIZES = {"source": 1024, "message": 512, "device": 256, "inputs": 4096, "state": 16, "onset_method": 16}
+_ANY_NAME = sys.getfilesystemencodeerrors()
+"""The name of a file need not be Unicode."""
 _TYPES = {"int": "i8", "float": "f8", "bool": "?"}
 _LISTS = {"channels": ("u1", (_MOST_CHANNELS,)), "tap_s": ("f8", (TAPS_KEPT,))}
 """Type and most items; an item is never 0."""
@@ -150,12 +160,35 @@ def _dtype(kind: type) -> np.dtype:
     return np.dtype(columns, align=True)
 
 
+def check_source(source: str) -> None:
+    """Raise BadInput if `source` is longer than what can be passed to the ears."""
+    length, most = len(_encode(source)), _SIZES["source"]
+    if length > most:
+        raise BadInput(
+            f"The sound input '{source[:60]}…' has a name of {length} bytes, and {most} are the most; "
+            "give a file a shorter path."
+        )
+
+
+def _encode(text: str) -> bytes:
+    return text.encode(errors=_ANY_NAME)
+
+
+def _cut(data: bytes, most: int) -> bytes:
+    """Return at most so many bytes, whole letters."""
+    if len(data) <= most:
+        return data
+    while most and data[most] & 0xC0 == 0x80:
+        most -= 1
+    return data[:most]
+
+
 def _pack(value: Command | Report, dtype: np.dtype) -> np.ndarray:
     record = np.zeros((), dtype)
     for field in fields(value):
         content = getattr(value, field.name)
         if isinstance(content, str):
-            content = content.encode()[: _SIZES[field.name]]
+            content = _cut(_encode(content), _SIZES[field.name])
         elif isinstance(content, tuple):
             most = _LISTS[field.name][1][0]
             content = (*content[:most], *(0,) * (most - len(content)))
@@ -168,7 +201,7 @@ def _unpack(record: np.ndarray, kind: type) -> dict:
     for field in fields(kind):
         content = record[field.name]
         if field.type == "str":
-            values[field.name] = bytes(content).decode(errors="ignore")
+            values[field.name] = bytes(content).decode(errors=_ANY_NAME)
         elif content.ndim:
             values[field.name] = tuple(one for one in content.tolist() if one)
         else:

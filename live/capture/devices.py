@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import queue
+import re
 import threading
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -14,10 +18,13 @@ __all__ = [
     "NO_PORTAUDIO",
     "Device",
     "PortAudioMissing",
+    "SoundSystemHangs",
     "find_input",
     "find_output",
     "inputs",
+    "inputs_in_time",
     "names_now",
+    "next_name",
     "outputs",
     "portaudio",
 ]
@@ -27,11 +34,19 @@ NO_PORTAUDIO = (
     "'sudo apt install libportaudio2' (Linux) and start again."
 )
 _LIST_S = 2.0
+_MME_LETTERS = 31
+"""Windows' oldest host API cuts names to so many."""
+_NUMBERS = re.compile(r" \(hw:\d+,\d+\)|(?<=\()\d+- ")
+"""What ALSA and Windows put into a name, and change when a device is plugged in again."""
 _lock = threading.Lock()
 
 
 class PortAudioMissing(BentlightError):
     """The PortAudio library is not installed: no device will ever appear."""
+
+
+class SoundSystemHangs(DeviceMissing):
+    """The sound system has not answered in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,7 @@ class Device:
     Attributes
     ----------
     name : str
+        Of several with one name in one host API, the second and on have a number behind it: ``USB Audio CODEC #2``.
     index : int
         PortAudio's number for it, good until the next `portaudio` call with `refresh`.
     host_api : str
@@ -68,44 +84,108 @@ def portaudio(*, refresh: bool = False) -> ModuleType:
     ------
     PortAudioMissing
         If the PortAudio library is not installed.
+    DeviceMissing
+        If PortAudio cannot be started (now).
     """
     with _lock:
         try:
             import sounddevice
         except OSError as error:
             raise PortAudioMissing(NO_PORTAUDIO) from error
+        except Exception as error:
+            # Importing it starts PortAudio, and an import that failed leaves no class of its error to name here.
+            if type(error).__name__ != "PortAudioError":
+                raise
+            raise DeviceMissing(_unusable(error)) from error
         if refresh:
-            sounddevice._terminate()
-            sounddevice._initialize()
+            try:
+                # After a start that failed there is nothing to end.
+                with contextlib.suppress(sounddevice.PortAudioError):
+                    sounddevice._terminate()
+                sounddevice._initialize()
+            except sounddevice.PortAudioError as error:
+                raise DeviceMissing(_unusable(error)) from error
         return sounddevice
 
 
+def _unusable(error: Exception) -> str:
+    reason = error.args[0] if error.args else error
+    return f"The sound system cannot be used ({reason}); check that the sound server runs and try again."
+
+
 def inputs(*, refresh: bool = False) -> list[Device]:
-    """List what can be listened to.
+    """List what can be listened to. Raises as `portaudio`."""
+    return _devices("input", refresh)
+
+
+def inputs_in_time(*, refresh: bool = False) -> list[Device]:
+    """List what can be listened to within two seconds: a sound server that hangs answers PortAudio never.
 
     Raises
     ------
-    PortAudioMissing
-        If the PortAudio library is not installed.
+    SoundSystemHangs
+        If there is no answer in time.
+    BentlightError
+        As `portaudio`.
     """
-    return _devices("input", refresh)
+    answers: queue.SimpleQueue[list[Device] | Exception] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            answers.put(inputs(refresh=refresh))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=look, name="list of inputs", daemon=True).start()
+    try:
+        answer = answers.get(timeout=_LIST_S)
+    except queue.Empty:
+        raise SoundSystemHangs(
+            f"The sound system does not answer (not within {_LIST_S:g} s); start the sound server again and try anew."
+        ) from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def names_now() -> list[str]:
     """Names of the sound inputs that are plugged in now; none where there is no answer in time.
 
-    For a process that holds no stream: PortAudio looks anew, which in a sound server that hangs takes for ever.
+    For a process that holds no stream: PortAudio looks anew.
     """
-    found: list[str] = []
+    try:
+        return list(dict.fromkeys(device.name for device in inputs_in_time(refresh=True)))
+    except BentlightError:
+        return []
 
-    def look() -> None:
-        with contextlib.suppress(BentlightError):
-            found.extend(dict.fromkeys(device.name for device in inputs(refresh=True)))
 
-    looking = threading.Thread(target=look, name="list of inputs", daemon=True)
-    looking.start()
-    looking.join(_LIST_S)
-    return list(found)
+def next_name(current: str, names: list[str], known: list[str], steps: int = 1) -> str:
+    """Return the input so many steps after `current`, going round; from before the first where it has no place.
+
+    Parameters
+    ----------
+    current : str
+    names : list of str
+        The inputs of now.
+    known : list of str
+        Those listed when `current` was opened. PortAudio leaves an ALSA device that is open out of later lists; it gets
+        back the place that it has in this one.
+    steps : int, optional
+        From 1 on.
+
+    Returns
+    -------
+    str
+        Empty where there is no input.
+    """
+    if current not in names and current in known:
+        before = known[: known.index(current)]
+        place = max((names.index(name) + 1 for name in before if name in names), default=0)
+        names = [*names[:place], current, *names[place:]]
+    if not names:
+        return ""
+    at = names.index(current) if current in names else -1
+    return names[(at + steps) % len(names)]
 
 
 def outputs(*, refresh: bool = False) -> list[Device]:
@@ -125,7 +205,7 @@ def _devices(kind: str, refresh: bool) -> list[Device]:
         # PortAudio knows a default per host API; the first that has one is what it would open.
         known = [api[f"default_{kind}_device"] for api in apis if api[f"default_{kind}_device"] >= 0]
         default = known[0] if known else -1
-    return [
+    return _numbered(
         Device(
             name=one["name"],
             index=index,
@@ -136,11 +216,33 @@ def _devices(kind: str, refresh: bool) -> list[Device]:
         )
         for index, one in enumerate(found)
         if one[f"max_{kind}_channels"] > 0
-    ]
+    )
 
 
-def find_input(wanted: str, devices: list[Device]) -> Device:
-    """Choose the input meant by `wanted`: ``default``, ``device:NAME`` (exactly), an index of now, or (part of) a name.
+def _numbered(devices: Iterable[Device]) -> list[Device]:
+    """Tell devices with one name in one host API apart; under several host APIs a name is one device."""
+    seen: Counter[tuple[str, str]] = Counter()
+    numbered = []
+    for device in devices:
+        seen[device.host_api, device.name] += 1
+        count = seen[device.host_api, device.name]
+        numbered.append(device if count == 1 else replace(device, name=f"{device.name} #{count}"))
+    return numbered
+
+
+def find_input(wanted: str, devices: list[Device], before: Collection[str] = ()) -> Device:
+    """Choose the input meant by `wanted`: ``default``, ``device:NAME``, an index of now, or (part of) a name.
+
+    After ``device:`` the name must be whole; only the number that the system put into it may be another, where a single
+    device is meant.
+
+    Parameters
+    ----------
+    wanted : str
+    devices : list of Device
+        The inputs of now.
+    before : collection of str, optional
+        Names as listed before: what was there together with the wanted one is another device.
 
     Raises
     ------
@@ -153,6 +255,8 @@ def find_input(wanted: str, devices: list[Device]) -> Device:
         return next((device for device in devices if device.default), devices[0])
     exact = wanted.removeprefix("device:")
     named = [device for device in devices if device.name == exact]
+    if not named and wanted.startswith("device:"):
+        named = _renumbered(exact, devices, before)
     if named:
         # The same name under several host APIs is one device; the default one of them is preferred.
         return next((device for device in named if device.default), named[0])
@@ -169,11 +273,23 @@ def find_input(wanted: str, devices: list[Device]) -> Device:
                 return device
         raise DeviceMissing(f"There is no sound input number {wanted}; the inputs are: {names}.")
     partly = {device.name: device for device in reversed(devices) if wanted.casefold() in device.name.casefold()}
+    partly = {name: device for name, device in partly.items() if not _is_cut(name, partly)}
     if len(partly) == 1:
         return next(iter(partly.values()))
     if partly:
         raise BadInput(f"'{wanted}' fits several sound inputs ({', '.join(partly)}); give more of the name.")
     raise DeviceMissing(f"There is no sound input called '{wanted}'; the inputs are: {names}.")
+
+
+def _renumbered(name: str, devices: list[Device], before: Collection[str]) -> list[Device]:
+    """Return the one device whose name is `name` but for the system's number; none if there are several."""
+    bare, others = _NUMBERS.sub("", name), before if name in before else ()
+    alike = [device for device in devices if _NUMBERS.sub("", device.name) == bare and device.name not in others]
+    return alike if len({device.name for device in alike}) == 1 else []
+
+
+def _is_cut(name: str, names: Iterable[str]) -> bool:
+    return len(name) == _MME_LETTERS and any(other != name and other.startswith(name) for other in names)
 
 
 def find_output(devices: list[Device]) -> Device:

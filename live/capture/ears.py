@@ -94,6 +94,7 @@ class Ears:
             raise BadInput(f"Channels {chosen} cannot be used; give up to 16 numbers from 1 on.")
         self._clock = clock
         self._lock = threading.Lock()
+        self._input = ""
         self._command = Command(
             source=source,
             serial=1,
@@ -167,27 +168,48 @@ class Ears:
         BadInput
             If it cannot be meant; then nothing changes.
         """
+        self._open(source)
+
+    def _open(self, source: str, *, instead_of: int | None = None) -> bool:
+        """Ask for a source; False where the one of the serial `instead_of` is no longer the one asked for."""
         from live.capture.sources import parse_source
 
         parse_source(source)
         with self._lock:
-            self._command = replace(self._command, source=source, serial=self._command.serial + 1, position_s=0.0)
+            if instead_of not in (None, self._command.serial):
+                return False
+            self._input = self._last_input()
+            # Channels that were given at the start may be of another device.
+            self._command = replace(
+                self._command, source=source, serial=self._command.serial + 1, position_s=0.0, insist=False
+            )
             self._control.send(self._command)
+        return True
 
-    def next_input(self) -> str:
-        """Listen to the next sound input that there is now and return its name; empty when there is no other."""
-        from live.capture.devices import names_now
+    def next_input(self, steps: int = 1) -> str | None:
+        """Listen to the sound input so many steps on, of those that there are now, and return its name.
 
+        Empty when there is no other. None when another source was asked for in the meantime: the list may take two
+        seconds, and what was asked for last stays.
+        """
+        from live.capture.devices import names_now, next_name
+
+        serial = self._command.serial
         report = self._control.report()
-        names = names_now() or [name for name in (report.inputs if report else "").split("\n") if name]
-        # What was asked for last, were it only to fail: from there it goes on round the list.
-        asked = self._command.source.removeprefix("device:")
-        current = asked if asked in names else report.device if report else ""
-        if not names or names == [current]:
+        known = [name for name in (report.inputs if report else "").split("\n") if name]
+        last, names = self._last_input(), names_now() or known
+        if self._command.source == f"device:{next_name(last, names, known)}" or not names:
             return ""
-        name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
-        self.set_source(f"device:{name}")
-        return name
+        name = next_name(last, names, known, steps)
+        return name if self._open(f"device:{name}", instead_of=serial) else None
+
+    def _last_input(self) -> str:
+        """Name of the device asked for last, were it only to fail; during the demo or a file, of the one before."""
+        report = self._control.report()
+        for source in (self._command.source, report.source if report else ""):
+            if source.startswith("device:"):
+                return source.removeprefix("device:")
+        return self._input
 
     def tap(self, at_s: float | None = None) -> None:
         """Say that a beat was at `at_s` of the host clock, now if not said; three taps in time set the tempo."""
@@ -202,10 +224,11 @@ class Ears:
             self._command = replace(self._command, nudged=self._command.nudged + beats)
             self._control.send(self._command)
 
-    def downbeat(self) -> None:
-        """Say that the nearest beat is the first of a bar."""
+    def downbeat(self, at_s: float | None = None) -> None:
+        """Say that the beat nearest to `at_s` of the host clock, now if not said, is the first of a bar."""
         with self._lock:
-            self._command = replace(self._command, downbeats=self._command.downbeats + 1)
+            told_s = self._clock() if at_s is None else at_s
+            self._command = replace(self._command, downbeats=self._command.downbeats + 1, downbeat_s=told_s)
             self._control.send(self._command)
 
     def set_metre(self, beats: int) -> None:
@@ -287,8 +310,9 @@ class Ears:
         with self._lock:
             if report.serial != self._command.serial:
                 return
-            if report.device and report.source and report.source != self._command.source:
-                self._command = replace(self._command, source=report.source)
+            new = report.source != self._command.source or self._command.insist
+            if report.device and report.source and new:
+                self._command = replace(self._command, source=report.source, insist=False)
                 self._control.send(self._command)
             if report.position_s != self._command.position_s:
                 self._command = replace(self._command, position_s=report.position_s)

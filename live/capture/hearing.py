@@ -42,7 +42,7 @@ class Hearing:
     clock, wait : callable, optional
         Host clock in seconds, and a function that waits for some.
     make : callable, optional
-        Makes a source from a command.
+        Makes a source from a command and the names of the inputs as last listed.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Hearing:
         *,
         clock: Callable[[], float] = now_s,
         wait: Callable[[float], object] | None = None,
-        make: Callable[[Command], Source] = make_source,
+        make: Callable[[Command, list[str]], Source] = make_source,
     ) -> None:
         self._features, self._samples, self._control = features, samples, control
         self._clock, self._make = clock, make
@@ -68,9 +68,9 @@ class Hearing:
         self._taps = 0
         self._nudged = 0.0
         self._downbeats = 0
-        before = control.report()
-        self._gain_db = before.gain_db if before is not None else 0.0
-        self._report = Report(generation=generation, state="starting", gain_db=self._gain_db)
+        before = control.report() or Report()
+        self._gain_db = before.gain_db
+        self._report = Report(generation=generation, state="starting", gain_db=self._gain_db, inputs=before.inputs)
         self._reported_at = -math.inf
         self._sound_s = 0.0
 
@@ -111,7 +111,7 @@ class Hearing:
         before = self._command
         if command.serial == before.serial:
             # The source as resolved here, a device by its name, stays.
-            command = replace(command, source=before.source)
+            command = replace(command, source=before.source, insist=command.insist and before.insist)
         self._command = command
         if command.serial != before.serial:
             self._close()
@@ -143,7 +143,7 @@ class Hearing:
         if command.metre != before.metre:
             analyzer.set_metre(command.metre)
         if command.downbeats != self._downbeats:
-            analyzer.downbeat()
+            analyzer.downbeat(heard_s - command.downbeat_s)
         if command.tempo_bpm != before.tempo_bpm:
             analyzer.set_tempo(command.tempo_bpm)
         if command.clock_s != before.clock_s or command.clock_bpm != before.clock_bpm:
@@ -162,7 +162,7 @@ class Hearing:
         self._say()
         source = None
         try:
-            source = self._make(self._command)
+            source = self._make(self._command, self._report.inputs.split("\n"))
             source.open()
         except BentlightError as error:
             if source is not None:
@@ -208,7 +208,7 @@ class Hearing:
     def _lose(self, message: str) -> None:
         # Only ever this very device again, by its name: the performer did not ask for another.
         if self._source is not None:
-            self._command = replace(self._command, source=self._source.resolved)
+            self._command = replace(self._command, source=self._source.resolved, insist=False)
         self._say(state="lost", message=message)
         self._close()
         self._tries, self._retry_at = 0, -math.inf
@@ -217,8 +217,8 @@ class Hearing:
 
     def _hear(self, block: Block) -> None:
         channels = block.samples.shape[1]
-        wanted = [number - 1 for number in self._command.channels if number <= channels]
-        columns = wanted or list(range(min(HEARD_CHANNELS, channels)))
+        wanted = [number - 1 for number in self._command.channels]
+        columns = wanted if wanted and max(wanted) < channels else list(range(min(HEARD_CHANNELS, channels)))
         samples = block.samples if columns == list(range(channels)) else block.samples[:, columns]
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from analysis.timing import check_rate
 from bentlight.clock import now_s
-from bentlight.errors import BentlightError
-from live.capture.closing import close_stream
+from bentlight.errors import BentlightError, DeviceMissing
+from live.capture.devices import Device, find_output, outputs
 from live.capture.intake import Intake
-from live.sound_file import measure
+from live.capture.output import BLOCK, OutputPacer
+from live.sound_file import measure, name_for_soundfile
 
 __all__ = ["ClockPacer", "FileSource", "SilenceSource", "file_blocks"]
 
-_BLOCK = 256
-_AHEAD = 64
 _READ = 8192
+_AGAIN_S = 3.0
+_PATIENCE_S = 1.0
 _LATE_S = 1.0
 
 
 def file_blocks(
-    path: Path, *, sample_rate: float | None, loop: bool, position_s: float = 0.0, block: int = _BLOCK
+    path: Path, *, sample_rate: float | None, loop: bool, position_s: float = 0.0, block: int = BLOCK
 ) -> Iterator[np.ndarray]:
     """Read a sound file as blocks of float32, shape (block, channels); the last is filled up with zeros.
 
@@ -44,7 +42,7 @@ def file_blocks(
     import soundfile
     import soxr
 
-    with soundfile.SoundFile(str(path)) as file:
+    with soundfile.SoundFile(name_for_soundfile(path)) as file:
         file.seek(min(max(0, round(position_s * file.samplerate)), file.frames))
         converter = None
         if sample_rate is not None and round(sample_rate) != file.samplerate:
@@ -139,13 +137,13 @@ class SilenceSource:
 
     def open(self) -> None:
         """Begin."""
-        self.intake = Intake(self.sample_rate, 1, _BLOCK)
+        self.intake = Intake(self.sample_rate, 1, BLOCK)
         self._pacer = ClockPacer(self._zeros(), self.sample_rate, self.intake.put, lambda: None)
         self._pacer.start()
 
     @staticmethod
     def _zeros() -> Iterator[np.ndarray]:
-        block = np.zeros((_BLOCK, 1), np.float32)
+        block = np.zeros((BLOCK, 1), np.float32)
         while True:
             yield block
 
@@ -164,8 +162,8 @@ class SilenceSource:
 class FileSource:
     """A sound file, heard through the default output, which then paces it.
 
-    Muted, or where there is no output, the clock paces it at the file's own rate; so it does from there on when
-    the output goes away.
+    Muted, or where there is no output, the clock paces it at the file's own rate. When the output goes away the clock
+    takes over at the rate there was, until an output plays again at that rate: the same sound, heard or not.
 
     Parameters
     ----------
@@ -181,11 +179,10 @@ class FileSource:
         self.name, self.resolved = path.name if resolved != "demo" else "demo", resolved
         self._path, self._loop, self._mute = path, loop, mute
         self._start_s, self._played = position_s, 0
-        self._stream: Any = None
+        self._output: OutputPacer | None = None
         self._pacer: ClockPacer | None = None
-        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_AHEAD)
-        self._stopping = threading.Event()
-        self._lost_output = False
+        self._regaining: threading.Thread | None = None
+        self._closing = threading.Event()
         self.sample_rate, self.note = 0.0, ""
         self.gone = self.ended = False
 
@@ -202,100 +199,93 @@ class FileSource:
         self.sample_rate = float(about.sample_rate)
         if self._mute or not self._open_output():
             check_rate(self.sample_rate)
-            self.intake = Intake(self.sample_rate, self._channels, _BLOCK)
-            self._pace_by_clock(file_blocks(self._path, sample_rate=None, loop=self._loop, position_s=self._start_s))
+            self.intake = Intake(self.sample_rate, self._channels, BLOCK)
+            self._pace_by_clock()
 
     def _open_output(self) -> bool:
-        from live.capture.devices import find_output, outputs, portaudio
-
         try:
             device = find_output(outputs(refresh=True))
         except BentlightError as error:
             self.note = str(error)
             return False
-        sounddevice = portaudio()
         rate, self.sample_rate = self.sample_rate, device.sample_rate
-        self.intake = Intake(self.sample_rate, self._channels, _BLOCK)
-        blocks = file_blocks(self._path, sample_rate=self.sample_rate, loop=self._loop, position_s=self._start_s)
-        for block in itertools.islice(blocks, _AHEAD // 2):
-            self._queue.put(block)
-        self._blocks = blocks
+        self.intake = Intake(self.sample_rate, self._channels, BLOCK)
         try:
-            # The low latency of an output under-runs too easily beside a renderer that uses the whole machine.
-            self._stream = sounddevice.OutputStream(
-                device=device.index,
-                channels=min(2, device.channels),
-                samplerate=self.sample_rate,
-                blocksize=_BLOCK,
-                dtype="float32",
-                latency="high",
-                callback=self._callback,
-                finished_callback=self._finished,
-            )
-            threading.Thread(target=self._read_ahead, name="file reader", daemon=True).start()
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError):
-            self._stopping.set()
-            self._stopping, self._queue = threading.Event(), queue.Queue(_AHEAD)
-            self._stream, self.sample_rate = None, rate
+            output = self._through(device)
+            self._start(output)
+        except DeviceMissing:
+            self.sample_rate = rate
             self.note = f"The sound output '{device.name}' cannot be opened; {self.name} plays on in time, unheard."
             return False
         return True
 
-    def _read_ahead(self) -> None:
-        stopping, waiting = self._stopping, self._queue
-        for block in itertools.chain(self._blocks, [None]):
-            while not stopping.is_set():
-                try:
-                    waiting.put(block, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-            if stopping.is_set():
-                return
+    def _through(self, device: Device) -> OutputPacer:
+        return OutputPacer(device, self.sample_rate, self._put, self._over, self._late)
 
-    def _callback(self, outdata: np.ndarray, frames: int, time: Any, status: Any) -> None:
-        # An exception would end the stream, so nothing may leave here.
+    def _start(self, output: OutputPacer) -> None:
         try:
-            outdata.fill(0.0)
-            if self.ended:
-                return
-            block = self._queue.get_nowait()
-            if block is None:
-                self.ended = True
-                return
-            width = outdata.shape[1]
-            outdata[: len(block)] = block[:, :width] if block.shape[1] >= width else block[:, :1]
-            self._put(block, now_s())
-            if status:
-                self.intake.xruns += 1
-        except queue.Empty:
-            self.intake.xruns += 1
-        except Exception:
-            self.intake.xruns += 1
+            output.start(self._rest())
+        except DeviceMissing:
+            output.stop()
+            raise
+        self._output = output
 
-    def _finished(self) -> None:
-        self._lost_output = not self._stopping.is_set()
+    def _rest(self) -> Iterator[np.ndarray]:
+        at_s = self.position_s()
+        return file_blocks(self._path, sample_rate=self.sample_rate, loop=self._loop, position_s=at_s)
 
     def _put(self, block: np.ndarray, at_s: float) -> None:
         self.intake.put(block, at_s)
         self._played += len(block)
 
-    def _pace_by_clock(self, blocks: Iterator[np.ndarray]) -> None:
-        self._pacer = ClockPacer(blocks, self.sample_rate, self._put, self._over)
-        self._pacer.start()
-
     def _over(self) -> None:
         self.ended = True
 
+    def _late(self) -> None:
+        self.intake.xruns += 1
+
+    def _pace_by_clock(self) -> None:
+        self._pacer = ClockPacer(self._rest(), self.sample_rate, self._put, self._over)
+        self._pacer.start()
+
     def poll(self) -> None:
-        """Let the clock take over when the output went away."""
-        if self._lost_output and not self.ended:
-            self._lost_output = False
-            self.note = f"The sound output is gone; {self.name} plays on in time, unheard."
-            self._stopping.set()
-            rest = file_blocks(self._path, sample_rate=self.sample_rate, loop=self._loop, position_s=self.position_s())
-            self._pace_by_clock(rest)
+        """Let the clock take over when the output went away, and begin to try for one again."""
+        lost = self._output
+        if lost is None or not lost.gone or self.ended:
+            return
+        self._output = None
+        self.note = f"The sound output is gone; {self.name} plays on in time, unheard until there is one again."
+        self._pace_by_clock()
+        self._regaining = threading.Thread(target=self._regain, args=(lost,), name="output", daemon=True)
+        self._regaining.start()
+
+    def _regain(self, lost: OutputPacer) -> None:
+        """Try every few seconds to play through an output again, in a thread: PortAudio's look takes its time."""
+        # PortAudio sees a new device only when started anew, which must not be while it has a stream.
+        if not lost.stop():
+            return
+        while not self._closing.wait(_AGAIN_S) and not self.ended:
+            try:
+                device = find_output(outputs(refresh=True))
+                if self._closing.is_set():
+                    return
+                output = self._through(device)
+            except BentlightError:
+                continue
+            if self._hand_over(output):
+                return
+
+    def _hand_over(self, output: OutputPacer) -> bool:
+        """Let `output` go on where the clock has come to; False, and the clock goes on, where it does not start."""
+        assert self._pacer is not None
+        self._pacer.stop()
+        try:
+            self._start(output)
+        except DeviceMissing:
+            self._pace_by_clock()
+            return False
+        self.note = ""
+        return True
 
     def position_s(self) -> float:
         """Place in the file in seconds."""
@@ -304,9 +294,12 @@ class FileSource:
 
     def close(self) -> None:
         """Stop playing."""
-        self._stopping.set()
+        self._closing.set()
+        if self._regaining is not None:
+            # It may be opening an output, which is then closed here; one that hangs is left.
+            self._regaining.join(_PATIENCE_S)
         if self._pacer is not None:
             self._pacer.stop()
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            close_stream(stream)
+        if self._output is not None:
+            self._output.stop()
+            self._output = None

@@ -6,14 +6,17 @@ parent holds.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+import time
 
 __all__ = ["main"]
 
 _PRIORITY = 10
+_PEEK_S = 0.25
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,8 +41,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
+    if sys.platform == "win32":
+        import _winapi
+        import msvcrt
+
+        # A read that waits would hold up whoever asks about standard input: OpenBLAS does, when numpy is imported.
+        pipe = msvcrt.get_osfhandle(0)
+        with contextlib.suppress(OSError):
+            while True:
+                _winapi.PeekNamedPipe(pipe, 0)
+                time.sleep(_PEEK_S)
+    else:
+        while os.read(0, 4096):
+            pass
     os._exit(0)
 
 

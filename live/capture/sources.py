@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import numpy as np
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, DeviceMissing
 from live.capture.closing import close_stream
-from live.capture.control_block import Command
+from live.capture.control_block import Command, check_source
 from live.capture.demo import demo_path
 from live.capture.devices import Device, find_input, inputs, portaudio
 from live.capture.intake import Intake
@@ -47,11 +47,12 @@ def parse_source(text: str) -> Wanted:
     Raises
     ------
     BadInput
-        If it is empty, or the file is not there or cannot be read as sound.
+        If it is empty or too long, or the file is not there or cannot be read as sound.
     """
     text = text.strip()
     if not text:
         raise BadInput("No sound input is named; use default, a name, an index, file:PATH, demo or silence.")
+    check_source(text)
     if text in ("demo", "silence"):
         return Wanted(text)
     if text.startswith("file:"):
@@ -61,6 +62,8 @@ def parse_source(text: str) -> Wanted:
             path = path.expanduser()
         if not os.path.isfile(path):
             raise BadInput(f"{path} is not a file; give the path of a sound file after 'file:'.")
+        # The ears name it so from then on.
+        check_source(f"file:{path.absolute()}")
         measure(path)
         return Wanted("file", str(path.absolute()))
     return Wanted("device", text)
@@ -111,8 +114,15 @@ class Source(Protocol):
         ...
 
 
-def make_source(command: Command) -> Source:
-    """Return the source a command asks for, not opened yet. Raises BadInput as `parse_source`."""
+def make_source(command: Command, before: Collection[str] = ()) -> Source:
+    """Return the source a command asks for, not opened yet. Raises BadInput as `parse_source`.
+
+    Parameters
+    ----------
+    command : Command
+    before : collection of str, optional
+        Names of the inputs as last listed.
+    """
     wanted = parse_source(command.source)
     if wanted.kind == "silence":
         return SilenceSource()
@@ -122,7 +132,7 @@ def make_source(command: Command) -> Source:
         path = Path(wanted.what)
         resolved = f"file:{path}"
         return FileSource(path, resolved, loop=command.loop, mute=command.mute, position_s=command.position_s)
-    return DeviceSource(wanted.what, command.channels)
+    return DeviceSource(wanted.what, command.channels, insist=command.insist, before=before)
 
 
 class DeviceSource:
@@ -134,11 +144,24 @@ class DeviceSource:
         As `live.capture.devices.find_input` reads it.
     channels : tuple of int
         Channels that will be listened to, counted from 1; empty for the first two.
+    insist : bool, optional
+        Refuse a device without these channels; otherwise its first two are listened to, and `note` says so.
+    before : collection of str, optional
+        As `live.capture.devices.find_input` takes it.
     clock : callable, optional
     """
 
-    def __init__(self, wanted: str, channels: tuple[int, ...], clock: Callable[[], float] = now_s) -> None:
-        self._wanted, self._channels, self._clock = wanted, channels, clock
+    def __init__(
+        self,
+        wanted: str,
+        channels: tuple[int, ...],
+        *,
+        insist: bool = True,
+        before: Collection[str] = (),
+        clock: Callable[[], float] = now_s,
+    ) -> None:
+        self._wanted, self._channels, self._insist = wanted, channels, insist
+        self._before, self._clock = before, clock
         self._stream: Any = None
         self._closing = False
         self.name, self.resolved = wanted, wanted
@@ -155,7 +178,7 @@ class DeviceSource:
             If it is not there, cannot be opened, or has too few channels.
         """
         # A refresh, because PortAudio otherwise knows only the devices of its first look.
-        device = find_input(self._wanted, inputs(refresh=True))
+        device = find_input(self._wanted, inputs(refresh=True), self._before)
         sounddevice = portaudio()
         self.name, self.resolved = device.name, f"device:{device.name}"
         count = self._count(device)
@@ -181,14 +204,17 @@ class DeviceSource:
             ) from error
 
     def _count(self, device: Device) -> int:
-        if not self._channels:
-            return min(2, device.channels)
-        if max(self._channels) > device.channels:
+        first, last = min(2, device.channels), max(self._channels, default=0)
+        if last <= device.channels:
+            return last or first
+        if self._insist:
             raise BadInput(
-                f"'{device.name}' has {device.channels} channels and no channel {max(self._channels)}; "
+                f"'{device.name}' has {device.channels} channels and no channel {last}; "
                 f"use --channels with numbers from 1 to {device.channels}."
             )
-        return max(self._channels)
+        heard = "first two are" if first == 2 else "only one is"
+        self.note = f"'{device.name}' has no channel {last}, so its {heard} heard; key I takes the next input."
+        return first
 
     def _callback(self, indata: np.ndarray, frames: int, time: Any, status: Any) -> None:
         # An exception would end the stream, so nothing may leave here.

@@ -69,7 +69,10 @@ def run(arguments: list[str]) -> int:
         return 0
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own usage errors
-            print(f"bentlight: {error.format_message()} `bentlight --help` shows what there is.", file=sys.stderr)
+            if said := error.format_message():  # empty when the help was printed instead
+                where = getattr(error, "ctx", None)
+                asked = "bentlight" if where is None else where.command_path
+                print(f"bentlight: {said.rstrip('.')}. `{asked} --help` shows what there is.", file=sys.stderr)
             return 2
         log = _crash_log()
         print(f"bentlight: a fault of ours: {type(error).__name__}: {error} (details: {log}).", file=sys.stderr)

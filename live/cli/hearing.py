@@ -125,33 +125,41 @@ def _print(heard: Heard, each: int) -> None:
     from live.bench.hearing.figures import by_class, totals
     from live.machine import machine_name
 
-    mine, theirs = (by_class([*heard.scores[name], *_demo(heard, name)]) for name in ("ours", "aubio"))
+    mine, theirs, quicker = (by_class([*scores, *_demo(heard, name)]) for name, scores in heard.scores.items())
     show(
         f"Onsets at 50 ms ({heard.half} half, seed {heard.seed}, {each} of each class, of slow attacks twice as many)",
-        ("class", "attack", "F", "", "P", "R", "false", "delay ms", "p95", "kick, snare, hat F", "aubio F", "delay ms"),
-        [_onset_row(name, row, theirs[name]) for name, row in mine.items()],
+        (
+            *("class", "attack", "F", "", "P", "R", "false", "delay ms", "p95", "kick, snare, hat F"),
+            *("aubio F", "delay ms", "quicker F", "delay ms"),
+        ),
+        [_onset_row(name, row, theirs[name], quicker[name]) for name, row in mine.items()],
     )
     show(
         "Beats after 5 s at 70 ms; worst of a class for tempo and lock",
-        ("class", "F", "", "CMLt", "AMLt", "tempo error", "phase ms", "lock s", "again", "aubio F", "CMLt", "lock s"),
+        (
+            *("class", "F", "", "CMLt", "AMLt", "downbeat F", "tempo error", "tempo right", "phase ms", "lock s"),
+            *("again", "aubio F", "CMLt", "lock s"),
+        ),
         [_beat_row(name, row, theirs[name]) for name, row in mine.items() if "beat_f" in row],
     )
-    others = totals(heard.scores["aubio"])
     rows: list[Sequence[str]] = []
-    for (target, value), (_, other) in zip(totals(heard.scores["ours"]), others, strict=True):
-        if math.isnan(value) and math.isnan(other):
+    for figures in zip(*(totals(scores) for scores in heard.scores.values()), strict=True):
+        target, values = figures[0][0], [value for _, value in figures]
+        if all(math.isnan(value) for value in values):
             continue
         sign = "" if target.goal is None else f"{'≥' if target.least else '≤'} {target.goal:g}"
-        rows.append((target.what, sign, _n(value, target.places), _mark(target.met(value)), _n(other, target.places)))
+        value, *others = (_n(value, target.places) for value in values)
+        rows.append((target.what, sign, value, _mark(target.met(values[0])), *others))
     cost = heard.cost
     rows.append(
-        ("processor time, mean share of a core, %", "≤ 10", _n(100 * cost.mean, 1), _mark(cost.mean <= 0.1), "")
+        ("processor time, mean share of a core, %", "≤ 10", _n(100 * cost.mean, 1), _mark(cost.mean <= 0.1), "", "")
     )
-    rows.append(("p99 of a hop over its length, %", "< 50", _n(100 * cost.p99, 1), _mark(cost.p99 < 0.5), ""))
-    show(f"In all, without the demo track ({machine_name()})", ("what", "target", "ours", "", "aubio"), rows)
+    rows.append(("p99 of a hop over its length, %", "< 50", _n(100 * cost.p99, 1), _mark(cost.p99 < 0.5), "", ""))
+    ours, *names = heard.scores
+    show(f"In all, without the demo track ({machine_name()})", ("what", "target", ours, "", *names), rows)
 
 
-def _onset_row(name: str, row: Mapping[str, Any], other: Mapping[str, Any]) -> Sequence[str]:
+def _onset_row(name: str, row: Mapping[str, Any], *others: Mapping[str, Any]) -> Sequence[str]:
     goal = {"percussive": 0.95, "mixed": 0.95, "slow": 0.8}.get(row["attack"])
     good = row["false"] == 0 if goal is None else row["onset_f"] >= goal
     streams = ", ".join(
@@ -169,8 +177,14 @@ def _onset_row(name: str, row: Mapping[str, Any], other: Mapping[str, Any]) -> S
         _n(row["delay_ms"], 1),
         _n(row["delay_p95_ms"], 1),
         streams or "–",
-        _n(other["onset_f"]) if goal is not None else f"{other['false']} false",
-        _n(other["delay_ms"], 1),
+        *(
+            figure
+            for other in others
+            for figure in (
+                _n(other["onset_f"]) if goal is not None else f"{other['false']} false",
+                _n(other["delay_ms"], 1),
+            )
+        ),
     )
 
 
@@ -181,7 +195,9 @@ def _beat_row(name: str, row: Mapping[str, Any], other: Mapping[str, Any]) -> Se
         _mark(row["beat_f"] >= 0.9 and row["cmlt"] >= 0.8),
         _n(row["cmlt"]),
         _n(row["amlt"]),
+        _n(row["downbeat_f"]),
         f"{100 * row['tempo_error']:.1f} %" if math.isfinite(row["tempo_error"]) else "never known",
+        _n(row["tempo_share"], 2),
         _n(row["phase_ms"], 1),
         f"{_n(row['lock_s'], 1)} of {_n(row['limit_s'], 1)}",
         _n(row["relock_s"], 1),

@@ -33,7 +33,7 @@ def devices() -> None:
 
 
 def doctor() -> None:
-    """Check what playing needs, and say the one command that mends what is missing."""
+    """Check what playing needs, and say what mends what is missing, where one command does."""
     from live.machine import checks
 
     found = checks()
@@ -52,7 +52,8 @@ def scenes(context: typer.Context, as_json: Json = False) -> None:
     rows = []
     for key, (name, path) in enumerate(room.library().items(), start=1):
         scene = room.load(path)
-        rows.append((str(key), name, scene.description, str(len(scene.bends)), str(len(scene.routes))))
+        played = str(key) if key <= 9 else ""
+        rows.append((played, name, scene.description, str(len(scene.bends)), str(len(scene.routes))))
     if as_json:
         print(json.dumps([dict(zip(("key", "name", "description", "bends", "routes"), r, strict=True)) for r in rows]))
     else:
@@ -116,10 +117,12 @@ def operators(as_json: Json = False) -> None:
 
 
 def parameters(
-    scene: Annotated[str, typer.Option(help="Whose bends and routes to list; the first scene when not said.")] = "",
+    scene: Annotated[
+        str, typer.Option(help="Whose /bend, /route and /noise to list: a name or a file; the first when not said.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """List every live parameter: OSC address, type, range, unit, default."""
+    """List every live parameter: OSC address, type, range, unit, default; of one scene, each has its own."""
     from live.bank import SceneBank
     from live.control.addresses import ADDRESSES
     from scenes.patch import Patch

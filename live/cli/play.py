@@ -121,7 +121,7 @@ def perform(wishes: Wishes) -> None:
     from live.control.osc import parse_address
     from live.machine import display_problem, sound_problem
 
-    wishes = settle(wishes, display_problem(), sound_problem() if wishes.input is None else None)
+    wishes = settle(wishes, display_problem(), sound_problem(hanging=False) if wishes.input is None else None)
     from live.performance import Performance, PlaySettings
 
     as_given = {field.name: getattr(wishes, field.name) for field in fields(wishes)}
@@ -133,6 +133,7 @@ def perform(wishes: Wishes) -> None:
         "osc": None if wishes.osc == "off" else parse_address(wishes.osc),
     }
     performance = Performance(PlaySettings(**as_given | read))
+    performance.on_no_sound = tell
     recordings = performance.director.recordings
     try:
         made = performance.run()
@@ -211,19 +212,22 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
 
 
 def parse_gain(text: str) -> float | Literal["auto"]:
-    """Return "auto" or a gain in dB, from -60 to 60.
+    """Return "auto" or a gain in dB, as much as `/gain` takes.
 
     Raises
     ------
     BadInput
         If it is neither.
     """
+    from analysis.gain import GAIN_RANGE_DB
+
     if text == "auto":
         return "auto"
     try:
         gain = float(text)
     except ValueError:
         gain = float("nan")
-    if not -60 <= gain <= 60:
-        raise BadInput(f"--gain {text}: give auto, or decibels from -60 to 60.")
+    low, high = GAIN_RANGE_DB
+    if not low <= gain <= high:
+        raise BadInput(f"--gain {text}: give auto, or decibels from {low:g} to {high:g}.")
     return gain

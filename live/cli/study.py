@@ -9,10 +9,17 @@ from typing import Annotated
 import typer
 
 from bentlight.errors import BadInput
-from live.cli.play import Runtime, parse_size, tell
+from live.cli.play import Runtime, parse_channels, parse_gain, parse_size, tell
 from live.files import check_writable, whole_file, write_json
 
 __all__ = ["analyze", "render"]
+
+Gain = Annotated[str, typer.Option(help="auto, or a gain in dB such as 6 or -3.")]
+Gate = Annotated[float, typer.Option(min=-90, max=0, help="Level after gain, in dB, below which there is no sound.")]
+Onsets = Annotated[
+    str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
+]
+Metre = Annotated[int, typer.Option(min=2, max=12, help="Beats in a bar.")]
 
 
 class What(StrEnum):
@@ -32,10 +39,10 @@ def analyze(
     fire: Annotated[
         bool, typer.Option("--fire", help="The time at which a live listener could first act, not of the sound itself.")
     ] = False,
-    onsets: Annotated[
-        str, typer.Option(help="How onsets are found: auto, or one of aubio's methods such as hfc or complex.")
-    ] = "auto",
-    metre: Annotated[int, typer.Option(min=2, max=12, help="Beats in a bar.")] = 4,
+    gain: Gain = "auto",
+    gate: Gate = -60.0,
+    onsets: Onsets = "auto",
+    metre: Metre = 4,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write every feature of every hop to this file.")
     ] = None,
@@ -57,11 +64,12 @@ def analyze(
     from analysis.track import analyze as hear
     from live.truth import compare, read_times
 
+    gain_db = parse_gain(gain)
     true_s = None if truth is None else read_times(truth)
     for target in (as_json, plot):
         if target is not None:
             check_writable(target)
-    track = hear(file, onset_method=onsets, metre=metre)
+    track = hear(file, gain_db=gain_db, gate_db=gate, onset_method=onsets, metre=metre)
     if as_json is not None:
         from live.page import features_json
 
@@ -114,6 +122,10 @@ def render(
     out: Annotated[Path, typer.Option(help="The video to make: .mkv or .mp4.")],
     scene: Annotated[str, typer.Option(help="A scene's name or file; the first scene when not said.")] = "",
     model: Annotated[str | None, typer.Option(help="Overrides the scene's model.")] = None,
+    lora: Annotated[str | None, typer.Option(help="An LCM-LoRA: a hub id or a .safetensors file.")] = None,
+    tiny_autoencoder: Annotated[
+        str | None, typer.Option(help="A tiny autoencoder (TAESD) to decode with: a hub id or a folder.")
+    ] = None,
     runtime: Annotated[
         Runtime,
         typer.Option(help="Torch (eager), CUDA graphs, or ONNX Runtime; auto chooses by the model and the device."),
@@ -123,7 +135,13 @@ def render(
     steps: Annotated[int | None, typer.Option(min=1, max=8, help="Denoising steps.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Only so much of the file.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the noise.")] = None,
-    metre: Annotated[int, typer.Option(min=2, max=12, help="Beats in a bar.")] = 4,
+    channels: Annotated[
+        str | None, typer.Option(help="Channels of the file to hear, such as 1,2 or 3; the video has them all.")
+    ] = None,
+    gain: Gain = "auto",
+    gate: Gate = -60.0,
+    onsets: Onsets = "auto",
+    metre: Metre = 4,
 ) -> None:
     """Render a sound to a video, offline and the same every time."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -146,12 +164,18 @@ def render(
             out,
             scene=scene,
             model=model,
+            lora=lora,
+            tiny_autoencoder=tiny_autoencoder,
             size=parse_size(size),
             runtime=runtime.value,
             fps=fps,
             steps=steps,
             seconds=seconds,
             seed=seed,
+            channels=parse_channels(channels),
+            gain_db=parse_gain(gain),
+            gate_db=gate,
+            onset_method=onsets,
             metre=metre,
             tell=tell,
             progress=lambda done, total: bar.update(task, completed=done, total=total),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.bars import METRE, METRES
 from analysis.frame import LOWEST_LEVEL_DB
+from analysis.gain import GAIN_RANGE_DB
 from analysis.loudness import GATE_DB
 from bentlight.parameter import Parameter
 from live.control.board import ControlBoard
@@ -34,7 +35,7 @@ ADDRESSES: dict[str, Parameter] = {
     "/clock": Parameter(
         "clock", 0.0, 0.0, 300.0, "BPM", "an outside clock's beat is now, at this tempo; below 30, it lets go"
     ),
-    "/gain": Parameter("gain", 0.0, -40.0, 60.0, "dB", "gain of the sound input; moving it ends the automatic gain"),
+    "/gain": Parameter("gain", 0.0, *GAIN_RANGE_DB, "dB", "gain of the sound input; moving it ends the automatic gain"),
     "/gain/auto": _switch("auto", False, "the gain of the input follows the level by itself"),
     "/gate": Parameter("gate", GATE_DB, LOWEST_LEVEL_DB, 0.0, "dB", "level after gain below which there is no sound"),
     "/input/next": _trigger("next", "listens to the next sound input"),

@@ -20,6 +20,7 @@ from pythonosc.osc_message import OscMessage
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from live.control.board import ControlBoard
+from live.control.refusals import Refusals
 
 __all__ = ["OscReceiver", "OscStats", "parse_address"]
 
@@ -35,11 +36,11 @@ _FIXED = {"i": 4, "f": 4, "h": 8, "d": 8, "T": 0, "F": 0, "N": 0}
 
 
 class _Refused(Exception):
-    """A datagram or message that is dropped, with the reason under which it is counted."""
+    """A datagram or message that is dropped, with the reason under which it is counted and the address it was for."""
 
-    def __init__(self, reason: str, sentence: str) -> None:
+    def __init__(self, reason: str, sentence: str, address: str = "") -> None:
         super().__init__(sentence)
-        self.reason = reason
+        self.reason, self.address = reason, address
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class OscReceiver:
         UDP port; 0 lets the system choose one (see `port`).
     board : ControlBoard
 
+    Attributes
+    ----------
+    refusals : Refusals
+        Tells why messages are dropped.
+
     Raises
     ------
     BadInput
@@ -101,6 +107,7 @@ class OscReceiver:
         self._accepted = 0
         self._dropped: dict[str, int] = {}
         self._last_error = ""
+        self.refusals = Refusals()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._socket = _bind(host, port)
@@ -158,7 +165,7 @@ class OscReceiver:
         try:
             messages = list(_messages(datagram))
         except _Refused as refused:
-            self._count_drop(refused.reason, str(refused))
+            self._count_drop(refused.reason, str(refused), refused.address)
             return
         except Exception as error:
             self._count_drop("fault", f"OSC packet dropped: {type(error).__name__}.")
@@ -167,7 +174,7 @@ class OscReceiver:
             try:
                 self._play(message)
             except _Refused as refused:
-                self._count_drop(refused.reason, str(refused))
+                self._count_drop(refused.reason, str(refused), refused.address)
             except Exception as error:
                 self._count_drop("fault", f"OSC message dropped: {type(error).__name__}.")
             else:
@@ -175,11 +182,12 @@ class OscReceiver:
                     self._received += 1
                     self._accepted += 1
 
-    def _count_drop(self, reason: str, sentence: str) -> None:
+    def _count_drop(self, reason: str, sentence: str, address: str = "") -> None:
         with self._counting:
             self._received += 1
             self._dropped[reason] = self._dropped.get(reason, 0) + 1
             self._last_error = sentence
+        self.refusals.note(f"{reason} {address or sentence}", sentence)
 
     def _play(self, message: bytes) -> None:
         address, end = _string(message, 0)
@@ -187,23 +195,23 @@ class OscReceiver:
             raise _Refused("unknown address", "OSC address is far too long.")
         parameter = self._board.parameter(address)
         if parameter is None:
-            raise _Refused(
-                "unknown address", f"OSC address {address[:60]!a} is not known; `bentlight parameters` lists them."
-            )
+            told = f"OSC address {address[:60]!a} is not known; `bentlight parameters` lists them."
+            raise _Refused("unknown address", told, address)
         arguments = _arguments(message, end)
         if any(isinstance(value, float) and not math.isfinite(value) for value in arguments):
-            raise _Refused("not finite", f"OSC {address} came with a number that is not finite.")
+            raise _Refused("not finite", f"OSC {address} came with a number that is not finite.", address)
         if parameter.kind == "trigger":
             # A button of TouchOSC sends 1 when pressed and 0 when released; only the press counts.
             if not arguments or arguments[0] not in (0, False):
                 self._board.trigger(address)
             return
         if len(arguments) != 1:
-            raise _Refused("wrong type", f"OSC {address} came with {len(arguments)} values; it takes one.")
+            told = f"OSC {address} came with {len(arguments)} values; it takes one."
+            raise _Refused("wrong type", told, address)
         try:
             self._board.set(address, arguments[0])
         except BadInput as error:
-            raise _Refused(_reason(parameter, arguments[0]), f"OSC {error}") from None
+            raise _Refused(_reason(parameter, arguments[0]), f"OSC {error}", address) from None
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -7,13 +7,25 @@ from collections.abc import Iterator
 import pytest
 
 from live.bank import SceneBank
+from live.capture.control_block import ControlBlock
+from live.capture.feature_ring import FeatureRing
+from live.capture.sample_ring import SampleRing
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
 from live.director import Director
 from live.mailbox import Mailbox
 from live.render import Renderer
 from tests.live.directing import GOOD, Ears, Generator, Reader
+from tests.live.hearing import RATE, Bench
 from tests.live.stage import Show
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench(FeatureRing.create(), SampleRing.create(capacity=20 * RATE), ControlBlock.create())
+    yield made
+    for ring in (made.features, made.samples, made.control):
+        ring.unlink()
 
 
 @pytest.fixture

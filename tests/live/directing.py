@@ -29,8 +29,8 @@ class Ears:
     def nudge(self):
         self.done.append("nudge")
 
-    def downbeat(self):
-        self.done.append("downbeat")
+    def downbeat(self, at_s):
+        self.done.append(("downbeat", at_s))
 
     def set_metre(self, beats):
         self.done.append(("metre", beats))
@@ -55,8 +55,8 @@ class Ears:
 
     following = "line in"
 
-    def next_input(self):
-        self.done.append("next")
+    def next_input(self, steps):
+        self.done.append(("next", steps))
         return self.following
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from bentlight.errors import BadInput, DeviceMissing
 from live.capture.control_block import Command, ControlBlock, Report
 from live.capture.devices import Device, find_input, find_output
 from live.capture.ears import Ears
+from live.capture.playback import file_blocks
 from live.capture.sources import parse_source
 from live.capture.watch import judge
 
@@ -31,10 +37,37 @@ def test_the_newest_command_and_report_arrive_whole() -> None:
     block.unlink()
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_a_file_name_that_is_not_unicode_arrives_whole_and_can_be_opened(tmp_path) -> None:
+    path = os.fsencode(tmp_path / "song") + b"\xe9.wav"
+    soundfile.write(path, np.zeros(100), 44_100, format="WAV")
+    name = os.fsdecode(path)
+    assert parse_source(f"file:{name}").what == name
+    assert len(np.concatenate(list(file_blocks(Path(name), sample_rate=None, loop=False)))) == 256
+    block = ControlBlock.create()
+    block.send(Command(f"file:{name}"))
+    block.publish(Report(message=f"{name} is over.", device="song\udce9.wav", source=f"file:{name}"))
+    assert block.command().source == f"file:{name}"
+    assert (block.report().message, block.report().source) == (f"{name} is over.", f"file:{name}")
+    block.unlink()
+
+
+def test_a_source_too_long_for_the_ears_is_refused_not_cut(tmp_path, monkeypatch) -> None:
+    with pytest.raises(BadInput, match="1024"):
+        parse_source("ä" * 600)
+    folder = tmp_path.joinpath(*["f" * 200] * 5)
+    folder.mkdir(parents=True)
+    (folder / "song.wav").touch()
+    monkeypatch.chdir(folder)
+    with pytest.raises(BadInput, match="a shorter path"):
+        parse_source("file:song.wav")
+
+
 def test_a_text_too_long_is_cut_between_letters() -> None:
     block = ControlBlock.create()
-    block.publish(Report(message="ä" * 1000))
-    assert set(block.report().message) == {"ä"}
+    for start in ("", "-"):
+        block.publish(Report(message=start + "ä" * 1000))
+        assert set(block.report().message.removeprefix(start)) == {"ä"}
     block.unlink()
 
 

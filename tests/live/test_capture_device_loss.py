@@ -93,6 +93,25 @@ def test_a_server_that_hangs_is_noticed_and_left_and_found_again(
         ears.stop()
 
 
+def test_a_file_is_heard_again_when_its_output_is_back(pulse: PrivatePulse, clicks: tuple[Path, np.ndarray]) -> None:
+    ears = Ears(f"file:{clicks[0]}", gain=0.0, loop=True)
+    follower = Follower(ears.features.reader())
+    ears.start()
+    try:
+        until(lambda: follower.frames()["onset"].sum() >= 2, "the file is heard")
+        pulse.kill()
+        until(lambda: "unheard" in ears.status().message, "the loss is noticed")
+        pulse.start()
+        until(lambda: ears.status().message == "" and ears.status().state == "running", "the output plays again")
+        count = len(follower.frames())
+        until(lambda: len(follower.frames()) > count + 400, "the file goes on")
+        frames = follower.frames()
+        assert ears.status().generation == 0
+        assert (np.diff(frames["time_s"]) < 0.05).all(), "the sound goes on without a gap"
+    finally:
+        ears.stop()
+
+
 def test_a_file_plays_on_by_the_clock_when_its_output_crashes(
     pulse: PrivatePulse, clicks: tuple[Path, np.ndarray]
 ) -> None:

@@ -18,6 +18,8 @@ import soundfile
 
 from bentlight.clock import now_s
 from bentlight.errors import BadInput
+from live.capture import process
+from live.capture.control_block import ControlBlock, Report
 from live.capture.ears import Ears
 from live.capture.feature_ring import FeatureReader
 from tests.analysis.sounds import click, place
@@ -131,6 +133,55 @@ def test_the_next_input_goes_round_all_that_there_are_now_past_those_that_fail(m
     ears.stop()
 
 
+def test_several_inputs_on_are_gone_at_once(monkeypatch) -> None:
+    monkeypatch.setattr("live.capture.devices.names_now", lambda: ["A", "B", "C"])
+    ears = Ears("device:A")
+    assert [ears.next_input(steps) for steps in (2, 2, 5)] == ["C", "B", "A"]
+    assert ears.next_input(3) == "A", "once round"
+    ears.stop()
+
+
+def test_what_is_asked_for_while_the_inputs_are_listed_stays(monkeypatch) -> None:
+    ears = Ears("device:A")
+
+    def names_now() -> list[str]:
+        ears.set_source("demo")
+        return ["A", "B"]
+
+    monkeypatch.setattr("live.capture.devices.names_now", names_now)
+    assert ears.next_input() is None
+    assert ears._command.source == "demo"
+    ears.stop()
+
+
+def test_the_next_input_goes_on_from_the_last_one_after_the_demo_and_past_an_open_one(monkeypatch) -> None:
+    there = ["A", "B", "C"]
+    monkeypatch.setattr(
+        "live.capture.devices.inputs", lambda *, refresh=False: [SimpleNamespace(name=n) for n in there]
+    )
+    ears = Ears("device:A")
+    ears.set_source("demo")
+    assert ears.next_input() == "B"
+    control = ControlBlock.attach(ears._control.name)
+    control.publish(Report(device="B", source="device:B", inputs="A\nB\nC"))
+    there.remove("B")
+    assert ears.next_input() == "C", "B is open, and PortAudio leaves it out"
+    ears.stop()
+
+
+def test_channels_given_at_the_start_are_insisted_on_only_then() -> None:
+    ears = Ears("default", channels=(3, 4))
+    control = ControlBlock.attach(ears._control.name)
+    assert control.command().insist
+    ears._remember(Report(device="X", source="device:X", serial=1))
+    assert (control.command().source, control.command().insist) == ("device:X", False)
+    ears.stop()
+    ears = Ears("default", channels=(3, 4))
+    ears.set_source("device:X")
+    assert not ControlBlock.attach(ears._control.name).command().insist
+    ears.stop()
+
+
 def test_a_sound_server_that_hangs_does_not_hold_up_who_asks_for_another_input(monkeypatch) -> None:
     freed = threading.Event()
     monkeypatch.setattr("live.capture.devices.inputs", lambda *, refresh=False: freed.wait(60) and [])
@@ -229,6 +280,28 @@ def test_the_ears_end_with_a_parent_that_was_killed() -> None:
     parent.wait()
     parent.stdout.close()
     until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the orphan ends")
+
+
+def test_the_ears_on_windows_wait_for_their_parent_without_reading(monkeypatch) -> None:
+    # A read that waits holds up the import of numpy there, for ever.
+    left, naps, ended = [True, True], [], []
+
+    def peek(handle: int, size: int) -> tuple[int, int]:
+        assert (handle, size) == (7, 0)
+        if not left:
+            raise BrokenPipeError(109, "The pipe has been ended")
+        left.pop()
+        return 0, 0
+
+    monkeypatch.setattr(process.sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "_winapi", SimpleNamespace(PeekNamedPipe=peek))
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=lambda number: 7 + number))
+    monkeypatch.setattr(process.time, "sleep", naps.append)
+    monkeypatch.setattr(process.os, "read", lambda *_: pytest.fail("stdin is read"))
+    monkeypatch.setattr(process.os, "_exit", ended.append)
+    process._end_with_parent()
+    assert naps == [0.25, 0.25]
+    assert ended == [0]
 
 
 def test_the_process_of_the_ears_knows_neither_torch_nor_pygame() -> None:

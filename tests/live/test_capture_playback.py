@@ -12,9 +12,11 @@ import soundfile
 from bentlight.errors import BadInput
 from live.capture.control_block import Command
 from live.capture.demo import demo_path
+from live.capture.devices import Device
 from live.capture.intake import Intake
 from live.capture.playback import ClockPacer, FileSource, file_blocks
 from live.capture.sources import make_source
+from tests.waiting import wait_until
 
 RATE = 44_100
 
@@ -87,6 +89,97 @@ def test_the_pacer_stops_when_told() -> None:
     )
     pacer.run()
     assert not put
+
+
+class FakeOutput:
+    """Stands in for sounddevice with one output, which plays what a test pulls out of it."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.there, self.starts = True, True
+        self.streams: list[FakeOutput.Stream] = []
+
+    def outputs(self, *, refresh: bool = False) -> list[Device]:
+        assert refresh
+        assert all(stream.closed for stream in self.streams), "PortAudio was started anew under a stream"
+        return [Device("Speakers", 0, "ALSA", 2, RATE, True)] if self.there else []
+
+    def OutputStream(self, **asked: object) -> FakeOutput.Stream:
+        self.streams.append(self.Stream(self, asked))
+        return self.streams[-1]
+
+    class Stream:
+        def __init__(self, system: FakeOutput, asked: dict) -> None:
+            self.system, self.asked, self.closed = system, asked, False
+
+        def start(self) -> None:
+            if not self.system.starts:
+                raise FakeOutput.PortAudioError("busy")
+
+        def play(self, blocks: int) -> np.ndarray:
+            heard = np.zeros((blocks, 256, 2), np.float32)
+            for block in heard:
+                self.asked["callback"](block, 256, None, None)
+            return heard.reshape(-1, 2)
+
+        def abort(self, **_: object) -> None: ...
+
+        def close(self, **_: object) -> None:
+            self.closed = True
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> FakeOutput:
+    made = FakeOutput()
+    monkeypatch.setattr("live.capture.playback.outputs", made.outputs)
+    monkeypatch.setattr("live.capture.output.portaudio", lambda: made)
+    monkeypatch.setattr("live.capture.playback._AGAIN_S", 0.02)
+    return made
+
+
+def taken(source: FileSource) -> np.ndarray:
+    """Return what has reached the intake."""
+    blocks = []
+    while (block := source.intake.take(0.001)) is not None:
+        blocks.append(block.samples.copy())
+    return np.concatenate(blocks)
+
+
+def test_a_lost_output_plays_on_when_it_is_back_where_the_clock_has_come_to(song: Path, output: FakeOutput) -> None:
+    whole, _ = soundfile.read(song, dtype="float32")
+    source = FileSource(song, f"file:{song}", loop=True, mute=False)
+    source.open()
+    heard = output.streams[0].play(20)
+    assert (heard == whole[: len(heard)]).all()
+    output.there = False
+    output.streams[0].asked["finished_callback"]()
+    source.poll()
+    assert "unheard" in source.note
+    wait_until(lambda: output.streams[0].closed and source._played > 30 * 256, 20, "the clock goes on")
+    output.there, output.starts = True, False
+    wait_until(lambda: len(output.streams) > 2, 20, "outputs are tried")
+    output.starts = True
+    wait_until(lambda: not source.note, 20, "the output plays again")
+    came_to = source._played
+    assert (output.streams[-1].play(4) == np.concatenate([whole] * 99)[came_to : came_to + 4 * 256]).all()
+    sound = taken(source)
+    assert (sound == np.concatenate([whole] * 99)[: len(sound)]).all(), "nothing is left out or comes twice"
+    assert len(sound) == source._played
+    source.close()
+    assert all(stream.closed for stream in output.streams)
+
+
+def test_a_file_that_is_closed_while_its_output_is_away_tries_no_more(song: Path, output: FakeOutput) -> None:
+    source = FileSource(song, f"file:{song}", loop=True, mute=False)
+    source.open()
+    output.there = False
+    output.streams[0].asked["finished_callback"]()
+    source.poll()
+    source.close()
+    assert not source._regaining.is_alive()
+    assert not source._pacer._thread.is_alive()
 
 
 def test_what_is_no_sound_fails_with_its_name(tmp_path: Path) -> None:

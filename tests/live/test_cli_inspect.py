@@ -1,5 +1,6 @@
 """The commands that show what there is tell the truth, for people and as JSON."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.bends import OPERATORS
 from live.bench.clicks import click_track
 from live.cli import main
 from live.control.addresses import ADDRESSES
-from live.machine import runtime_check
+from live.machine import checks, runtime_check
 from scenes import library, load
 
 
@@ -41,6 +42,8 @@ def test_parameters_lists_every_address_that_can_be_played(name, capsys):
 
 def test_scenes_lists_the_library_and_checks_a_file(capsys, tmp_path):
     assert [s["name"] for s in json.loads(said(capsys, "scenes", "--json"))] == list(library())
+    keys = [s["key"] for s in json.loads(said(capsys, "scenes", "--json"))]
+    assert keys == [str(n) if n <= 9 else "" for n in range(1, len(keys) + 1)], "there are keys 1 to 9 only"
     path = next(iter(library().values()))
     assert "fine" in said(capsys, "scenes", "check", str(path))
     bad = tmp_path / "bad.yaml"
@@ -82,6 +85,15 @@ def test_doctor_says_what_auto_means(monkeypatch, device, cuda, runtime):
     assert runtime_check().finding.startswith(runtime)
 
 
+@pytest.mark.parametrize("package", ["torch", "diffusers", "onnxruntime", "sounddevice", "soundfile", "pygame", "av"])
+def test_doctor_misses_each_library_that_playing_needs(monkeypatch, package):
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else find(name))
+    monkeypatch.setattr("live.machine.sound_problem", lambda: None)
+    found = {check.what: check for check in checks()}[package]
+    assert (found.mark, found.remedy) == ("✗", f"pip install {package}")
+
+
 def test_without_a_connection_fetching_says_what_to_do(capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert main(["models", "fetch", "nobody/no-such-model"]) == 2
@@ -106,16 +118,17 @@ def test_analyze_prints_one_onset_a_line_where_the_clicks_are(clicks, capsys):
     assert np.median(fired - times) < 0.015
 
 
-def test_features_of_a_file_are_those_heard_live_in_blocks_of_any_size(tmp_path, capsys):
+@pytest.mark.parametrize(("options", "gain"), [((), "auto"), (("--gain", "6"), 6.0)])
+def test_features_of_a_file_are_those_heard_live_in_blocks_of_any_size(tmp_path, capsys, options, gain):
     rng = np.random.default_rng(8)
     t = np.arange(48_000) / 48_000
     sound = np.stack([0.2 * np.sin(2 * np.pi * 330 * t), 0.05 * rng.standard_normal(len(t))], axis=1)
     path, features = tmp_path / "stereo.wav", tmp_path / "f.json"
     soundfile.write(path, sound.astype(np.float32), 48_000, "FLOAT")
-    said(capsys, "analyze", str(path), "--what", "features", "--json", str(features))
+    said(capsys, "analyze", str(path), "--what", "features", "--json", str(features), *options)
     told = json.loads(features.read_text())
     for sizes in ([64], [256], [1000], rng.integers(1, 3000, 100).tolist()):
-        analyzer, parts, start = LiveAnalyzer(48_000), [], 0
+        analyzer, parts, start = LiveAnalyzer(48_000, gain_db=gain), [], 0
         while start < len(sound):
             size = sizes[len(parts) % len(sizes)]
             parts.append(analyzer.process(sound[start : start + size].astype(np.float32)))

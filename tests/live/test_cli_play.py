@@ -1,5 +1,6 @@
 """What `bentlight play` does with what it is given, and with what the machine lacks."""
 
+import threading
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,6 +71,15 @@ def test_gains_are_read():
     assert parse_gain("-3.5") == -3.5
 
 
+@pytest.mark.parametrize("end", [-60.0, 60.0])
+def test_a_gain_given_at_the_start_is_one_that_can_be_played(end):
+    assert parse_gain(f"{end:g}") == end
+    with pytest.raises(BadInput, match="-60 to 60"):
+        parse_gain(f"{1.01 * end:g}")
+    show = Performance(PlaySettings(headless=True, input="silence", osc=None, gain=end))
+    assert show.board.get("/gain") == end
+
+
 @pytest.mark.parametrize("text", ["loud", "nan", "61", "inf"])
 def test_a_bad_gain_is_refused(text):
     with pytest.raises(BadInput, match="decibels"):
@@ -95,6 +105,16 @@ def performance(monkeypatch):
     monkeypatch.setattr("live.performance.Performance", FakePerformance)
     monkeypatch.setattr(FakePerformance, "done", ())
     return FakePerformance
+
+
+def test_a_sound_server_that_hangs_lets_the_show_begin(performance, monkeypatch):
+    freed = threading.Event()
+    monkeypatch.setattr("live.capture.devices.inputs", lambda *, refresh=False: freed.wait(60) and [])
+    monkeypatch.setattr("live.capture.devices._LIST_S", 0.05)
+    monkeypatch.setattr("live.machine.display_problem", lambda: None)
+    perform(Wishes())
+    assert performance.asked == PlaySettings(), "the ears say what is wrong with the default input"
+    freed.set()
 
 
 def test_every_option_reaches_the_performance_under_its_own_name(performance):
@@ -129,6 +149,16 @@ def test_every_option_reaches_the_performance_under_its_own_name(performance):
     )
     perform(Wishes(headless=True, input="silence", osc="off"))
     assert performance.asked.osc is None
+
+
+def test_an_input_that_is_not_there_is_said_on_stderr(performance, monkeypatch, capsys):
+    def run(show):
+        show.on_no_sound("There is no sound input Line.")
+        return {"pictures": 3, "seconds": 1.0, "onsets_shown": 0}
+
+    monkeypatch.setattr(performance, "run", run)
+    perform(Wishes(headless=True, input="Line"))
+    assert "There is no sound input Line." in capsys.readouterr().err.splitlines()
 
 
 @pytest.mark.parametrize("text", ["²", "host:", "host:²", "host:70000", "host:" + "9" * 5000, "٣"])
@@ -179,6 +209,27 @@ def test_bad_use_gives_status_2_and_one_sentence_on_stderr(arguments, capsys, tm
     assert len(said.splitlines()) == 1
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir()), "nothing may be left behind"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help"),
+    [
+        (["nonsense"], "bentlight --help"),
+        (["play", "--no-such-option"], "bentlight play --help"),
+        (["scenes", "check"], "bentlight scenes check --help"),
+        (["bench", "hearing", "--each", "0"], "bentlight bench hearing --help"),
+    ],
+)
+def test_bad_use_points_to_the_help_that_lists_what_there_is(arguments, help, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.strip().endswith(f". `{help}` shows what there is.")
+
+
+def test_a_group_of_commands_alone_shows_its_help_and_no_empty_error(capsys):
+    assert main(["bench"]) == 2
+    said = capsys.readouterr()
+    assert "hearing" in said.out + said.err
+    assert "bentlight:" not in said.err
 
 
 def test_every_runtime_of_the_engine_can_be_asked_for():

@@ -312,6 +312,24 @@ def test_what_waits_for_a_scene_holds_up_nothing_else(directed):
     assert director.bank.current == "tide"
 
 
+def test_of_scenes_and_prompts_asked_for_while_one_loads_only_the_newest_is_played(directed, monkeypatch):
+    director, board, _, _, generator = directed
+    director._preparing.stop()
+    played, texts = [], []
+    monkeypatch.setattr(director, "_play", lambda scene: played.append(scene.name))
+    monkeypatch.setattr(generator, "prepare", lambda **asked: texts.extend(asked["prompts"]))
+    for number in (2, 3, 4, 5):
+        board.set("/scene/number", number)
+        board.set("/prompt", "a golden wave"[: 3 * number])
+        board.trigger("/scene/next")
+        director.step_now()
+    board.set("/scene/number", 3)
+    director.step_now()
+    director.step_scenes()
+    assert played == [load(director.bank.names[2]).name]
+    assert texts == ["a golden wave"]
+
+
 def test_notices_that_nobody_asks_for_do_not_pile_up(directed, monkeypatch):
     director, now = directed[0], [100.0]
     monkeypatch.setattr("live.director.now_s", lambda: now[0])

@@ -1,22 +1,104 @@
 """What a hand asks of the ears reaches them: taps, gain, gate, clock, inputs."""
 
+import threading
 
-def test_a_tap_counts_when_it_was_done_however_late_it_is_looked_at(directed, monkeypatch):
+import pytest
+
+from bentlight.errors import BadInput
+from tests.waiting import wait_until
+
+
+@pytest.mark.parametrize("done", ["tap", "downbeat"])
+def test_a_beat_by_hand_counts_when_it_was_done_however_late_it_is_looked_at(directed, monkeypatch, done):
     director, board, _, ears, _ = directed
     times = iter((1.0, 1.5, 2.0))
     monkeypatch.setattr(board, "_clock", lambda: next(times))
     for _ in range(3):
-        board.trigger("/tap")
+        board.trigger(f"/{done}")
     director.step()
-    assert ears.done == [("tap", 1.0), ("tap", 1.5), ("tap", 2.0)]
+    assert ears.done == [(done, 1.0), (done, 1.5), (done, 2.0)]
 
 
-def test_where_there_is_no_other_input_that_is_said(directed):
+@pytest.fixture
+def hung(directed):
+    """Ears whose first look at the inputs hangs, which may be let go; and that this has begun."""
+    ears, begun, go_on = directed[3], threading.Event(), threading.Event()
+    plain = ears.next_input
+
+    def next_input(steps):
+        begun.set()
+        go_on.wait(60)  # whoever had to wait for this finds it done
+        return plain(steps)
+
+    ears.next_input = next_input
+    yield begun, go_on
+    go_on.set()
+
+
+def test_a_sound_server_that_hangs_holds_up_nothing_else(directed, hung):
     director, board, _, ears, _ = directed
-    for ears.following, said in (("line in", "input: line in"), ("", "no other sound input")):
+    begun, _ = hung
+    board.trigger("/input/next")
+    director.step_now()
+    assert begun.wait(60)
+    board.trigger("/nudge")
+    board.trigger("/quit")
+    director.step_now()
+    assert ears.done == ["nudge"]
+    assert director.quit.is_set()
+
+
+def test_presses_during_a_look_are_gone_by_the_next_look_at_once(directed, hung):
+    director, board, _, ears, _ = directed
+    begun, go_on = hung
+    board.trigger("/input/next")
+    director.step_now()
+    assert begun.wait(60)
+    for _ in range(3):
         board.trigger("/input/next")
-        director.step()
-        assert any(said in warning for warning in director.warnings())
+        director.step_now()
+    go_on.set()
+    wait_until(lambda: len(ears.done) == 2, 30, "both looks")
+    assert ears.done == [("next", 1), ("next", 3)]
+
+
+def test_the_demo_has_the_last_word_over_presses_before_it(directed, hung):
+    director, board, _, ears, _ = directed
+    begun, go_on = hung
+    for address in ("/input/next", "/input/next", "/input/demo"):
+        board.trigger(address)
+        director.step_now()
+        assert begun.wait(60)
+    assert ears.done == [("source", "demo")]
+    go_on.set()
+    wait_until(lambda: not director._inputs._looking, 30, "the look to end")
+    assert ears.done == [("source", "demo"), ("next", 1)], "the ears know themselves that it came too late"
+
+
+@pytest.mark.parametrize(("error", "said"), [(BadInput("no input."), "no input."), (OSError("odd"), "OSError: odd")])
+def test_a_look_that_fails_is_told_and_the_next_press_looks_again(directed, monkeypatch, error, said):
+    director, board, _, ears, _ = directed
+
+    def fail(steps):
+        raise error
+
+    plain, ears.next_input = ears.next_input, fail
+    board.trigger("/input/next")
+    director.step()
+    wait_until(lambda: any(said in warning for warning in director.warnings()), 30, "it to be told")
+    ears.next_input = plain
+    board.trigger("/input/next")
+    director.step()
+    wait_until(lambda: ("next", 1) in ears.done, 30, "another look")
+
+
+@pytest.mark.parametrize(("name", "said"), [("line in", "input: line in"), ("", "there is no other sound input")])
+def test_the_input_that_is_taken_is_told_or_that_there_is_no_other(directed, name, said):
+    director, board, _, ears, _ = directed
+    ears.following = name
+    board.trigger("/input/next")
+    director.step()
+    wait_until(lambda: said in director.warnings(), 30, f"{said!r} to be said")
 
 
 def test_the_ears_are_told(directed):
@@ -25,16 +107,14 @@ def test_the_ears_are_told(directed):
     board.set("/gain/auto", True)
     board.trigger("/tap")
     board.trigger("/nudge")
-    board.trigger("/downbeat")
     board.set("/metre", 3)
     board.set("/tempo", 128.0)
-    board.trigger("/input/next")
     board.trigger("/input/demo")
     director.step()
     assert ("gain", 6.0) in ears.done
     assert ("gain", "auto") in ears.done
     assert board.get("/gain/auto") is True
-    assert {"nudge", "downbeat", ("metre", 3), ("tempo", 128.0), "next", ("source", "demo")} <= set(ears.done)
+    assert {"nudge", ("metre", 3), ("tempo", 128.0), ("source", "demo")} <= set(ears.done)
 
 
 def test_a_hand_on_the_automatic_gain_goes_on_from_where_it_is(directed):

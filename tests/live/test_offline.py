@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from analysis import LiveAnalyzer
 from bentlight.errors import BadInput, BadScene
 from engine.errors import NotFinite
 from engine.paces import Paces
 from engine.spec import Picture
+from live.cli import main
 from live.offline import render, specs
 from live.sound_file import DamagedSound
 from live.video import VideoWriter
@@ -135,6 +137,64 @@ def test_every_hop_reaches_the_patch_once(song):
     list(specs(song, Listening(SCENE), fps=7))
     assert Listening.heard == list(range(len(Listening.heard)))
     assert len(Listening.heard) > 300
+
+
+def angles(source, **heard):
+    """Where the hits take the bend, picture by picture."""
+    made = specs(source, Patch(SCENE, start_s=0.0), fps=20, **heard)
+    return np.array([spec.values[0] for step in made for _, spec in step.pictures])
+
+
+@pytest.mark.parametrize("asked", [{}, {"gain_db": -20.0}, {"gate_db": -20.0}, {"onset_method": "hfc"}])
+def test_a_song_is_heard_with_automatic_gain_or_with_what_is_asked_for(song, asked):
+    parts = []
+    list(specs(song, Patch(SCENE, start_s=0.0), frames_changed=lambda heard: parts.append(heard) or heard, **asked))
+    sound, rate = soundfile.read(song, dtype="float32")
+    straight = LiveAnalyzer(rate, **{"gain_db": "auto", **asked}).process(sound)
+    assert np.concatenate(parts).tobytes() == straight.tobytes()
+    assert straight.tobytes() != LiveAnalyzer(rate).process(sound).tobytes()
+
+
+def test_only_the_channels_asked_for_are_heard_or_the_first_two(song, tmp_path):
+    sound, _ = soundfile.read(song)
+    path = tmp_path / "three.wav"
+    soundfile.write(path, np.stack([0 * sound[:, 0], 0 * sound[:, 0], sound[:, 0]], axis=1), RATE)
+    assert angles(path, channels=(3,)).max() > 0.8
+    assert not angles(path).any()
+    assert not angles(path, channels=(7,)).any(), "a channel that is not there is as if it were not asked for"
+
+
+def test_what_was_played_can_be_rendered_with_the_same_options(song, tmp_path, monkeypatch):
+    asked = {}
+
+    def loaded(model, **options):
+        asked.update(options, model=model)
+        raise BadInput("no model today.")
+
+    monkeypatch.setattr("engine.generator.Generator.load", loaded)
+    options = ["--model", "a/b", "--lora", "c/d", "--tiny-autoencoder", "e/f", "--size", "64x64"]
+    assert main(["render", str(song), "--out", str(tmp_path / "a.mkv"), *options]) == 2
+    assert {key: asked[key] for key in ("model", "lora", "tiny_autoencoder", "size")} == {
+        "model": "a/b",
+        "lora": "c/d",
+        "tiny_autoencoder": "e/f",
+        "size": (64, 64),
+    }
+    asked.clear()
+    monkeypatch.setattr("live.offline.render", lambda source, out, **given: asked.update(given))
+    options = ["--channels", "3", "--gain", "-3", "--gate", "-40", "--onsets", "hfc", "--metre", "7"]
+    assert main(["render", str(song), "--out", str(tmp_path / "a.mkv"), *options]) == 0
+    heard = {"channels": (3,), "gain_db": -3.0, "gate_db": -40.0, "onset_method": "hfc", "metre": 7}
+    assert {key: asked[key] for key in heard} == heard
+    assert main(["render", str(song), "--out", str(tmp_path / "a.mkv")]) == 0
+    assert (asked["channels"], asked["gain_db"]) == (None, "auto")
+
+
+@pytest.mark.parametrize("wrong", [{"gate_db": 3.0}, {"onset_method": "loudest"}])
+def test_what_cannot_be_heard_with_is_said_before_a_model_is_loaded(song, tmp_path, monkeypatch, wrong):
+    monkeypatch.setattr("engine.generator.Generator.load", lambda *_, **__: pytest.fail("a model was loaded"))
+    with pytest.raises(BadInput):
+        render(song, tmp_path / "a.mkv", scene=SCENE, **wrong)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.03, 60])

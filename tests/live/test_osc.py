@@ -175,6 +175,18 @@ def test_a_bad_value_in_a_bundle_does_not_hold_back_the_others(receiver, board):
     assert receiver.stats().dropped == {"out of range": 1}
 
 
+def test_why_messages_are_dropped_is_told_for_each_address_whatever_is_sent_to_it(receiver, caplog):
+    for value in (5.0, 6.0, 7.0):
+        receiver.handle(message("/bend/warp/amount", value))
+        receiver.handle(message("/unknown", value))
+        receiver.handle(message("/hud", "x" * 9000))
+    assert receiver.refusals.warnings() == [receiver.stats().last_error[:199] + "…"]
+    logged = [record.getMessage() for record in caplog.records]
+    assert len(logged) == 3
+    assert "/bend/warp/amount: amount is 5" in logged[0]
+    assert "'/unknown' is not known" in logged[1]
+
+
 def test_the_thread_outlives_thousands_of_mutated_datagrams(receiver, board):
     rng = random.Random(4)
     seeds = [

@@ -17,6 +17,7 @@ from bentlight.errors import BadInput, DeviceMissing, ModelMissing
 from live.control.board import ControlBoard
 from live.control.osc import OscReceiver
 from live.performance import Performance, PlaySettings, smaller
+from live.report import report
 from tests.waiting import free_port, wait_until
 
 GENEROUS_S = 30.0
@@ -133,6 +134,28 @@ def test_an_input_that_fails_in_the_middle_of_a_show_does_not_end_it(monkeypatch
     assert not show._should_stop()
 
 
+@pytest.mark.parametrize("rate", [0.0, 48_000.0])
+def test_without_a_window_an_input_that_is_not_there_is_said_once_and_reported(monkeypatch, rate):
+    show = made_with(monkeypatch, QUIET)
+    here, told = show.ears.status(), []
+    show.on_no_sound = told.append
+
+    def look(state, message=""):
+        status = replace(here, state=state, message=message, sample_rate=rate, device="Line")
+        monkeypatch.setattr(show.ears, "status", lambda: status)
+        assert not show._should_stop()
+
+    look("starting")
+    look("lost", "There is no sound input Line.")
+    look("lost", "There is no sound input Line, still.")
+    assert told == ["There is no sound input Line."]
+    look("running")
+    look("lost", "Line is gone.")
+    assert told[1:] == ["Line is gone."]
+    show._close()
+    assert report(show)["input"] == {"name": "Line", "state": "lost", "message": "Line is gone."}
+
+
 def test_with_a_window_an_input_that_cannot_be_opened_is_only_said(monkeypatch):
     settings = replace(QUIET, headless=False)
     show = made_with(monkeypatch, settings, state="failed", message="a.wav cannot be read as sound.")
@@ -199,6 +222,18 @@ def test_osc_that_has_stopped_listening_is_shown(monkeypatch):
     assert not any("OSC" in warning for warning in show.warnings())
     show.osc.stop()
     assert any("OSC" in warning for warning in show.warnings())
+
+
+def test_why_osc_is_dropped_is_shown_and_reported(monkeypatch):
+    show = made_with(monkeypatch, replace(QUIET, osc=("127.0.0.1", free_port())))
+    show.osc.start()
+    assert show.hud().warnings == ()
+    show.osc.handle(b"/intensty\0\0\0,f\0\0\0\0\0\0")
+    assert any("'/intensty' is not known" in warning for warning in show.hud().warnings)
+    made = live.performance.report(show)
+    assert (made["osc_dropped"], made["osc_dropped_by_reason"]) == (1, {"unknown address": 1})
+    assert "'/intensty'" in made["osc_last_error"]
+    show.osc.stop()
 
 
 def test_a_thread_that_died_says_so_until_it_has_worked_again(model, monkeypatch):

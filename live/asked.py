@@ -1,0 +1,43 @@
+"""`Asked`: the scenes and prompts that wait to be played; of those that stand for one another only the newest."""
+
+from __future__ import annotations
+
+import threading
+
+from live.control.board import ControlEvent
+
+__all__ = ["Asked"]
+
+_MOST = 64
+_NAMED = frozenset({"/scene", "/scene/number", "/scene/next", "/scene/previous"})
+_REPLACED = {
+    "/scene": _NAMED,
+    "/scene/number": _NAMED,
+    "/prompt": frozenset({"/prompt"}),
+    "/prompt/index": frozenset({"/prompt/index"}),
+}
+"""What no longer matters once this was asked for. A step is from wherever the others lead, so it replaces nothing."""
+
+
+class Asked:
+    """Events in the order in which they came, between the thread that adds them and the one that takes them.
+
+    A model may take seconds over one scene; a knob that passes over ten meanwhile means the last of them. Of what does
+    not stand for one another, the oldest of a flood are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[ControlEvent] = []
+
+    def add(self, event: ControlEvent) -> None:
+        """Put an event last, in place of those that wait and no longer matter."""
+        replaced = _REPLACED.get(event.address, frozenset())
+        with self._lock:
+            waiting = [waits for waits in self._events if waits.address not in replaced]
+            self._events = [*waiting, event][-_MOST:]
+
+    def take(self) -> ControlEvent | None:
+        """Return the oldest that waits, once; None when there is none."""
+        with self._lock:
+            return self._events.pop(0) if self._events else None

@@ -1,0 +1,128 @@
+"""`OutputPacer`: blocks of sound, heard through an output that paces them."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bentlight.clock import now_s
+from bentlight.errors import DeviceMissing
+from live.capture.closing import close_stream
+from live.capture.devices import Device, portaudio
+
+__all__ = ["BLOCK", "OutputPacer"]
+
+BLOCK = 256
+"""Samples in a block."""
+_AHEAD = 64
+
+
+class OutputPacer:
+    """Hands blocks over as a sound output plays them. What its stream has lost it does not get back.
+
+    Parameters
+    ----------
+    device : Device
+    sample_rate : float
+        Of the blocks.
+    put : callable
+        Called with (block, host clock) in the sound card's callback.
+    done : callable
+        Called when the blocks are over.
+    late : callable
+        Called when there was no block in time, or the sound card says that it was late.
+
+    Attributes
+    ----------
+    gone : bool
+        The output ended by itself.
+
+    Raises
+    ------
+    DeviceMissing
+        If it cannot be opened at that rate.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        sample_rate: float,
+        put: Callable[[np.ndarray, float], None],
+        done: Callable[[], None],
+        late: Callable[[], None],
+    ) -> None:
+        self._name, self._put, self._done, self._late = device.name, put, done, late
+        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_AHEAD)
+        self._stopping = threading.Event()
+        self._over = self.gone = False
+        self._stream: Any = self._try(
+            lambda sounddevice: sounddevice.OutputStream(
+                device=device.index,
+                channels=min(2, device.channels),
+                samplerate=sample_rate,
+                blocksize=BLOCK,
+                dtype="float32",
+                # The low latency of an output under-runs too easily beside a renderer that uses the whole machine.
+                latency="high",
+                callback=self._callback,
+                finished_callback=self._finished,
+            )
+        )
+
+    def start(self, blocks: Iterator[np.ndarray]) -> None:
+        """Begin to play `blocks`, each of `BLOCK` samples. Raises DeviceMissing if the output does not start."""
+        for block in itertools.islice(blocks, _AHEAD // 2):
+            self._queue.put(block)
+        reading = itertools.chain(blocks, [None])
+        threading.Thread(target=self._read_ahead, args=(reading,), name="file reader", daemon=True).start()
+        self._try(lambda _: self._stream.start())
+
+    def stop(self) -> bool:
+        """End, within about a second; False where the sound server still holds the stream."""
+        self._stopping.set()
+        return close_stream(self._stream)
+
+    def _try(self, act: Callable[[Any], Any]) -> Any:
+        sounddevice = portaudio()
+        try:
+            return act(sounddevice)
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise DeviceMissing(f"The sound output '{self._name}' cannot be opened.") from error
+
+    def _read_ahead(self, blocks: Iterator[np.ndarray | None]) -> None:
+        for block in blocks:
+            while not self._stopping.is_set():
+                try:
+                    self._queue.put(block, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if self._stopping.is_set():
+                return
+
+    def _callback(self, outdata: np.ndarray, frames: int, time: Any, status: Any) -> None:
+        # An exception would end the stream, so nothing may leave here.
+        try:
+            outdata.fill(0.0)
+            if self._over:
+                return
+            block = self._queue.get_nowait()
+            if block is None:
+                self._over = True
+                self._done()
+                return
+            width = outdata.shape[1]
+            outdata[: len(block)] = block[:, :width] if block.shape[1] >= width else block[:, :1]
+            self._put(block, now_s())
+            if status:
+                self._late()
+        except Exception:
+            self._late()
+
+    def _finished(self) -> None:
+        self.gone = not self._stopping.is_set()
