@@ -15,6 +15,7 @@ from engine.bends.catalog.picture import PICTURE
 from engine.bends.catalog.space import SPACE
 from engine.bends.catalog.values import VALUES
 from engine.generator import Generator
+from engine.layers import site_of_layer
 from engine.measures import SiteInfo
 from engine.spec import FrameSpec
 
@@ -28,6 +29,13 @@ PROMPT, SEED = "neon cyan and orange flower", 46
 TRIED = (0, 5, 10, 15, 20, 25, 30, 40, 45, 49, 50)
 """Indices of the DAFx paper's 50 steps at which its authors bent."""
 MOST_STEPS = 4
+
+HARDLY_SEEN = {
+    "unet.skip.6": "bends here are hardly seen: they move the picture by 0.02 to 1.1 of 255",
+    "unet.skip.7": "bends here are not seen: they move the picture by 0.0 of 255",
+}
+"""Sites of the built-in model with next to no say: `invert`, `noise`, `zoom`, `multiply` by 0 and `channel_rotate` at
+`mix` 1, three seeds. The same at `unet.skip.5` move the picture by 2 to 9 of 255."""
 
 FAMILIES = (
     ("Values", "Every value by itself, or by the statistics of the tensor.", VALUES),
@@ -76,7 +84,7 @@ bend also takes a picture that lies beside it, `mask: star.png` (docs/scenes.md)
 `weights.<module>` is the weight tensor of a module at or below a site, `weights.unet.up.2.resnet.0.conv1` for one.
 It is bent as (1, outputs, inputs, kernel values): `channels` are its outputs and `rows` its inputs. The tensor is
 written only when a value has changed, always from the weights as they were loaded, and comes back bit for bit.
-Weights move in PyTorch only; another runtime refuses such a plan.
+Weights move in PyTorch only: with ONNX Runtime such a plan is played in PyTorch, which is said once.
 """
 
 
@@ -117,7 +125,7 @@ def site_section(sites: Sequence[SiteInfo]) -> str:
     """Return what the layers behind each site do to a bend, for the built-in model; the finer sites left out."""
     coarse = [s for s in sites if ".resnet." not in s.address and ".attention." not in s.address]
     rows = [
-        f"| `{s.address}` | {' × '.join(str(n) for n in s.shape)} | {s.sd:.3g} | {s.note} |"
+        f"| `{s.address}` | {' × '.join(str(n) for n in s.shape)} | {s.sd:.3g} | {_note(s)} |"
         for s in coarse
         if not s.address.startswith("latent.") or s.address in ("latent.0", "latent.end")
     ]
@@ -137,6 +145,10 @@ def site_section(sites: Sequence[SiteInfo]) -> str:
     )
 
 
+def _note(site: SiteInfo) -> str:
+    return "; ".join(filter(None, (site.note, HARDLY_SEEN.get(site.address, ""))))
+
+
 def step_section() -> str:
     """Return the table from the DAFx paper's step index to noise levels and to the sites of a few-step model."""
     published = published_levels()
@@ -145,20 +157,23 @@ def step_section() -> str:
     rows = []
     for index in TRIED:
         timestep, signal, noise = published[index]
-        # Noise amplitude runs from 0 to 1 and is what the eye judges; after the last step there is none.
-        nearest = [min(levels, key=lambda site: abs(levels[site][2] - noise)) for levels in ours.values()]
+        nearest = [
+            site_of_layer(index, steps, [t for t, _, _ in levels.values() if t >= 0]) for steps, levels in ours.items()
+        ]
         where = f"{timestep:g}" if index < 50 else "after the last"
         rows.append(f"| {index} | {where} | {signal:.2f} / {noise:.2f} | {' | '.join(f'`{s}`' for s in nearest)} |")
     own = []
     for steps, levels in ours.items():
-        row = (f"`{site}` {t:g}: {a:.2f} / {b:.2f}" for site, (t, a, b) in levels.items() if t >= 0)
+        row = (f"`{site}` {t:.0f}: {a:.2f} / {b:.2f}" for site, (t, a, b) in levels.items() if t >= 0)
         own.append(f"| {steps} | {', '.join(row)} |")
     return "\n".join(
         (
             "## Layers of the DAFx paper\n",
             "There a layer L is the latent before denoising step L of 50 (Stable Diffusion 1.4, DDIM), and 50 the",
             "latent after the last. What a bend does depends on how much noise is left, so the site of a few-step",
-            "model that stands for a layer is the one with the nearest noise amplitude.\n",
+            "model that stands for a layer is the one whose latent is as noisy (`engine.layers.site_of_layer`).",
+            "These are the sites of the built-in model; [engine.md](engine.md) has those of models whose steps are",
+            "spaced evenly.\n",
             f"| L | timestep | signal / noise | {head} |",
             "|---|---|---|" + "---|" * len(ours),
             *rows,

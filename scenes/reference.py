@@ -9,11 +9,33 @@ from typing import get_args
 from pydantic.fields import FieldInfo
 
 from analysis.frame import Field
+from engine.noise_paths import BANDS, MASKS
+from engine.prompts import BLENDINGS
 from scenes.blocks import BLOCKS, Block
+from scenes.fields import Part
+from scenes.motion import NOISE_KINDS, PROMPT_KINDS, Motion, NoiseMotion, PromptMotion
 from scenes.schema import TARGETS
-from scenes.sources import DEAF, SOURCES
+from scenes.sources import DEAF, SOURCES, VECTORS
 
-__all__ = ["block_table", "source_table", "target_table"]
+__all__ = ["block_table", "motion_table", "source_table", "target_table"]
+
+_IN_WORDS: dict[tuple[str, str], tuple[str, str]] = {
+    ("noise", "kind"): ("above", "walk"),
+    ("noise", "seeds"): (
+        "2 to 32, or a list of so many",
+        "4; drift 8; mixture one for each value; sections one for each prompt",
+    ),
+    ("noise", "bars"): ("", "as fast as `noise_turns_per_minute` says"),
+    ("noise", "arc"): ("", "all the way round"),
+    ("noise", "anchors"): ("a list of one or two seeds", "none"),
+    ("noise", "mask"): (", ".join((*MASKS, *BANDS)), "all"),
+    ("noise", "by"): (", ".join(VECTORS), "bands"),
+    ("prompts", "kind"): ("above", "cues"),
+    ("prompts", "blending"): (", ".join(("even", *BLENDINGS)), "even"),
+    ("prompts", "bars"): ("", "as fast as `loops_per_minute` says"),
+    ("prompts", "by"): (", ".join(VECTORS), "bands"),
+}
+"""What is no range and no number: which values a key of `motion` takes, and what stands where it is not said."""
 
 
 def source_table() -> str:
@@ -49,6 +71,26 @@ def block_table() -> str:
     for name, kind in BLOCKS.items():
         settings = ", ".join(_setting(kind, key) for key in kind.model_fields)
         rows.append(f"| `{name}` | {settings} | {kind.what} |")
+    return "\n".join(rows)
+
+
+def motion_table() -> str:
+    """Return the Markdown table of every key of a scene's `motion`: its range and what it is when not said."""
+    rows = ["| in | key | range | when not said | with kind |", "|---|---|---|---|---|"]
+    parts: tuple[tuple[str, type[Part], dict[str, frozenset[str]]], ...] = (
+        ("motion", Motion, {}),
+        ("noise", NoiseMotion, NOISE_KINDS),
+        ("prompts", PromptMotion, PROMPT_KINDS),
+    )
+    for part, declared, kinds in parts:
+        for key, field in declared.model_fields.items():
+            if part == "motion" and key in ("noise", "prompts"):
+                continue
+            values, default = _IN_WORDS.get((part, key), ("", ""))
+            values = values or " ".join(f"{word} {value:g}" for word, value in _bounds(field)).removeprefix("from ")
+            where = [kind for kind, keys in kinds.items() if key in keys]
+            every = "" if len(where) == len(kinds) else ", ".join(where)
+            rows.append(f"| {part} | `{key}` | {values} | {default or f'{field.default:g}'} | {every} |")
     return "\n".join(rows)
 
 
