@@ -256,11 +256,15 @@ class BeatTracker:
         elif self._astray_s > _ASTRAY_S:
             times, least, wait_s = _RIVAL_ASTRAY
         better = best.mass > max(least, times * here.mass) and self._evidence > _KEEP and not same
-        self._rival_s = self._rival_s + self._look_s if better else 0.0
-        if not better or self._rival_s < wait_s:
-            return
-        if settled and backbeat and self._weighed < _BACKBEAT_ENOUGH * 2**self._doubled:
-            return
+        if better and settled and backbeat:
+            # It is weighed, not timed: else any other reading would be followed in the wait's place.
+            self._rival_s = 0.0
+            if self._weighed < _BACKBEAT_ENOUGH * 2**self._doubled:
+                return
+        else:
+            self._rival_s = self._rival_s + self._look_s if better else 0.0
+            if not better or self._rival_s < wait_s:
+                return
         jump = wrapped(best.phase - expected.phase)
         same_tempo = _akin(ratio, 1.0)
         since_s, doubled = self._tempo_since_s, self._doubled + (settled and backbeat)
@@ -276,8 +280,8 @@ class BeatTracker:
         """Sum how much likelier a backbeat of twice the tempo is than the beat followed."""
         self._weighed *= self._weighed_keep
         if backbeat or same:
-            # Whatever is not believed here is the most that can be believed of it.
-            other = best.mass if backbeat else 1.0 - here.mass
+            # While it is not the likeliest, it is believed no more than all backbeats are, or than what is left.
+            other = best.mass if backbeat else min(self._space.backbeat, 1.0 - here.mass)
             times = math.log(max(other, 1e-3) / max(here.mass, 1e-3))
             self._weighed += self._look_s * min(max(times, -_BACKBEAT_MOST), _BACKBEAT_MOST)
         self._weighed = max(self._weighed, 0.0)

@@ -14,6 +14,7 @@ from analysis.frame import FEATURE_FRAME
 from analysis.live import HEARD_CHANNELS, LiveAnalyzer
 from analysis.loudness import GATE_DB
 from bentlight.errors import BadInput
+from bentlight.paths import for_soundfile
 
 __all__ = ["Track", "analyze"]
 
@@ -103,7 +104,7 @@ def analyze(
     if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(for_soundfile(path)) as file:
             analyzer = LiveAnalyzer(
                 file.samplerate, gain_db=gain_db, gate_db=gate_db, onset_method=onset_method, metre=metre
             )

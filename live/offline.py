@@ -15,11 +15,12 @@ from analysis.bars import METRE
 from analysis.loudness import GATE_DB, check_gate
 from analysis.timing import check_rate
 from bentlight.errors import BadInput
+from bentlight.paths import for_soundfile
 from live.files import check_writable, free_name
 from live.fitting import fit_scene, not_understood
 from live.pacer import pace_now
 from live.preparing import prepare_for
-from live.sound_file import DamagedSound, measure, name_for_soundfile
+from live.sound_file import DamagedSound, measure
 from scenes import Patch, Scene, library, load
 
 if TYPE_CHECKING:
@@ -308,11 +309,12 @@ def specs(
         length = round(seconds * rate)
     total = _pictures(length, rate, fps)
     analyzer = LiveAnalyzer(rate, gain_db=gain_db, gate_db=gate_db, onset_method=onset_method, metre=metre)
-    # As the ears choose them: those that are there, or else the first two.
-    columns = [number - 1 for number in channels or () if number <= about.channels] or slice(HEARD_CHANNELS)
+    # As the ears choose them: all of those asked for, or else the first two.
+    asked = [number - 1 for number in channels or ()]
+    columns = asked if asked and max(asked) < about.channels else slice(HEARD_CHANNELS)
     waiting = analyzer.process(np.zeros(0, np.float32))
     done, index = 0, 0
-    with soundfile.SoundFile(name_for_soundfile(path)) as file:
+    with soundfile.SoundFile(for_soundfile(path)) as file:
         while done < length:
             wanted, damaged = min(max(1, round(_BLOCK_S * rate)), length - done), False
             try:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bentlight.errors import BadInput
+from bentlight.paths import for_soundfile
 
-__all__ = ["DamagedSound", "SoundInfo", "measure", "name_for_soundfile"]
+__all__ = ["DamagedSound", "SoundInfo", "measure"]
 
 
 class DamagedSound(BadInput):
@@ -50,11 +49,6 @@ class SoundInfo:
         return self.frames / self.sample_rate
 
 
-def name_for_soundfile(path: Path) -> str | bytes:
-    """Return `path` as soundfile opens it whatever its name: it does not encode what is not Unicode."""
-    return str(path) if sys.platform == "win32" else os.fsencode(path)
-
-
 def measure(path: Path) -> SoundInfo:
     """Return what a sound file says of itself; damage further on is not seen.
 
@@ -66,7 +60,7 @@ def measure(path: Path) -> SoundInfo:
     import soundfile
 
     try:
-        info = soundfile.info(name_for_soundfile(path))
+        info = soundfile.info(for_soundfile(path))
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
         raise BadInput(f"{path} cannot be read as sound ({reason.rstrip('.')}); use wav, flac, ogg or mp3.") from None

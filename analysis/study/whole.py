@@ -16,6 +16,7 @@ from analysis.study import parts, pulse, sections, signals
 from analysis.study.needs import need
 from analysis.study.parts import Series
 from bentlight.errors import BadInput
+from bentlight.paths import for_soundfile
 
 __all__ = ["SIGNALS", "TrackStudy", "load", "study"]
 
@@ -240,7 +241,7 @@ def _read(path: str | Path) -> np.ndarray:
     if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(for_soundfile(path), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from None
     mono = np.clip(np.nan_to_num(samples.mean(axis=1), posinf=0.0, neginf=0.0), -8.0, 8.0)

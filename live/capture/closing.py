@@ -10,15 +10,15 @@ __all__ = ["close_stream"]
 _PATIENCE_S = 1.0
 
 
-def close_stream(stream: Any) -> bool:
+def close_stream(stream: Any) -> threading.Thread:
     """Abort and close a PortAudio stream; after a second leave that to a thread of its own.
 
-    ``abort`` and ``close`` block for as long as the sound server hangs. Returns whether it is closed.
+    ``abort`` and ``close`` block for as long as the sound server hangs. Returns that thread, which is alive until then.
     """
     closer = threading.Thread(target=_close, args=(stream,), name="stream closer", daemon=True)
     closer.start()
     closer.join(_PATIENCE_S)
-    return not closer.is_alive()
+    return closer
 
 
 def _close(stream: Any) -> None:

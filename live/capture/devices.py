@@ -38,7 +38,8 @@ _MME_LETTERS = 31
 """Windows' oldest host API cuts names to so many."""
 _NUMBERS = re.compile(r" \(hw:\d+,\d+\)|(?<=\()\d+- ")
 """What ALSA and Windows put into a name, and change when a device is plugged in again."""
-_lock = threading.Lock()
+_lock = threading.RLock()
+_looks: list[threading.Thread] = []
 
 
 class PortAudioMissing(BentlightError):
@@ -128,6 +129,14 @@ def inputs_in_time(*, refresh: bool = False) -> list[Device]:
     BentlightError
         As `portaudio`.
     """
+    hangs = SoundSystemHangs(
+        f"The sound system does not answer (not within {_LIST_S:g} s); start the sound server again and try anew."
+    )
+    for earlier in _looks:
+        # The one that hung before waits still; another behind it would only wait with it.
+        earlier.join(_LIST_S)
+        if earlier.is_alive():
+            raise hangs
     answers: queue.SimpleQueue[list[Device] | Exception] = queue.SimpleQueue()
 
     def look() -> None:
@@ -136,13 +145,12 @@ def inputs_in_time(*, refresh: bool = False) -> list[Device]:
         except Exception as error:
             answers.put(error)
 
-    threading.Thread(target=look, name="list of inputs", daemon=True).start()
+    _looks[:] = [threading.Thread(target=look, name="list of inputs", daemon=True)]
+    _looks[0].start()
     try:
         answer = answers.get(timeout=_LIST_S)
     except queue.Empty:
-        raise SoundSystemHangs(
-            f"The sound system does not answer (not within {_LIST_S:g} s); start the sound server again and try anew."
-        ) from None
+        raise hangs from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -194,13 +202,15 @@ def outputs(*, refresh: bool = False) -> list[Device]:
 
 
 def _devices(kind: str, refresh: bool) -> list[Device]:
-    sounddevice = portaudio(refresh=refresh)
-    try:
-        found: Any = sounddevice.query_devices()
-        apis: Any = sounddevice.query_hostapis()
-    except sounddevice.PortAudioError:
-        return []
-    default = sounddevice.default.device[0 if kind == "input" else 1]
+    # Together: what PortAudio lists is gone once another thread makes it look anew.
+    with _lock:
+        sounddevice = portaudio(refresh=refresh)
+        try:
+            found: Any = sounddevice.query_devices()
+            apis: Any = sounddevice.query_hostapis()
+        except sounddevice.PortAudioError:
+            return []
+        default = sounddevice.default.device[0 if kind == "input" else 1]
     if default < 0:
         # PortAudio knows a default per host API; the first that has one is what it would open.
         known = [api[f"default_{kind}_device"] for api in apis if api[f"default_{kind}_device"] >= 0]

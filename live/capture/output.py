@@ -60,6 +60,7 @@ class OutputPacer:
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
         self._over = self.gone = False
+        self._closer: threading.Thread | None = None
         self._stream: Any = self._try(
             lambda sounddevice: sounddevice.OutputStream(
                 device=device.index,
@@ -82,10 +83,15 @@ class OutputPacer:
         threading.Thread(target=self._read_ahead, args=(reading,), name="file reader", daemon=True).start()
         self._try(lambda _: self._stream.start())
 
-    def stop(self) -> bool:
-        """End, within about a second; False where the sound server still holds the stream."""
+    def stop(self) -> None:
+        """End, within about a second, though the sound server may hold the stream for longer; see `closed`."""
         self._stopping.set()
-        return close_stream(self._stream)
+        self._closer = close_stream(self._stream)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is closed."""
+        return self._closer is not None and not self._closer.is_alive()
 
     def _try(self, act: Callable[[Any], Any]) -> Any:
         sounddevice = portaudio()

@@ -11,10 +11,11 @@ import numpy as np
 from analysis.timing import check_rate
 from bentlight.clock import now_s
 from bentlight.errors import BentlightError, DeviceMissing
+from bentlight.paths import for_soundfile
 from live.capture.devices import Device, find_output, outputs
 from live.capture.intake import Intake
 from live.capture.output import BLOCK, OutputPacer
-from live.sound_file import measure, name_for_soundfile
+from live.sound_file import measure
 
 __all__ = ["ClockPacer", "FileSource", "SilenceSource", "file_blocks"]
 
@@ -42,7 +43,7 @@ def file_blocks(
     import soundfile
     import soxr
 
-    with soundfile.SoundFile(name_for_soundfile(path)) as file:
+    with soundfile.SoundFile(for_soundfile(path)) as file:
         file.seek(min(max(0, round(position_s * file.samplerate)), file.frames))
         converter = None
         if sample_rate is not None and round(sample_rate) != file.samplerate:
@@ -261,14 +262,13 @@ class FileSource:
 
     def _regain(self, lost: OutputPacer) -> None:
         """Try every few seconds to play through an output again, in a thread: PortAudio's look takes its time."""
-        # PortAudio sees a new device only when started anew, which must not be while it has a stream.
-        if not lost.stop():
-            return
+        lost.stop()
         while not self._closing.wait(_AGAIN_S) and not self.ended:
+            if not lost.closed:
+                # PortAudio sees a new device only when started anew, which must not be while it has a stream.
+                continue
             try:
                 device = find_output(outputs(refresh=True))
-                if self._closing.is_set():
-                    return
                 output = self._through(device)
             except BentlightError:
                 continue
@@ -281,11 +281,13 @@ class FileSource:
         self._pacer.stop()
         try:
             self._start(output)
+            self.note = ""
         except DeviceMissing:
             self._pace_by_clock()
-            return False
-        self.note = ""
-        return True
+        if self._closing.is_set():
+            # `close` does not wait for ever: what it did not see begin ends here.
+            self._end()
+        return self._output is not None
 
     def position_s(self) -> float:
         """Place in the file in seconds."""
@@ -296,8 +298,11 @@ class FileSource:
         """Stop playing."""
         self._closing.set()
         if self._regaining is not None:
-            # It may be opening an output, which is then closed here; one that hangs is left.
+            # It may be opening an output, and then ends that itself if it takes longer.
             self._regaining.join(_PATIENCE_S)
+        self._end()
+
+    def _end(self) -> None:
         if self._pacer is not None:
             self._pacer.stop()
         if self._output is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -17,9 +18,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     if arguments is not None:
         return run(arguments)
+    _keep_stderr()
     status = run(sys.argv[1:])
     _leave(status)
     return status
+
+
+def _keep_stderr() -> None:
+    """Let what is told reach the terminal whatever becomes of descriptor 2.
+
+    sounddevice points that away while PortAudio starts, which in a sound server that hangs takes for ever.
+    """
+    with contextlib.suppress(OSError):
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
 
 
 def _leave(status: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import soxr
 
 from analysis import LiveAnalyzer
 from analysis.beat_clock import BeatClock
-from analysis.beat_space import BeatSpace, wrapped
+from analysis.beat_space import BeatSpace, Peak, wrapped
 from analysis.beats import NEXT_BEAT_REST_S, BeatTracker
 from analysis.spectrum import LongSpectrum
 from analysis.timing import hop_size
@@ -138,6 +139,25 @@ def test_a_fast_backbeat_is_not_counted_at_half(bpm: float) -> None:
     assert late["tempo"] == pytest.approx(bpm, rel=0.02)
     found = beat_times(late)
     assert np.abs(apart_s(found[found < truth[-1]], truth)).max() < 0.03
+
+
+def test_a_backbeat_that_waits_lends_its_wait_to_no_other_reading() -> None:
+    """Else the first look in which the same double is no backbeat would be enough to follow it."""
+    hop = hop_size(RATE)
+    tracker = BeatTracker(RATE, hop, LongSpectrum(RATE, hop))
+    slow, double = Peak(0.0, 60 / 87, 0.05), Peak(0.0, 60 / 174, 0.9)
+    tracker._follow(slow)
+    tracker._now_s, tracker._evidence, tracker._doubled = 20.0, 10.0, 3
+    tracker._space = SimpleNamespace(backbeat=0.9, expect=lambda period_s: None)
+    for _ in range(1000):
+        tracker._compare(double, slow, slow)
+    assert tracker._followed == slow
+    tracker._space.backbeat = 0.2
+    tracker._compare(double, slow, slow)
+    assert tracker._followed == slow
+    for _ in range(1000):
+        tracker._compare(double, slow, slow)
+    assert tracker._followed == double, "on its own it is followed in time"
 
 
 @pytest.mark.parametrize("bpm", [87.0, 120.0, 174.0])

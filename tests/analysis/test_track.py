@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,15 @@ def test_gain_and_gate_are_those_asked_for(tmp_path: Path, heard: dict[str, Any]
     frames = analyze(path, **heard).frames
     assert frames.tobytes() == LiveAnalyzer(RATE, **heard).process(sound).tobytes()
     assert frames.tobytes() != analyze(path).frames.tobytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode there")
+def test_a_file_s_name_need_be_no_unicode(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
+    (plain := tmp_path / "cafe.wav").touch()
+    soundfile.write(plain, place(np.array([0.4, 0.9]), click, RATE, 1.5), RATE)
+    plain.rename(path)
+    assert len(analyze(path).onset_times_s) == 2
 
 
 def test_of_many_channels_the_first_two_are_heard_as_live(tmp_path: Path) -> None:

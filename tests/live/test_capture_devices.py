@@ -144,3 +144,13 @@ def test_a_sound_system_that_hangs_keeps_nobody_waiting(hanging: None) -> None:
     assert HANGS in (sound_problem() or "")
     assert HANGS in describe_sound()[0][1]
     assert HANGS in next(check for check in checks() if check.what == "sound input").finding
+
+
+def test_behind_a_look_that_hangs_no_other_is_begun(hanging: None) -> None:
+    def looks() -> int:
+        return sum(thread.name == "list of inputs" for thread in threading.enumerate())
+
+    for _ in range(3):
+        with pytest.raises(devices.SoundSystemHangs):
+            devices.inputs_in_time()
+        assert looks() == 1

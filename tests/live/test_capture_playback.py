@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,45 @@ def test_a_file_that_is_closed_while_its_output_is_away_tries_no_more(song: Path
     source.close()
     assert not source._regaining.is_alive()
     assert not source._pacer._thread.is_alive()
+
+
+def test_an_output_that_opens_only_after_the_file_was_closed_ends_itself(song, output, monkeypatch) -> None:
+    monkeypatch.setattr("live.capture.playback._PATIENCE_S", 0.05)
+    source = FileSource(song, f"file:{song}", loop=True, mute=False)
+    source.open()
+    opening, may_open, open_one = threading.Event(), threading.Event(), output.OutputStream
+
+    def slowly(**asked: object) -> FakeOutput.Stream:
+        opening.set()
+        assert may_open.wait(20)
+        return open_one(**asked)
+
+    monkeypatch.setattr(output, "OutputStream", slowly)
+    output.streams[0].asked["finished_callback"]()
+    source.poll()
+    assert opening.wait(20)
+    source.close()
+    assert len(output.streams) == 1
+    may_open.set()
+    source._regaining.join(20)
+    assert not source._regaining.is_alive()
+    assert [stream.closed for stream in output.streams] == [True, True]
+    assert not source._pacer._thread.is_alive()
+
+
+def test_an_output_whose_stream_is_closed_late_is_tried_again_then(song, output, monkeypatch) -> None:
+    monkeypatch.setattr("live.capture.closing._PATIENCE_S", 0.02)
+    source = FileSource(song, f"file:{song}", loop=True, mute=False)
+    source.open()
+    may_close = threading.Event()
+    output.streams[0].abort = lambda **_: may_close.wait(20)
+    output.streams[0].asked["finished_callback"]()
+    source.poll()
+    wait_until(lambda: source._played > 30 * 256, 20, "the clock goes on")
+    assert len(output.streams) == 1, "PortAudio is not started anew under a stream"
+    may_close.set()
+    wait_until(lambda: not source.note, 20, "the output plays again")
+    source.close()
 
 
 def test_what_is_no_sound_fails_with_its_name(tmp_path: Path) -> None:

@@ -37,3 +37,22 @@ def test_a_program_that_calls_it_goes_on(capsys):
 
     assert main(["scenes"]) == 0
     assert capsys.readouterr().out
+
+
+def test_what_is_told_is_read_though_descriptor_2_leads_nowhere():
+    """So it does while PortAudio waits for a sound server that hangs."""
+    program = """
+import os, sys
+import live.cli, live.cli.app
+
+def run(arguments):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    print("no sound comes", file=sys.stderr)
+    return 0
+
+live.cli.app.run = run
+sys.exit(live.cli.main())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0
+    assert ended.stderr == "no sound comes\n"
