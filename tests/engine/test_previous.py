@@ -63,7 +63,7 @@ def test_the_less_strength_the_closer_to_the_picture(builtin, steps: int) -> Non
     for less, more in pairwise(ways):
         assert more > 0.97 * less
     # How still it stands at the low end is the model's affair; that the steps lead back is tested below.
-    assert ways[0] < 0.65 * ways[-1]
+    assert ways[0] < 0.75 * ways[-1]
 
 
 @pytest.mark.parametrize("steps", range(1, MOST_STEPS + 1))
