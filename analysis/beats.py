@@ -31,7 +31,7 @@ _ASTRAY_MASS, _ASTRAY_S = 0.05, 1.2
 _KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
 """The same for another reading of the same music, nearer to the usual tempo or not; from when a beat is settled."""
 _KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
-_BACKBEAT, _BACKBEAT_S, _BACKBEAT_MOST, _BACKBEAT_ENOUGH = (2.0, 0.4, 0.0), 10.0, 3.0, 5.0
+_BACKBEAT, _BACKBEAT_S, _BACKBEAT_MOST, _BACKBEAT_ENOUGH = (2.0, 0.4), 10.0, 3.0, 5.0
 """A backbeat of twice the tempo is weighed against the beat followed: the logarithm of how many times likelier it is,
 at most 3 either way, summed over seconds, of which about the last ten count. It is followed from a sum of 5 on, and
 twice that for each time that one was."""
@@ -250,7 +250,7 @@ class BeatTracker:
         backbeat = _akin(ratio, 0.5) and self._space.backbeat > 0.5 * best.mass
         self._weigh_backbeat(best, here, backbeat=backbeat, same=same)
         if settled and backbeat:
-            times, least, wait_s = _BACKBEAT
+            times, least = _BACKBEAT
         elif settled and any(_akin(ratio, kin) for kin in _KIN):
             times, least, wait_s = _KIN_INWARD if nearer_the_centre(best.period_s, expected.period_s) else _KIN_OUTWARD
         elif self._astray_s > _ASTRAY_S:
