@@ -14,9 +14,9 @@ def constant(value: float, dtype: type[np.floating] = np.float32) -> np.ndarray:
 
 def largest(values: np.ndarray) -> float:
     """Return the largest value, NaN if there is one, in a third of the time that `values.max()` takes."""
-    return float(values.item(values.argmax()))
+    return values.item(values.argmax())
 
 
 def smallest(values: np.ndarray) -> float:
     """Return the smallest value, NaN if there is one."""
-    return float(values.item(values.argmin()))
+    return values.item(values.argmin())

@@ -11,7 +11,7 @@ from analysis.bars import METRE
 from analysis.beats import BeatTracker
 from analysis.entrance import Entrance, clean
 from analysis.extremes import constant, largest, smallest
-from analysis.frame import FEATURE_FRAME, LONGEST_GAP_S, Draft, FrameFields, blank_frames
+from analysis.frame import LONGEST_GAP_S, Draft, FrameFields, blank_frames, filled_frames
 from analysis.gain import GAIN_RANGE_DB, AutoGain
 from analysis.harmony import Harmony
 from analysis.levels import Levels
@@ -262,7 +262,7 @@ class LiveAnalyzer:
             self._fill(self._draft.fields, hop)
             self._draft.put(frames, number)
         self._pending = rows[:, hops * self.hop :]
-        return frames.view(FEATURE_FRAME)
+        return filled_frames(frames)
 
     def _fill(self, frame: FrameFields, rows: np.ndarray) -> None:
         entered = self._entrance.process(rows)
