@@ -20,14 +20,15 @@ _LOWEST_HZ, _HIGHEST_HZ = 40.0, 16_000.0
 _WIDE_HZ = ((20.0, 200.0), (200.0, 2_000.0), (2_000.0, 16_000.0))
 _BRIGHT_HZ = (100.0, 8_000.0)
 _BRIGHT_RANGE = math.log(_BRIGHT_HZ[1] / _BRIGHT_HZ[0])
-_LEAST, _PER_DECADE, _ZERO, _ONE = constant(1e-12), constant(-10.0 / FLOOR_DB), constant(0.0), constant(1.0)
+_FLOOR = 10 ** (FLOOR_DB / 10)
+_PER_DECADE, _ZERO, _ONE = constant(-10.0 / FLOOR_DB), constant(0.0), constant(1.0)
 _REST_DB = -75.0
 """Broadband level at which the centroid has sunk half-way to its rest."""
 
 
 def scaled_level(mean_square: float) -> float:
     """Return 10 log10 of a mean square with -60 dB as 0 and 0 dB as 1, clipped to that range."""
-    if mean_square <= 1e-6:
+    if mean_square <= _FLOOR:
         return 0.0
     return min(1.0, 1.0 - 10.0 * math.log10(mean_square) / FLOOR_DB)
 
@@ -99,9 +100,13 @@ class Levels:
         self.frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
         in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0]
         self._in_range = in_range
-        to_mean_square = 2.0 / (n_fft * window_energy)
-        self._bands = band_weights(pairs, n_fft, sample_rate) * np.square(in_range) * np.float32(to_mean_square)
+        # Beside the floor: what is below it is below 1, whose logarithm is 0.
+        to_floor = 2.0 / (n_fft * window_energy * _FLOOR)
+        self._bands = band_weights(pairs, n_fft, sample_rate) * np.square(in_range) * np.float32(to_floor)
+        # The sum of the magnitudes, and that of them times their frequencies.
+        self._sums = np.stack([np.ones_like(self.frequencies), self.frequencies])
         self._scaled = np.zeros(len(pairs), np.float32)
+        self._band_levels = self._scaled[:BANDS]
         self._rise = np.zeros(len(in_range), np.float32)
         self._magnitude, self._before = np.zeros(len(in_range), np.float32), np.zeros(len(in_range), np.float32)
         self._filling, self._full = 0, math.ceil(length / hop)
@@ -130,11 +135,9 @@ class Levels:
         mean_square = float(history.dot(history)) / count
         power = self._spectrum.of(history)
         scaled = self._bands.dot(power, self._scaled)
-        np.maximum(scaled, _LEAST, out=scaled)
+        np.maximum(scaled, _ONE, out=scaled)
         np.log10(scaled, out=scaled)
         np.multiply(scaled, _PER_DECADE, out=scaled)
-        np.add(scaled, _ONE, out=scaled)
-        np.maximum(scaled, _ZERO, out=scaled)
         np.minimum(scaled, _ONE, out=scaled)
         levels = scaled.tolist()
 
@@ -142,12 +145,14 @@ class Levels:
         self._magnitude, self._before = magnitude, before
         np.sqrt(power, out=magnitude)
         np.multiply(magnitude, self._in_range, out=magnitude)
-        magnitude_sum = float(np.add.reduce(magnitude))
+        magnitude_sum, moment = self._sums.dot(magnitude).tolist()
         total = magnitude_sum + self._rest_sum
-        centroid = float(magnitude.dot(self.frequencies)) / total
+        centroid = moment / total
         bright = math.log(max(centroid, _BRIGHT_HZ[0]) / _BRIGHT_HZ[0]) / _BRIGHT_RANGE
         np.subtract(magnitude, before, out=rise)
-        flux = float(np.add.reduce(np.maximum(rise, _ZERO, out=rise))) / total
+        np.maximum(rise, _ZERO, out=rise)
+        # A product with ones: a third of the time that a sum of so few takes.
+        flux = float(rise.dot(self._sums[0])) / total
         filling = self._filling > 0
         if filling:
             # The edge of the hole is in the window, and is no sound.
@@ -157,7 +162,7 @@ class Levels:
         return Spectral(
             rms=min(1.0, math.sqrt(mean_square)),
             loudness=scaled_level(mean_square),
-            bands=scaled[:BANDS],
+            bands=self._band_levels,
             low=levels[BANDS],
             mid=levels[BANDS + 1],
             high=levels[BANDS + 2],
