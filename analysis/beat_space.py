@@ -176,11 +176,13 @@ class BeatSpace:
         self._beats = beats[feel_of]
         self._lengths = cells / self._beats
         self._which = np.repeat(np.arange(len(cells)), cells)
-        self._length_of = self._lengths[self._which].astype(np.float32)
         places = (np.arange(ends[-1]) - self._starts[self._which]) / self._lengths[self._which]
         self._phases = (places % 1.0).astype(np.float32)
         turns = 2.0 * np.pi * self._phases
-        self._turns_x, self._turns_y = np.cos(turns), np.sin(turns)
+        # What is averaged over states near a beat: themselves, where in the beat they are, and its length.
+        self._readings = np.stack(
+            [np.ones_like(turns), np.cos(turns), np.sin(turns), self._lengths[self._which].astype(np.float32)]
+        )
         # Straight and swung have the same states, one feel after the other.
         self._alike = (
             (1, int(tempi[0]), int(tempi[-1]), 0, (int(tempi.sum()),)),
@@ -204,6 +206,10 @@ class BeatSpace:
         self._total = constant(1.0)
         self._rate = [0.02] * GROUPS
         self._terms = np.zeros(2 * GROUPS + 1, np.float32)
+        # Of a look in which nothing begins: the rates and how busy it is. That is most looks, and the columns do not
+        # fit into a core's own memory all at once.
+        self._quiet_terms, self._quiet_scores = self._terms[GROUPS:], self._scores[GROUPS:]
+        self._ended_at = self._ended.reshape(-1)
         self._rate_step = 1 - math.exp(-hop_s / _RATE_S)
         self.restrict()
         self.reset()
@@ -282,7 +288,7 @@ class BeatSpace:
         """Put into `_after` what is to be believed a look later."""
         belief, after = self._belief, self._after
         np.add(belief[:-1], self._restart[1:], out=after[1:])
-        self._ended.ravel()[self._slots] = belief.take(self._ends)
+        self._ended_at[self._slots] = belief.take(self._ends)
         begun = self._change_feel.dot(self._ended).dot(self._change).take(self._slots)
         if self._keep is not None:
             np.multiply(begun, self._keep, out=begun)
@@ -298,10 +304,14 @@ class BeatSpace:
         heard = sum(trust * often / (often + _SPARSE) for trust, often in zip(_TRUST, rate, strict=True))
         alone = min(_ALONE, _TRUST_SUM / max(heard, 1e-3))
         self._terms[:] = [*[alone * s for s in strength], *[alone * often for often in rate], busy]
-        score = self._terms.dot(self._scores, self._score)
+        score = self._score
+        if any(strength):
+            self._terms.dot(self._scores, score)
+        else:
+            self._quiet_terms.dot(self._quiet_scores, score)
         np.exp(score, out=score)
+        total = float(after.dot(score))
         np.multiply(after, score, out=after)
-        total = float(np.add.reduce(after))
         self._total[()] = 1.0 / total
         np.multiply(after, self._total, out=after)
         self._belief, self._after = after, self._belief
@@ -311,7 +321,7 @@ class BeatSpace:
     def best(self) -> Peak:
         """Where most belief is."""
         top = int(self._belief.argmax())
-        return self.around(self._phases.item(top), float(self._lengths[self._which[top]]) * self._hop_s)
+        return self.around(self._phases.item(top), self._lengths.item(self._which.item(top)) * self._hop_s)
 
     @property
     def backbeat(self) -> float:
@@ -332,14 +342,12 @@ class BeatSpace:
             apart = self._phases[begin:end] - np.float32(phase)
             np.subtract(apart, np.rint(apart), out=apart)
             np.absolute(apart, out=apart)
-            close = apart < _NEAR_ENOUGH
-            near = self._belief[begin:end] * close
+            near = self._belief[begin:end]
             for further in more:
-                near += self._belief[further + begin : further + end] * close
-            mass += float(np.add.reduce(near))
-            x += float(near.dot(self._turns_x[begin:end]))
-            y += float(near.dot(self._turns_y[begin:end]))
-            looks += float(near.dot(self._length_of[begin:end]))
+                near = near + self._belief[further + begin : further + end]
+            near = near * (apart < _NEAR_ENOUGH)
+            read = self._readings[:, begin:end].dot(near).tolist()
+            mass, x, y, looks = mass + read[0], x + read[1], y + read[2], looks + read[3]
         if mass < 1e-9:
             return Peak(phase, period_s, 0.0)
         return Peak((math.atan2(y, x) / math.tau) % 1.0, looks / mass * self._hop_s, mass)
