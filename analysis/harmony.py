@@ -20,6 +20,7 @@ _OVER_FLOOR, _UNDER_PEAK = 6.0, 0.01
 _CHROMA_S, _TUNING_S, _KEY_S = 0.15, 8.0, 10.0
 _FORGET_S = 4.0
 _HALF_WIDTH = 2 / 3
+_TO_ANGLE = 0.5 * math.pi / _HALF_WIDTH
 _TONAL = 0.1
 """Amplitude of the peaks beside that of the whole spectrum above which there is something tonal."""
 _FAINT = 10 ** (-75 / 20)
@@ -67,7 +68,8 @@ class Harmony:
         window = hann(self._length)
         self._spectrum = PowerSpectrum(window * (2.0 / window.sum()), n_fft, self._end)
         self._magnitude = np.zeros(self._end - self._first, np.float32)
-        self._peaks = (np.zeros(0), np.zeros(0))
+        self._semitones, self._amplitudes = np.zeros(0), np.zeros(0)
+        self._leaning: complex | None = None
         self._size = 0.0
         step_s = CHROMA_EVERY * hop / sample_rate
         self._step_s = step_s
@@ -91,8 +93,9 @@ class Harmony:
         if turn == 4:
             power = self._spectrum.of(self._history.last(self._length))
             self._magnitude = np.sqrt(power[self._first :])
-        elif turn == 6:
-            self._peaks = self._find_peaks()
+        elif turn == 7:
+            # Not in an even hop: in those the beat is looked for.
+            self._find_peaks()
         elif turn == 0:
             self._take(opening)
 
@@ -109,8 +112,8 @@ class Harmony:
         frame["chroma"][0] = self._chroma
         frame["tuning"][0], frame["key"][0], frame["key_strength"][0] = self._tuning, self._key, self._strength
 
-    def _find_peaks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return frequencies in Hz and amplitudes of the tonal peaks."""
+    def _find_peaks(self) -> None:
+        """Note semitones above 440 Hz and amplitudes of the tonal peaks, and how they lie beside whole semitones."""
         magnitude = self._magnitude
         strips = magnitude.reshape(self._strips, _STRIP).copy()
         strips.partition(_STRIP // 4, axis=1)
@@ -123,37 +126,37 @@ class Harmony:
         falls = before - after
         shift = 0.5 * falls / np.minimum(before - 2.0 * here + after, -1e-9)
         shift = np.minimum(np.maximum(shift, -0.5), 0.5)
-        return (at + self._first + shift) * self._bin_hz, np.exp(here - 0.25 * falls * shift)
+        frequencies = (at + self._first + shift) * self._bin_hz
+        semitones, amplitudes = 12.0 * np.log2(frequencies / 440.0), np.exp(here - 0.25 * falls * shift)
+        whole = float(np.add.reduce(amplitudes))
+        self._semitones, self._amplitudes, self._leaning = semitones, amplitudes, None
+        if whole > 0.0:
+            self._leaning = complex(amplitudes.dot(np.exp(2j * np.pi * semitones))) / whole
 
     def _take(self, opening: float) -> None:
-        frequencies, amplitudes = self._peaks
-        if opening <= 0.0:
-            amplitudes = amplitudes[:0]
-            frequencies = frequencies[:0]
-            self._classes[:] = 0.0
-        size = math.sqrt(float(np.dot(self._magnitude, self._magnitude)))
+        size = math.sqrt(float(self._magnitude.dot(self._magnitude)))
         self._size += self._chroma_step * (size - self._size)
-        semitones = 12.0 * np.log2(frequencies / 440.0)
-        self._tune(semitones, amplitudes)
-        self._fold(semitones + 9.0 - self._tuning / 100.0, amplitudes)
+        if opening > 0.0:
+            self._tune()
+            self._fold(self._semitones + 9.0 - self._tuning / 100.0, self._amplitudes)
+        else:
+            self._classes[:] = 0.0
         whole = float(np.add.reduce(self._classes))
         known = whole > max(_FAINT, _TONAL * self._size)
         self._chroma = (self._classes / whole if known else np.zeros(12)).astype(np.float32)
         self._find_key(known)
 
-    def _tune(self, semitones: np.ndarray, amplitudes: np.ndarray) -> None:
-        whole = float(np.add.reduce(amplitudes))
-        if whole <= 0.0:
+    def _tune(self) -> None:
+        if self._leaning is None:
             return
-        beside = complex(np.dot(amplitudes, np.exp(2j * np.pi * semitones))) / whole
-        self._beside += self._tuning_step * (beside - self._beside)
+        self._beside += self._tuning_step * (self._leaning - self._beside)
         self._tuning = min(50.0, max(-50.0, 100.0 * math.atan2(self._beside.imag, self._beside.real) / (2 * math.pi)))
 
     def _fold(self, semitones: np.ndarray, amplitudes: np.ndarray) -> None:
         below = np.floor(semitones)
         # Those of the semitone below in one row, those of the semitone above in the other.
         away = np.abs(semitones - below - _NEIGHBOURS)
-        weights = np.where(away < _HALF_WIDTH, np.cos(0.5 * np.pi * away / _HALF_WIDTH) ** 2, 0.0) * amplitudes
+        weights = np.where(away < _HALF_WIDTH, np.cos(_TO_ANGLE * away) ** 2, 0.0) * amplitudes
         classes = (below.astype(int) + _NEIGHBOURS) % 12
         found = np.bincount(classes[0], weights[0], minlength=12) + np.bincount(classes[1], weights[1], minlength=12)
         self._classes += self._chroma_step * (found - self._classes)
