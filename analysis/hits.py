@@ -55,8 +55,9 @@ class Hits:
     def __init__(self, look_s: float) -> None:
         self.wait = max(1, round(_LOOK_AT_S / look_s))
         self._apart = max(self.wait + 1, round(_APART_S / look_s))
-        self._keep = constant(math.exp(-2.0 * look_s / _LATELY_S), np.float64)
-        self._lately = np.full(BANDS, _LEAST)
+        self._keep = math.exp(-2.0 * look_s / _LATELY_S)
+        # As it was after the last description, and how many looks ago that is.
+        self._lately, self._faded = np.full(BANDS, _LEAST), 0
         self._since = self._apart
         self._waited = -1
         self._before: np.ndarray = np.zeros(BANDS)
@@ -66,7 +67,7 @@ class Hits:
 
     def process(self, attacks: AttackFunction) -> np.ndarray | None:
         """Take what the attack function made of a look; return a description, shape (FEATURES,), where one is ready."""
-        np.multiply(self._lately, self._keep, out=self._lately)
+        self._faded += 1
         self._since += 1
         rise, power = attacks.rise_db, attacks.band_power
         if self._waited < 0:
@@ -96,7 +97,7 @@ class Hits:
 
     def _describe(self, stays: np.ndarray) -> np.ndarray:
         new = self.new = np.maximum(self._most - self._before, 0.0)
-        lately = np.maximum(self._lately, _LEAST)
+        lately = np.maximum(self._lately * self._keep**self._faded, _LEAST)
         ratios = (
             new / (new.sum() + _TINY) + 1e-4,
             (stays + 1e-3 * new + _TINY) / (new + _TINY),
@@ -105,7 +106,7 @@ class Hits:
         )
         share, staying, beside, before = (10.0 * np.log10(ratio) for ratio in ratios)
         rise = np.clip(self._rise, 0.0, 40.0)
-        self._lately = np.maximum(lately, new)
+        self._lately, self._faded = np.maximum(lately, new), 0
         return np.concatenate([share, staying, rise, beside, before])
 
 
