@@ -62,7 +62,7 @@ class Spectral(NamedTuple):
     all_levels: list[float]
     """The bands, then low, mid and high."""
     magnitude: np.ndarray
-    """Magnitude spectrum, shape (bins,), at `Levels.frequencies`; valid until the next hop."""
+    """Magnitude spectrum at `Levels.frequencies` up to 16 kHz, shape (bins,); valid until the next hop."""
     presence: float
     """1 for a sound well above the noise of a line, falling to 0 with its magnitude."""
     filling: bool
@@ -93,18 +93,20 @@ class Levels:
         self._history = np.zeros(length, np.float32)
         self._moving, self._kept, self._newest = self._history[hop:], self._history[:-hop], self._history[-hop:]
         window = hann(length)
-        self._spectrum = PowerSpectrum(window, n_fft)
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, BANDS + 1)
         pairs = [*itertools.pairwise(edges), *_WIDE_HZ]
         window_energy = float(np.sum(window**2))
         self.frequencies = (np.arange(n_fft // 2 + 1) * sample_rate / n_fft).astype(np.float32)
-        in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0]
+        # What lies above 16 kHz counts for nothing here.
+        heard = slice(min(n_fft // 2 + 1, int(_HIGHEST_HZ / float(self.frequencies[1])) + 2))
+        self._spectrum = PowerSpectrum(window, n_fft, heard.stop)
+        in_range = band_weights([(_WIDE_HZ[0][0], _HIGHEST_HZ)], n_fft, sample_rate)[0, heard]
         self._in_range = in_range
         # Beside the floor: what is below it is below 1, whose logarithm is 0.
         to_floor = 2.0 / (n_fft * window_energy * _FLOOR)
-        self._bands = band_weights(pairs, n_fft, sample_rate) * np.square(in_range) * np.float32(to_floor)
+        self._bands = band_weights(pairs, n_fft, sample_rate)[:, heard] * np.square(in_range) * np.float32(to_floor)
         # The sum of the magnitudes, and that of them times their frequencies.
-        self._sums = np.stack([np.ones_like(self.frequencies), self.frequencies])
+        self._sums = np.stack([np.ones_like(in_range), self.frequencies[heard]])
         self._scaled = np.zeros(len(pairs), np.float32)
         self._band_levels = self._scaled[:BANDS]
         self._rise = np.zeros(len(in_range), np.float32)

@@ -58,7 +58,7 @@ class Shape:
         self._spread = self._skewness = self._kurtosis = self._rolloff = self._flatness = 0.0
 
     def process(self, magnitude: np.ndarray, presence: float, *, filling: bool = False) -> None:
-        """Take a magnitude spectrum, shape (bins,), how present the sound is, 0 to 1, and whether it has a hole."""
+        """Take a magnitude spectrum up to 16 kHz, how present the sound is, 0 to 1, and whether it has a hole."""
         # In the hops in which separation has nothing to do.
         self._hops += 1
         if self._hops % SHAPE_EVERY != 1 or (filling and presence > 0.0):
