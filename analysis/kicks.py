@@ -1,7 +1,8 @@
 """Kick drums told from bass notes and all else that begins low, by a small network that was taught on annotated sound.
 
 `Kicks` waits for the level below 100 Hz to rise and describes, one hop later and another hop later, what it rose to and
-what is heard above; `KickStream` asks the network each time, and reports a kick as soon as it is sure enough.
+what is heard above; `KickStream` asks the network each time, and reports a kick as soon as it is sure enough. What is
+seen to fall as a kick does is reported while it falls, if the network has lately called such falls kicks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from analysis.drum_gate import LEAST_POWER, DrumGate
 from analysis.extremes import constant
+from analysis.falling import LONGEST, Falling
 from analysis.perceptron import Perceptron
 
 __all__ = ["FEATURES", "LIKELY", "LOOKS", "SURE", "WEIGHTS", "KickStream", "Kicks", "Risen"]
@@ -76,12 +78,18 @@ class Kicks:
         Samples handed to each `process`.
     n_fft : int
         Length of the transform whose power spectra are handed to it.
+
+    Attributes
+    ----------
+    fallen : float
+        By how much the mean square about 210 Hz rose, in the hop in which it is seen to fall as a kick does, else 0.
     """
 
     def __init__(self, sample_rate: int, hop: int, n_fft: int) -> None:
         # The two sections of a fourth-order Butterworth low-pass.
         self._low = [_biquad("low", _CORNER_HZ, q, sample_rate) for q in (0.541, 1.307)]
         self._body = _biquad("band", _BODY_HZ, 1.0, sample_rate)
+        self._falling, self.fallen = Falling(sample_rate, hop), 0.0
         bins = np.maximum(1, np.round(np.array(_EDGES_HZ) * n_fft / sample_rate).astype(int))
         # At low sample rates the highest bands lie above what there is, and stay empty.
         self._present = int(np.count_nonzero(bins[1:] <= n_fft // 2))
@@ -112,7 +120,8 @@ class Kicks:
         if learn:
             levels[:] = [max(past, level) for past in levels]
             bodies[:] = [max(past, skin) for past in bodies]
-        before = max(levels[:-_SKIP])
+        before, skin_before = max(levels[:-_SKIP]), max(bodies[:-_SKIP])
+        self.fallen = self._falling.process(body, skin, skin_before, LEAST_POWER)
         self._at = (self._at + 1) % len(self._spectra)
         bands = self._spectra[self._at]
         # In double precision, to which numpy would turn it piece by piece.
@@ -121,7 +130,7 @@ class Kicks:
         self._since += 1
         if self._since > self._apart and level > max(LEAST_POWER, _RISE * before):
             self._since = 0
-            self._before = before, max(bodies[:-_SKIP])
+            self._before = before, skin_before
             self._context, self._context_rise = self._lately.copy(), self._largest
         levels.append(level)
         bodies.append(skin)
@@ -139,6 +148,7 @@ class Kicks:
     def clear(self) -> None:
         """Forget what began before a hole."""
         self._since = self._apart
+        self._falling.clear()
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no rise."""
@@ -151,6 +161,7 @@ class Kicks:
         self._context *= gain
         self._largest *= gain
         self._context_rise *= gain
+        self._falling.amplified(gain_db)
 
     def _describe(self, attack: float) -> np.ndarray:
         rows = [(self._at - ago) % len(self._spectra) for ago in _AGO]
@@ -169,8 +180,10 @@ class Kicks:
         return np.minimum(np.maximum(described, -_MOST_DB, out=described), _MOST_DB, out=described)
 
 
-SURE, LIKELY = 1.5, 0.0
-"""Log odds above which the first description, and the last, is a kick's."""
+SURE, LIKELY, NEVER = 1.5, 0.0, -5.0
+"""Log odds above which the first description, and the last, is a kick's; below which what falls soon after is none."""
+SETTLED, MOST_TRUST = 13, 3
+"""Hops after a fall at which what the network says of it is in, and how far trust in falls can grow."""
 APART_S, LEAST_SHARE = 0.09, 0.02
 """Least time between two kicks, and least attack beside the largest of the last seconds."""
 
@@ -190,19 +203,36 @@ class KickStream:
     def __init__(self, sample_rate: int, hop: int, n_fft: int) -> None:
         self._kicks, self._network = Kicks(sample_rate, hop, n_fft), Perceptron(WEIGHTS)
         self._gate = DrumGate(hop / sample_rate, LEAST_SHARE, APART_S)
+        # Hops since the network said no, and yes, and since a fall; how many falls more were kicks of late than not.
+        self._denied, self._told, self._fell, self._trust = LONGEST, SETTLED + LONGEST, SETTLED, 0
 
     def process(self, samples: np.ndarray, spectrum: np.ndarray, learn: bool = False) -> float:
         """Take one hop, shape (hop,), float32, and its power spectrum; return the strength of a kick in it, or 0."""
         self._gate.step()
-        risen = self._kicks.process(samples, spectrum, learn)
-        if risen is None:
-            return 0.0
-        (odds,) = self._network(risen.described).tolist()
-        return self._gate.passes(risen.attack) if odds > (LIKELY if risen.hops == LOOKS[-1] else SURE) else 0.0
+        self._denied += 1
+        self._told += 1
+        self._fell += 1
+        risen, fallen = self._kicks.process(samples, spectrum, learn), self._kicks.fallen
+        strength = 0.0
+        if risen is not None:
+            (odds,) = self._network(risen.described).tolist()
+            if odds > (LIKELY if risen.hops == LOOKS[-1] else SURE):
+                self._told, strength = 0, self._gate.passes(risen.attack)
+            elif odds < NEVER:
+                self._denied = 0
+        if fallen:
+            self._fell = 0
+            if self._trust and self._denied > LONGEST:
+                strength = strength or self._gate.passes(fallen)
+        elif self._fell == SETTLED:
+            is_kick = self._told < SETTLED + LONGEST
+            self._trust = min(self._trust + 1, MOST_TRUST) if is_kick else max(self._trust - 1, 0)
+        return strength
 
     def clear(self) -> None:
         """Forget what began before a hole."""
         self._kicks.clear()
+        self._fell = SETTLED
 
     def amplified(self, gain_db: float) -> None:
         """Say that all that comes from now on is louder by so much: that is no kick."""

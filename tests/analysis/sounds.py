@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["HITS", "beat", "click", "hat", "kick", "noise", "place", "pluck", "snare", "wired_snare"]
+__all__ = ["HITS", "beat", "click", "hat", "high_kick", "kick", "noise", "place", "pluck", "snare", "wired_snare"]
 
 Hit = Callable[[int, np.random.Generator], np.ndarray]
 
@@ -27,6 +27,13 @@ def kick(rate: int, rng: np.random.Generator) -> np.ndarray:
     """A falling sine."""
     t = np.arange(int(0.25 * rate)) / rate
     return _faded(0.8 * np.sin(2 * np.pi * (50 * t + 3.6 * (1 - np.exp(-t / 0.03)))) * np.exp(-t / 0.09))
+
+
+def high_kick(rate: int, rng: np.random.Generator) -> np.ndarray:
+    """A sine that takes a tenth of a second to fall from 330 Hz."""
+    t = np.arange(int(0.35 * rate)) / rate
+    falling = 0.8 * np.sin(2 * np.pi * (55 * t + 12.4 * (1 - np.exp(-t / 0.045)))) * np.exp(-t / 0.15)
+    return _faded(falling * np.minimum(1, t / 0.001))
 
 
 def snare(rate: int, rng: np.random.Generator) -> np.ndarray:
