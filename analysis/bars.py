@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.accents import NO_CHROMA, Accents
 from bentlight.errors import BadInput
 
 __all__ = ["METRE", "METRES", "BarCounter", "check_metre"]
@@ -14,15 +15,13 @@ __all__ = ["METRE", "METRES", "BarCounter", "check_metre"]
 METRE, METRES = 4, (2, 12)
 """Beats in a bar where no other number was said; the fewest and the most that can be."""
 
-_KEEP = 0.95**4
-"""What a bar leaves of the accents before it: about five are remembered."""
-_LEAST_BARS = 2
-_WEIGHTS = np.array([0.5, 0.4, -0.5])
-"""Of a change of harmony, of the low range, and of a drum without lows, which is a backbeat."""
-_MOST = 3.0
-_MARGIN = 0.3
-_HARMONY_PHASES = (0.3, 0.92)
-_BEAT_PHASES = (0.88, 0.22)
+_BEGUN = 0.55
+"""How likely sound begins with the first beat of a bar."""
+_ASTRAY = 0.003
+"""Chance per beat that the bar goes on from another beat: so much of what is known is forgotten."""
+_TIMES, _TIMES_UNSURE, _SURE = 20.0, 3.0, 0.7
+"""How many times likelier another beat has to be the first before the count is moved; the same while nothing is known
+of the one counted; from what probability on it is known."""
 
 
 def check_metre(beats: int) -> int:
@@ -42,11 +41,10 @@ def check_metre(beats: int) -> int:
 class BarCounter:
     """Counts beats in bars of four, or of as many as it is told.
 
-    The first of a bar is where the harmony changes and the bass drum falls, and where the snare does not (Goto 2001,
-    "An audio-based real-time beat tracking system for music with or without drum-sounds"). Each beat's accent is
-    kept by its place in the bar for about five bars; the count is moved when another place has clearly more. Where
-    nothing tells the beats apart, as with four equal bass drums and no harmony, they are counted from where the sound
-    began, or from anywhere.
+    Which beat is the first is a probability of each place in the bar, moved by what `Accents` says of every beat and by
+    a small chance that the bar begins elsewhere from now on: a forward algorithm, as in `BeatSpace`. The count is moved
+    when another place is many times as likely as the first. Where nothing tells the beats apart, as with four equal
+    bass drums and no harmony, they are counted from where the sound began, or from anywhere.
 
     Attributes
     ----------
@@ -64,21 +62,19 @@ class BarCounter:
         self.start(0)
 
     def start(self, beats: int) -> None:
-        """Count anew: the next beat is the one that follows on `beats` beats of a bar."""
+        """Count anew: the next beat is the one that follows on `beats` beats of a bar; 0 if that is not known."""
         self.beat = (beats - 1) % self.metre + 1
         self._told = False
-        self._forget()
-        self._scale = np.full(3, 1e-3)
         self._phase = 0.0
-        self._floor: np.ndarray | None = None
-        self._floor_before: np.ndarray | None = None
-        self._hit = np.zeros(2)
-        self._hit_next = np.zeros(2)
+        self._forget(known=beats > 0)
 
-    def _forget(self) -> None:
-        self._beats = 0
-        self._accents, self._weights = np.zeros(self.metre), np.zeros(self.metre)
-        self._keep = _KEEP ** (1 / self.metre)
+    def _forget(self, *, known: bool) -> None:
+        self._relevelled: tuple[int, bool] | None = None
+        self._accents = Accents(self.metre)
+        first = _BEGUN if known else 1.0 / self.metre
+        self._firsts = np.full(self.metre, (1.0 - first) / (self.metre - 1))
+        self._firsts[0] = first
+        self._sure = known
 
     def set_metre(self, beats: int) -> None:
         """Count bars of so many beats from now on; the present beat keeps its number where there is one."""
@@ -86,7 +82,7 @@ class BarCounter:
             return
         self.metre = check_metre(beats)
         self.beat = (self.beat - 1) % self.metre + 1
-        self._forget()
+        self._forget(known=False)
 
     def phase(self, beat_phase: float) -> float:
         """Position in the bar, 0 to 1, at a position in the beat."""
@@ -100,60 +96,69 @@ class BarCounter:
         beat_phase : float
             Beats from where the present one began; below 0 before it.
         """
+        self._relevelled = None
         self._move(1 - math.floor(beat_phase + 0.5) - self.beat)
         self._told = True
+
+    def relevel(self, times: float, beat_phase: float) -> None:
+        """Say that the beats of this music are `times` as long as they were counted; the first of the bar stays.
+
+        Parameters
+        ----------
+        times : float
+            2 where every other beat was none, 0.5 where there is one between every two.
+        beat_phase : float
+            Beats of the new length since the one under way began, as far as it will have been moved to where they are.
+        """
+        place = (self.beat - 1 + self._phase) / times
+        # Whoever took three beats for two may well have begun between beats.
+        self._relevelled = round(place - beat_phase) % self.metre + 1, abs(abs(math.log2(times)) - 1.0) < 0.1
 
     def skip(self, beats: int) -> int:
         """Go on over beats that were not heard and return how many bars began among them."""
         bars, place = divmod(self.beat - 1 + beats, self.metre)
         self.beat = place + 1
-        self._floor = self._floor_before = None
-        self._hit, self._hit_next = np.zeros(2), np.zeros(2)
+        self._accents.skip()
         return bars
 
     def look(self, strength: Sequence[float], levels: np.ndarray) -> None:
         """Take the onset strength of each group, and levels in dB of the bands that carry harmony, shape (bands,)."""
-        if _HARMONY_PHASES[0] < self._phase < _HARMONY_PHASES[1]:
-            # The least of each band: what is held, without drums and passing notes.
-            self._floor = levels if self._floor is None else np.minimum(self._floor, levels)
-        low, middle, high = strength
-        hit = np.array([low, max(0.0, min(middle, high) - low)])
-        if self._phase > _BEAT_PHASES[0]:
-            np.maximum(self._hit_next, hit, out=self._hit_next)
-        elif self._phase < _BEAT_PHASES[1]:
-            np.maximum(self._hit, hit, out=self._hit)
+        self._accents.look(self._phase, strength[0], levels)
 
-    def advance(self, began: bool, beat_phase: float) -> None:
-        """Go on to a place in the beat; `began` when a beat began on the way."""
+    def hit(self, kick: float, snare: float) -> None:
+        """Take the strengths of a kick and a snare, 0 for none."""
+        self._accents.hit(self._phase, kick, snare)
+
+    def advance(self, began: bool, beat_phase: float, chroma: np.ndarray = NO_CHROMA) -> None:
+        """Go on to a place in the beat; `began` when a beat began on the way. Chroma, shape (12,), is that of now."""
         self._phase = beat_phase
         self.began = False
         if began:
-            self._judge()
+            if self._relevelled is None:
+                self._judge(chroma)
+            else:
+                self.beat, known = self._relevelled
+                self._forget(known=known)
             self.beat = self.beat % self.metre + 1
             self.began = self.beat == 1
 
-    def _judge(self) -> None:
+    def _judge(self, chroma: np.ndarray) -> None:
         """Take account of the beat that ends now, the one that `beat` says."""
-        self._beats += 1
-        change = 0.0
-        if self._floor is not None and self._floor_before is not None:
-            change = float(np.mean(np.abs(self._floor - self._floor_before)))
-        found = np.array([change, *self._hit])
-        self._floor_before, self._floor = self._floor, None
-        self._hit, self._hit_next = self._hit_next, np.zeros(2)
-        self._scale += max(0.06, 1 / self._beats) * (found - self._scale)
-        accent = float(_WEIGHTS @ np.minimum(found / np.maximum(self._scale, 0.02), _MOST))
-        self._accents *= self._keep
-        self._weights *= self._keep
-        self._accents[self.beat - 1] += accent
-        self._weights[self.beat - 1] += 1.0
-        if self._told or self._beats < _LEAST_BARS * self.metre:
+        nats = self._accents.end_beat(self.beat - 1, chroma)
+        if nats is None:
             return
-        means = self._accents / np.maximum(self._weights, 0.5)
-        top = int(np.argmax(means))
-        if means[top] > means[0] + _MARGIN:
+        self._firsts += _ASTRAY * (1.0 / self.metre - self._firsts)
+        # What was judged is the beat before.
+        self._firsts[self.beat - 2] *= math.exp(nats)
+        self._firsts /= self._firsts.sum()
+        if self._told:
+            return
+        top = int(self._firsts.argmax())
+        if self._firsts[top] > (_TIMES if self._sure else _TIMES_UNSURE) * self._firsts[0]:
             self._move(-top)
+        self._sure = self._sure or self._firsts[0] > _SURE
 
     def _move(self, shift: int) -> None:
         self.beat = (self.beat - 1 + shift) % self.metre + 1
-        self._accents, self._weights = np.roll(self._accents, shift), np.roll(self._weights, shift)
+        self._firsts = np.roll(self._firsts, shift)
+        self._accents.turn(shift)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from analysis.accents import NO_CHROMA
 from analysis.bars import BarCounter
 from analysis.beat_clock import BeatClock
 from analysis.beat_space import FASTEST_BPM, SLOWEST_BPM, BeatSpace, Peak, nearer_the_centre, wrapped
@@ -146,7 +147,15 @@ class BeatTracker:
 
     # Sound --------------------------------------------------------------------------------------------
 
-    def process(self, spectrum: np.ndarray | None, *, audible: bool) -> bool:
+    def process(
+        self,
+        spectrum: np.ndarray | None,
+        *,
+        audible: bool,
+        kick: float = 0.0,
+        snare: float = 0.0,
+        chroma: np.ndarray = NO_CHROMA,
+    ) -> bool:
         """Move on by one hop, and return whether a beat began in it.
 
         Parameters
@@ -155,6 +164,10 @@ class BeatTracker:
             The long power spectrum, in the hops that bring one.
         audible : bool
             Whether the hop is above the silence gate.
+        kick, snare : float
+            Strength of such a drum that was found in the hop, 0 for none. Bars are counted by it, beats are not.
+        chroma : ndarray, shape (12,), optional
+            Pitch classes as of now, for the bars; zeros where there are none.
         """
         self._now_s += self._hop_s
         if audible and self._quiet_s > _NEW_PIECE_S:
@@ -166,12 +179,14 @@ class BeatTracker:
             strength = self._pulse.process(spectrum)
             self._look(strength)
             self._bars.look(strength, self._pulse.harmony)
+        if kick or snare:
+            self._bars.hit(kick, snare)
         self._steer()
         rested = not self._clock.running
         began = self._clock.run()
         if began and rested:
             self._bars.start(self._beats_since_first())
-        self._bars.advance(began, self._clock.phase)
+        self._bars.advance(began, self._clock.phase, chroma)
         return began
 
     def skip(self, seconds: float) -> tuple[int, int]:
@@ -287,6 +302,11 @@ class BeatTracker:
         self._weighed = max(self._weighed, 0.0)
 
     def _follow(self, peak: Peak) -> None:
+        times = peak.period_s / self._period_s if self._period_s and self._outside is None else 1.0
+        if self._clock.running and any(_akin(times, kin) for kin in _KIN):
+            # The clock will make up for what it is off.
+            phase, here = peak.phase + self._since_attack_s / peak.period_s, self._clock.phase
+            self._bars.relevel(times, here + wrapped(phase - here))
         self._followed, self._mass = peak, peak.mass
         self._period_s = self._fixed_s or peak.period_s
         self._known_s = self._tempo_since_s = self._supported_s = self._now_s

@@ -54,6 +54,11 @@ class Harmony:
     sample_rate : int
     hop : int
         Samples handed to each `process`.
+
+    Attributes
+    ----------
+    chroma : ndarray of float32, shape (12,)
+        Pitch classes C to B as they were last found; zeros where there are none.
     """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
@@ -82,7 +87,7 @@ class Harmony:
         self._long = np.zeros(12)
         self._beside = 0j
         self._away_s = math.inf
-        self._chroma = np.zeros(12, np.float32)
+        self.chroma = np.zeros(12, np.float32)
         self._tuning, self._key, self._strength = 0.0, -1, 0.0
 
     def process(self, samples: np.ndarray, opening: float) -> None:
@@ -109,7 +114,7 @@ class Harmony:
 
     def write(self, frame: FrameFields) -> None:
         """Fill in this group's fields."""
-        frame["chroma"][0] = self._chroma
+        frame["chroma"][0] = self.chroma
         frame["tuning"][0], frame["key"][0], frame["key_strength"][0] = self._tuning, self._key, self._strength
 
     def _find_peaks(self) -> None:
@@ -143,7 +148,7 @@ class Harmony:
             self._classes[:] = 0.0
         whole = float(np.add.reduce(self._classes))
         known = whole > max(_FAINT, _TONAL * self._size)
-        self._chroma = (self._classes / whole if known else np.zeros(12)).astype(np.float32)
+        self.chroma = (self._classes / whole if known else np.zeros(12)).astype(np.float32)
         self._find_key(known)
 
     def _tune(self) -> None:
@@ -169,7 +174,7 @@ class Harmony:
     def _find_key(self, known: bool) -> None:
         self._away_s = 0.0 if known else self._away_s + self._step_s
         if known:
-            self._long += self._key_step * (self._chroma - self._long)
+            self._long += self._key_step * (self.chroma - self._long)
         elif self._away_s > _FORGET_S:
             self._forget()
         deviation = self._long - float(np.add.reduce(self._long)) / len(self._long)

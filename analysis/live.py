@@ -273,7 +273,13 @@ class LiveAnalyzer:
         spectrum = self._long.process(samples)
         self._loudness.process(heard.rms, self._gain_db, filling=heard.filling)
         # By the gate, which knows the level before gain: an automatic gain lifts a line's noise.
-        beat = self._beats.process(spectrum, audible=self._loudness.open)
+        beat = self._beats.process(
+            spectrum,
+            audible=self._loudness.open,
+            kick=onset.kick,
+            snare=onset.snare,
+            chroma=self._harmony.chroma,
+        )
         self._peak = max(peak, self._peak * self._peak_keep, 0.02)
 
         opening = self._loudness.opening

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from analysis import LiveAnalyzer
+from analysis.accents import NO_CHROMA
 from analysis.bars import METRE, BarCounter
 from analysis.track import analyze
 from bentlight.errors import BadInput
@@ -63,6 +64,120 @@ def test_the_count_moves_to_where_chord_and_kick_fall(off: int) -> None:
     bars.start(off)
     counts = play(bars, 40)
     assert counts[-8:] == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def drums(bars: BarCounter, beats: int, kicks: str, snares: str, lows: str = "", chords: int = 0) -> list[int]:
+    """Play a bar of drums again and again, "x" for a hit on a beat, and a chord that changes every so many beats.
+
+    Return the counts.
+    """
+    rng, counts, chord = np.random.default_rng(5), [], NO_CHROMA
+    for beat in range(beats):
+        before = chord
+        if chords and beat % chords == 0:
+            chord = rng.random(12) ** 4
+            chord /= chord.sum()
+        at = beat % len(kicks)
+        low = 1.0 if (lows or kicks)[at] == "x" else 0.0
+        for look in range(20):
+            bars.advance(look == 0, look / 20, chord if look else before)
+            bars.look([low if look == 2 else 0.0, 0.0, 0.0], rng.random(12))
+            if look == 3:
+                bars.hit(float(kicks[at] == "x"), float(snares[at] == "x"))
+        counts.append(bars.beat)
+    return counts
+
+
+@pytest.mark.parametrize("off", range(METRE))
+@pytest.mark.parametrize(
+    ("kicks", "snares", "lows", "chords"),
+    [
+        ("x..x", ".x.x", "", 0),  # A kick before the one, with a snare.
+        ("x.x.", ".x.x", "xxxx", 4),  # A bass on every beat hides what is low; chords tell one from three.
+        ("x..x", "..x.", "", 0),  # Half time.
+        ("....", "....", "", 8),  # Chords alone, over two bars each.
+    ],
+)
+def test_the_count_moves_to_what_drums_and_chords_say(
+    kicks: str, snares: str, lows: str, chords: int, off: int
+) -> None:
+    bars = BarCounter()
+    bars.start(off)
+    assert drums(bars, 64, kicks, snares, lows, chords)[-8:] == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("off", [1, 3])
+def test_where_one_and_three_are_alike_the_count_is_moved_off_the_snare_and_stays(off: int) -> None:
+    bars = BarCounter()
+    bars.start(off)
+    counts = drums(bars, 4 * 200, "x.x.", ".x.x")
+    assert counts[40] % 2 == 1
+    assert counts[40:] == [(counts[40] - 1 + beat) % METRE + 1 for beat in range(len(counts) - 40)]
+
+
+def test_chance_does_not_move_the_count() -> None:
+    bars, rng, counts = BarCounter(), np.random.default_rng(6), []
+    bars.start(4)
+    for _ in range(4 * 200):
+        low, snare = rng.random(2)
+        for look in range(20):
+            bars.advance(look == 0, look / 20)
+            bars.look([low if look == 2 else 0.0, 0.0, 0.0], rng.random(12))
+            if look == 3:
+                bars.hit(0.0, float(snare > 0.8))
+        counts.append(bars.beat)
+    assert (np.diff(counts) % METRE != 1).sum() <= 10
+
+
+def test_a_count_of_which_nothing_is_known_is_moved_sooner() -> None:
+    moved = []
+    for beats in (0, 4):
+        bars = BarCounter()
+        bars.start(beats)
+        counts = drums(bars, 64, ".x..", "...x")
+        moved.append(int(np.flatnonzero(np.diff(counts) % METRE != 1)[0]))
+    assert moved[0] < moved[1]
+
+
+@pytest.mark.parametrize(("times", "before", "after"), [(0.5, 2, 3), (0.5, 4, 3), (2.0, 3, 2), (2.0, 1, 1)])
+def test_the_one_stays_where_it_was_when_beats_are_halved_or_doubled(times: float, before: int, after: int) -> None:
+    """Told as beat `before` begins, which is then beat `after`."""
+    bars = BarCounter()
+    bars.start(before - 1)
+    bars.advance(True, 0.0)
+    assert bars.beat == before
+    bars.relevel(times, 0.0)
+    bars.advance(True, 0.0)
+    assert bars.beat == after % METRE + 1
+
+
+def test_beats_in_a_hole_are_counted() -> None:
+    bars = BarCounter()
+    bars.start(0)
+    counts = drums(bars, 32, "x.x.", ".x.x", "", 4)
+    assert counts[-1] == METRE
+    assert bars.skip(6) == 2
+    assert bars.beat == 2
+    assert drums(bars, 2, "x.x.", ".x.x", "", 4) == [3, 4]
+
+
+def test_drums_over_a_bass_in_eighths_are_counted_from_the_kick_and_the_new_note() -> None:
+    beat_s, rng = 0.5, np.random.default_rng(3)
+    # It begins with the snare on two.
+    times = 0.3 + beat_s * np.arange(1, 56)
+    beats = np.arange(1, 56)
+    sound = place(times[beats % 2 == 0], kick, RATE, 28.5) + place(times[beats % 2 == 1], snare, RATE, 28.5, -140)
+    notes = 55.0 * 2 ** (rng.permutation(np.arange(14)) / 12)
+    for eighth in range(2, 2 * 56):
+        t = np.arange(round(0.2 * RATE)) / RATE
+        note = sum(np.sin(2 * np.pi * k * notes[eighth // 8] * t) / k for k in range(1, 8)) * np.exp(-t / 0.3)
+        start = round((0.3 + eighth * beat_s / 2) * RATE)
+        sound[start : start + len(t)] += 0.3 * note
+    frames = LiveAnalyzer(RATE).process(0.3 * sound)
+    ones = frames[(frames["beat"] > 0) & (frames["bar_beat"] == 1) & (frames["time_s"] > 14)]
+    off = (ones["time_s"] - 0.3) / beat_s
+    assert len(ones) >= 6
+    assert np.abs(np.remainder(off + 2, 4) - 2).max() < 0.2
 
 
 def test_equal_beats_are_counted_and_the_count_stays() -> None:
