@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from live.control.board import ControlEvent
+from live.control.board import CHOOSING, ControlEvent
 
 __all__ = ["Asked"]
 
 _MOST = 64
-_NAMED = frozenset({"/scene", "/scene/number", "/scene/next", "/scene/previous"})
 _REPLACED = {
-    "/scene": _NAMED,
-    "/scene/number": _NAMED,
+    "/scene": CHOOSING,
+    "/scene/number": CHOOSING,
     "/prompt": frozenset({"/prompt"}),
     "/prompt/index": frozenset({"/prompt/index"}),
 }
@@ -23,7 +22,7 @@ class Asked:
     """Events in the order in which they came, between the thread that adds them and the one that takes them.
 
     A model may take seconds over one scene; a knob that passes over ten meanwhile means the last of them. Of what does
-    not stand for one another, the oldest of a flood are dropped.
+    not stand for one another, the oldest of a flood are dropped, but never a scene for a prompt.
     """
 
     def __init__(self) -> None:
@@ -35,7 +34,10 @@ class Asked:
         replaced = _REPLACED.get(event.address, frozenset())
         with self._lock:
             waiting = [waits for waits in self._events if waits.address not in replaced]
-            self._events = [*waiting, event][-_MOST:]
+            if len(waiting) >= _MOST:
+                prompts = [at for at, waits in enumerate(waiting) if waits.address not in CHOOSING]
+                del waiting[prompts[0] if prompts else 0]
+            self._events = [*waiting, event]
 
     def take(self) -> ControlEvent | None:
         """Return the oldest that waits, once; None when there is none."""

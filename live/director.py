@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bentlight.clock import now_s
 from bentlight.errors import BentlightError
-from bentlight.parameter import Value
+from bentlight.parameter import Parameter, Value
 from live.asked import Asked
 from live.bank import SceneBank
 from live.control.board import ControlBoard, ControlEvent
@@ -74,6 +74,8 @@ class Director:
         self._seed = seed
         self._steps = steps
         self._overrides: dict[str, Value] = {"/prompt": "", NEXT: 0, CHOSEN: 0}
+        self._past = self._overrides
+        """What counted as asked for when the scene was chosen."""
         self._notices: dict[str, float] = {}
         self._scene_fault: str | None = None
         self._next_watch_s = self._next_gain_s = 0.0
@@ -84,15 +86,19 @@ class Director:
         self._noticing = threading.Lock()
         self._behind = False
         """Another scene was chosen, or its file changed, while the model was loading."""
+        self._changing = threading.Lock()
+        """Held while a scene is chosen and begins to play: the loader's first, or one asked for."""
         # What may take seconds, where torch has to be loaded for a scene; nothing else waits for it.
-        self._slow: dict[str, Callable[[Value], None]] = {
-            "/scene": lambda value: self._change(lambda: bank.choose(str(value))),
-            "/scene/number": lambda value: self._change(lambda: bank.at(int(value) - 1)),
-            "/scene/next": lambda _: self._change(lambda: bank.step(+1)),
-            "/scene/previous": lambda _: self._change(lambda: bank.step(-1)),
+        self._choices: dict[str, Callable[[Value], Scene]] = {
+            "/scene": lambda value: bank.choose(str(value)),
+            "/scene/number": lambda value: bank.at(int(value) - 1),
+            "/scene/next": lambda _: bank.step(+1),
+            "/scene/previous": lambda _: bank.step(-1),
+        }
+        self._prompts: dict[str, Callable[[Value], None]] = {
             "/prompt": self._set_prompt,
-            "/prompt/next": lambda _: self._next_prompt(),
-            "/prompt/index": lambda _: self._count(CHOSEN),
+            "/prompt/next": lambda _: self._cue(NEXT),
+            "/prompt/index": lambda _: self._cue(CHOSEN),
         }
         self._handlers: dict[str, Callable[[Value], None]] = {
             "/record": lambda value: self.recordings.begin() if value else self.recordings.end(),
@@ -111,6 +117,9 @@ class Director:
             "/downbeat": lambda _, at_s: ears.downbeat(at_s),
             "/clock": lambda value, at_s: ears.set_clock(self._tempo(value), 0.0, at_s),
         }
+        # A controller sends all it has as soon as it sees us, which may be long before the model is there.
+        board.adopt(self._declared(bank.scene(bank.current)))
+        board.scenes_come = True
 
     # What the render thread and the HUD ask ---------------------------------------------------------
 
@@ -161,7 +170,7 @@ class Director:
         if any(event.address == "/quit" for event in events):
             self.quit.set()  # before anything that may take its time
         for event in events:
-            if event.address in self._slow:
+            if event.address in self._choices or event.address in self._prompts:
                 self._asked.add(event)
             else:
                 self._act(event)
@@ -178,8 +187,7 @@ class Director:
         while (event := self._asked.take()) is not None:
             self._act(event)
         if self._behind and self._renderer.generator is not None:
-            self._behind = False
-            self._act(ControlEvent("/scene", self.bank.current, now_s()))
+            self._attempt(self.bank.current, self._catch_up)
         now = now_s()
         if now >= self._next_watch_s:
             self._next_watch_s = now + WATCH_S
@@ -187,22 +195,29 @@ class Director:
             self._save_paces()
 
     def _act(self, event: ControlEvent) -> None:
-        address, value, time_s = event
+        address, value = event.address, event.value
+        if address in self._timed:
+            self._attempt(address, lambda: self._timed[address](value, event.time_s))
+        elif address in self._choices:
+            self._attempt(address, lambda: self._change(event))
+        elif handler := self._handlers.get(address) or self._prompts.get(address):
+            self._attempt(address, lambda: handler(value))
+
+    def _attempt(self, what: str, do: Callable[[], None]) -> None:
+        """Do something and say why where it fails: what was asked for with it is still to be done."""
         try:
-            if address in self._timed:
-                self._timed[address](value, time_s)
-            elif handler := self._handlers.get(address) or self._slow.get(address):
-                handler(value)
+            do()
         except BentlightError as error:
             self.notice(str(error))
         except Exception as error:
-            # The events that came with this one are still to be done.
-            log.exception("%s could not be done", address)
-            self.notice(f"{address} could not be done ({type(error).__name__}: {error})")
+            log.exception("%s could not be done", what)
+            self.notice(f"{what} could not be done ({type(error).__name__}: {error})")
 
     def open(self, generator: Generator) -> None:
         """Play the first scene on a loaded generator, then prepare the others in the background."""
-        self._play(self.bank.choose(self.bank.current), generator)
+        with self._changing:
+            self._behind = False
+            self._play(self.bank.choose(self.bank.current), generator)
         self._preparing = Supervised("preparation of the scenes", lambda stop: self._prepare_all(stop, generator))
         self._preparing.start()
 
@@ -224,43 +239,85 @@ class Director:
                 self.notice(told)
         return Patch(scene, seed=self._seed)
 
-    def _change(self, choose: Callable[[], Scene]) -> None:
-        """Play the scene that `choose` makes the bank's current one; what cannot be played does not stay it."""
-        before = self.bank.current
-        scene = choose()
+    def _change(self, event: ControlEvent) -> None:
+        """Play the scene that was asked for; one that cannot be played does not stay the bank's current one."""
         try:
-            self._play(scene)
-        except Exception:
-            self.bank.current = before
-            raise
+            with self._changing:
+                before = self.bank.current
+                scene = self._choices[event.address](event.value)
+                try:
+                    self._begin(scene, event.order)
+                except Exception:
+                    self.bank.current = before
+                    raise
+        finally:
+            self._board.settle(event.order)
+
+    def _begin(self, scene: Scene, order: int) -> None:
+        """Begin a scene at its own values, but for what was asked for after it."""
+        generator = self._renderer.generator
+        if generator is None:
+            # Here nothing of it can be played yet, but what is sent is its own from now on; `open` plays the bank's
+            # current scene, and may have begun with another.
+            self._behind = True
+            self._forget(self._declared(scene))
+        else:
+            patch = self._ready(scene, generator)
+            self._forget(patch.parameters)
+            patch.look_past(self._past)
+            self._board.settle(order)
+            self._put(patch, generator)
+
+    def _forget(self, declarations: Mapping[str, Parameter]) -> None:
+        """Leave the scene before behind: its values, its text and its cues."""
+        self._overrides = {**self._overrides, "/prompt": ""}
+        self._past = self._overrides
+        self._board.adopt(declarations)
 
     def _play(self, scene: Scene, generator: Generator | None = None, *, edited: bool = False) -> None:
+        """Play what the board knows already: the first scene, or one that was chosen or edited meanwhile."""
         generator = generator or self._renderer.generator
         if generator is None:
-            # `open` plays the bank's current scene, and may have read it already.
             self._behind = True
+            self._board.adopt(self._declared(scene), keep=True)
             return
-        patch = self._patch(scene, generator)
-        prepare_for(generator, patch)
+        patch = self._ready(scene, generator)
         playing = self._renderer.patch
         if edited and playing is not None:
             patch.carry_over(playing)
         else:
-            patch.look_past(self._overrides)
-            if playing is not None:
-                self._overrides = {**self._overrides, "/prompt": ""}
-        self._board.adopt(patch.parameters, keep=edited)
+            patch.look_past(self._past)
+        self._board.adopt(patch.parameters, keep=True)
+        self._put(patch, generator)
+
+    def _catch_up(self) -> None:
+        with self._changing:
+            self._behind = False
+            self._play(self.bank.choose(self.bank.current))
+
+    def _ready(self, scene: Scene, generator: Generator) -> Patch:
+        patch = self._patch(scene, generator)
+        prepare_for(generator, patch)
+        return patch
+
+    def _put(self, patch: Patch, generator: Generator) -> None:
         self._renderer.pacer.want(generator, patch)
         self._renderer.patch = patch
         self._scene_fault = None
 
+    def _declared(self, scene: Scene) -> dict[str, Parameter]:
+        """What of a scene can be played, as far as that is known without a model."""
+        steps = {} if self._steps is None else {"steps": self._steps}
+        return Patch(scene.model_copy(update=steps)).parameters
+
     def _watch_scene(self) -> None:
         try:
-            scene = self.bank.reload()
-            if scene is not None:
-                self._play(scene, edited=True)
-                if not self._behind:
-                    self.notice(f"{self.bank.current} was read again")
+            with self._changing:
+                scene = self.bank.reload()
+                if scene is not None:
+                    self._play(scene, edited=True)
+            if scene is not None and not self._behind:
+                self.notice(f"{self.bank.current} was read again")
         except BentlightError as error:
             self._scene_fault = f"kept the running scene: {error}"
         except Exception as error:
@@ -313,10 +370,6 @@ class Director:
                 self.notice(strange)
         self._overrides = {**self._overrides, "/prompt": text}
 
-    def _next_prompt(self) -> None:
-        self._overrides = {**self._overrides, "/prompt": ""}
-        self._count(NEXT)
-
-    def _count(self, address: str) -> None:
-        """Count a cue: the patch acts on it when the number has grown."""
-        self._overrides = {**self._overrides, address: int(self._overrides[address]) + 1}
+    def _cue(self, address: str) -> None:
+        """Count a cue, which the patch acts on when the number has grown; it takes the place of a typed text."""
+        self._overrides = {**self._overrides, "/prompt": "", address: int(self._overrides[address]) + 1}

@@ -11,10 +11,14 @@ from bentlight.clock import now_s
 from bentlight.errors import BadInput
 from bentlight.parameter import Kind, Parameter, Value
 
-__all__ = ["ControlBoard", "ControlEvent"]
+__all__ = ["CHOOSING", "ControlBoard", "ControlEvent"]
+
+CHOOSING = frozenset({"/scene", "/scene/number", "/scene/next", "/scene/previous"})
+"""Addresses that ask for a scene. What is sent after one of them is meant for the scene that comes."""
 
 _ADDRESS = re.compile(r"(/[A-Za-z0-9_.\-]+)+")
 _TRIGGERS_KEPT = 32
+_WAITING_MOST = 512
 
 
 class ControlEvent(NamedTuple):
@@ -27,11 +31,14 @@ class ControlEvent(NamedTuple):
         True for a trigger.
     time_s : float
         Host clock (`bentlight.clock.now_s`) at which it was done.
+    order : int
+        Grows with every event of a board.
     """
 
     address: str
     value: Value
     time_s: float
+    order: int = 0
 
 
 class ControlBoard:
@@ -41,10 +48,21 @@ class ControlBoard:
     scene change or a tap between two pictures is not missed. Both are bounded whatever is sent: of pending events of
     one address only the newest is kept, of a trigger the newest 32; so no flood of one pushes out another.
 
+    Where scenes are played, what is set at the addresses of a scene, or at ones that are not known, waits from the
+    moment at which one is asked for until `settle`: it is meant for the scene that comes. Of each address the newest
+    value is kept, of 512 addresses at most.
+
     Parameters
     ----------
     clock : callable, optional
         Host clock in seconds.
+
+    Attributes
+    ----------
+    scenes_come : bool
+        Whether somebody plays the scenes that are asked for and says so with `settle`; else nothing waits for one.
+    on_late_refusal : callable or None
+        Told address, value and error of what waited for a scene and did not fit it.
     """
 
     def __init__(self, *, clock: Callable[[], float] = now_s) -> None:
@@ -52,10 +70,15 @@ class ControlBoard:
         self._clock = clock
         self._parameters: dict[str, Parameter] = {}
         self._values: dict[str, Value] = {}
-        self._events: dict[str, list[tuple[int, ControlEvent]]] = {}
+        self._events: dict[str, list[ControlEvent]] = {}
         self._sequence = 0
         self._revision = 0
         self._adopted: set[str] = set()
+        self.scenes_come = False
+        self._asked: int | None = None
+        """Order of the newest event that asks for a scene, while it has not come."""
+        self._waiting: dict[str, object] = {}
+        self.on_late_refusal: Callable[[str, object, BadInput], None] | None = None
 
     def declare(self, address: str, parameter: Parameter) -> None:
         """Add an address, at its default value.
@@ -104,6 +127,23 @@ class ControlBoard:
                 if keep and address in standing and before[address] == parameter:
                     self._values[address] = standing[address]
 
+    def settle(self, order: int) -> None:
+        """Set what waited for a scene, unless another was asked for since the event of this order."""
+        with self._lock:
+            if self._asked is None or order < self._asked:
+                return
+            self._asked = None
+            waiting, self._waiting = self._waiting, {}
+            refused = []
+            for address, value in waiting.items():
+                try:
+                    self._set(address, value)
+                except BadInput as error:
+                    refused.append((address, value, error))
+        if self.on_late_refusal is not None:
+            for one in refused:
+                self.on_late_refusal(*one)
+
     def _add(self, address: str, parameter: Parameter) -> None:
         if not _ADDRESS.fullmatch(address):
             raise BadInput(f"{address!r} is no address; it looks like /word or /word/word.")
@@ -121,8 +161,15 @@ class ControlBoard:
         with self._lock:
             return dict(self._parameters)
 
+    @property
+    def changing(self) -> bool:
+        """Whether a scene was asked for that has not come yet."""
+        return self._asked is not None
+
     def set(self, address: str, value: object) -> Value:
         """Check `value` and put it at `address`; on a trigger it only fires. Return the value as stored.
+
+        While another scene is on its way, what is meant for it waits, and is checked when it has come.
 
         Raises
         ------
@@ -130,18 +177,26 @@ class ControlBoard:
             If there is no such address, or its declaration refuses the value; the old value stays.
         """
         with self._lock:
-            parameter = self._parameters.get(address)
-            if parameter is None:
-                raise BadInput(f"there is no address {address}; `bentlight parameters` lists them.")
-            try:
-                checked = parameter.parse(value)
-            except BadInput as error:
-                raise BadInput(f"{address}: {error}") from None
-            if parameter.kind != "trigger":
-                self._values[address] = checked
-            self._note(address, parameter, checked)
-            self._revision += 1
-            return checked
+            room = address in self._waiting or len(self._waiting) < _WAITING_MOST
+            foreign = address in self._adopted or address not in self._parameters
+            if self._asked is not None and foreign and room and isinstance(value, float | int | str):
+                self._waiting[address] = value
+                return value
+            return self._set(address, value)
+
+    def _set(self, address: str, value: object) -> Value:
+        parameter = self._parameters.get(address)
+        if parameter is None:
+            raise BadInput(f"there is no address {address}; `bentlight parameters` lists them.")
+        try:
+            checked = parameter.parse(value)
+        except BadInput as error:
+            raise BadInput(f"{address}: {error}") from None
+        if parameter.kind != "trigger":
+            self._values[address] = checked
+        self._note(address, parameter, checked)
+        self._revision += 1
+        return checked
 
     def reflect(self, address: str, value: Value) -> None:
         """Put at `address` what has become so by itself, held within its range: no event, for nobody asked for it."""
@@ -155,8 +210,11 @@ class ControlBoard:
 
     def _note(self, address: str, parameter: Parameter, value: Value) -> None:
         self._sequence += 1
+        if address in CHOOSING and self.scenes_come:
+            # What waits for a scene that was asked for before goes with it.
+            self._asked, self._waiting = self._sequence, {}
         pending = self._events.setdefault(address, [])
-        pending.append((self._sequence, ControlEvent(address, value, self._clock())))
+        pending.append(ControlEvent(address, value, self._clock(), self._sequence))
         del pending[: -_TRIGGERS_KEPT if parameter.kind == "trigger" else -1]
 
     def trigger(self, address: str) -> None:
@@ -222,7 +280,7 @@ class ControlBoard:
         """Return what was done since the last call, oldest first; meant for one reader."""
         with self._lock:
             pending, self._events = self._events, {}
-        return [event for _, event in sorted(item for items in pending.values() for item in items)]
+        return sorted((event for events in pending.values() for event in events), key=lambda event: event.order)
 
     @property
     def revision(self) -> int:

@@ -52,7 +52,8 @@ class OscStats:
     received : int
         Messages that arrived, and datagrams that could not be read as messages.
     accepted : int
-        Messages that were played. Button releases (a 0 sent to a trigger) count here though they do nothing.
+        Messages that were played. Button releases (a 0 sent to a trigger) count here though they do nothing, and so
+        does what waits for a scene that was asked for, until it turns out not to fit it.
     dropped : dict of str to int
         By reason: ``malformed``, ``unknown address``, ``wrong type``, ``not finite``,
         ``out of range``, ``fault``.
@@ -108,6 +109,7 @@ class OscReceiver:
         self._dropped: dict[str, int] = {}
         self._last_error = ""
         self.refusals = Refusals()
+        board.on_late_refusal = self._refuse_late
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._socket = _bind(host, port)
@@ -189,18 +191,25 @@ class OscReceiver:
             self._last_error = sentence
         self.refusals.note(f"{reason} {address or sentence}", sentence)
 
+    def _refuse_late(self, address: str, value: object, error: BadInput) -> None:
+        """Count and tell what was taken for the scene to come and does not fit it."""
+        refused = _not_fitting(self._board.parameter(address), address, value, error)
+        with self._counting:
+            self._received -= 1
+            self._accepted -= 1
+        self._count_drop(refused.reason, str(refused), address)
+
     def _play(self, message: bytes) -> None:
         address, end = _string(message, 0)
         if len(address) > _ADDRESS_MOST:
             raise _Refused("unknown address", "OSC address is far too long.")
         parameter = self._board.parameter(address)
-        if parameter is None:
-            told = f"OSC address {address[:60]!a} is not known; `bentlight parameters` lists them."
-            raise _Refused("unknown address", told, address)
+        if parameter is None and not self._board.changing:
+            raise _unknown(address)
         arguments = _arguments(message, end)
         if any(isinstance(value, float) and not math.isfinite(value) for value in arguments):
             raise _Refused("not finite", f"OSC {address} came with a number that is not finite.", address)
-        if parameter.kind == "trigger":
+        if parameter is not None and parameter.kind == "trigger":
             # A button of TouchOSC sends 1 when pressed and 0 when released; only the press counts.
             if not arguments or arguments[0] not in (0, False):
                 self._board.trigger(address)
@@ -211,7 +220,7 @@ class OscReceiver:
         try:
             self._board.set(address, arguments[0])
         except BadInput as error:
-            raise _Refused(_reason(parameter, arguments[0]), f"OSC {error}", address) from None
+            raise _not_fitting(parameter, address, arguments[0], error) from None
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -312,6 +321,15 @@ def _arguments(message: bytes, at: int) -> list[object]:
     if at != len(message):
         raise _malformed("its length does not fit its type tags")
     return OscMessage(message).params
+
+
+def _unknown(address: str) -> _Refused:
+    told = f"OSC address {address[:60]!a} is not known; `bentlight parameters` lists them."
+    return _Refused("unknown address", told, address)
+
+
+def _not_fitting(parameter: Parameter | None, address: str, value: object, error: BadInput) -> _Refused:
+    return _unknown(address) if parameter is None else _Refused(_reason(parameter, value), f"OSC {error}", address)
 
 
 def _reason(parameter: Parameter, value: object) -> str:

@@ -316,7 +316,7 @@ def test_of_scenes_and_prompts_asked_for_while_one_loads_only_the_newest_is_play
     director, board, _, _, generator = directed
     director._preparing.stop()
     played, texts = [], []
-    monkeypatch.setattr(director, "_play", lambda scene: played.append(scene.name))
+    monkeypatch.setattr(director, "_begin", lambda scene, order: played.append(scene.name))
     monkeypatch.setattr(generator, "prepare", lambda **asked: texts.extend(asked["prompts"]))
     for number in (2, 3, 4, 5):
         board.set("/scene/number", number)
