@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from bentlight.parameter import Value
 from scenes.controls import CHOSEN, NEXT
@@ -16,12 +17,20 @@ from scenes.sources import VECTORS
 __all__ = ["Cues"]
 
 
+class Cue(NamedTuple):
+    """A text that was gone to, and the one that a route to ``prompt/blend`` brings in beside it; empty for none."""
+
+    text: str
+    following: str = ""
+
+
 class Cues:
     """The prompt mix over scene time.
 
     A cue starts a cross-fade from whatever mix stands at that moment; the new text's share rises as a smoothstep. A
     timed cue starts exactly at its time, however late the next picture comes. Where the prompts move by themselves, a
-    cue cross-fades to the same movement some prompts further on.
+    cue cross-fades to the same movement some prompts further on. The share of the next prompt is each cue's own, so
+    that it fades with it.
 
     Parameters
     ----------
@@ -38,6 +47,7 @@ class Cues:
     def __init__(self, scene: Scene) -> None:
         motion = scene.motion.prompts
         self._kind, self._blend_s = motion.kind, scene.prompt_blend_s
+        self._follows = len(scene.prompts) > 1 and any(route.to == "prompt/blend" for route in scene.routes)
         self._texts = tuple(prompt.text for prompt in scene.prompts)
         self._times = tuple((prompt.at, i) for i, prompt in enumerate(scene.prompts) if prompt.at is not None)
         self._timed = () if self._kind == "travel" else self._times
@@ -47,13 +57,13 @@ class Cues:
             motion.by, VECTORS[motion.by], len(self._texts), motion.attack_ms, motion.release_ms, motion.sharpness
         )
         self.index = 0
+        self._typed = ""
         self._next_timed = 0
         while self._next_timed < len(self._timed) and self._timed[self._next_timed][0] <= 0:
             self.index = self._timed[self._next_timed][1]
             self._next_timed += 1
         self.cued: list[tuple[int, float]] = []
-        self._fade: CrossFade[str | int] = CrossFade(self._item)
-        self._typed = ""
+        self._fade: CrossFade[Cue | int] = CrossFade(self._item)
         self._seen_index: int | None = None
         self._seen_chosen: int | None = None
         self._seen_next: int | None = None
@@ -66,9 +76,16 @@ class Cues:
         return max(self._texts_of(self._fade.to), key=lambda part: part[1])[0]
 
     @property
-    def _item(self) -> str | int:
+    def _item(self) -> Cue | int:
         """What the fade goes to: a text, or where texts move by themselves, how far these are moved on."""
-        return self._texts[self.index] if self._kind == "cues" else self.index
+        if self._typed:
+            return Cue(self._typed)
+        if self._kind != "cues":
+            return self.index
+        return Cue(self._texts[self.index], self._after(self.index) if self._follows else "")
+
+    def _after(self, index: int) -> str:
+        return self._texts[(index + 1) % len(self._texts)]
 
     def carry_over(self, previous: Cues) -> None:
         """Go on from where the cues of the scene's earlier version stand: the same prompt, in its new wording."""
@@ -80,13 +97,17 @@ class Cues:
         self._seen_chosen, self._seen_next = previous._seen_chosen, previous._seen_next
         self._loop.turns = previous._loop.turns
         self._listener.copy_from(previous._listener)
-        item = self._typed or self._item
+        item = self._item
         if self._kind == previous._kind and (self._kind == "cues" or self._texts == previous._texts):
             self._fade.copy_from(previous._fade)
             self._fade.cue(item, self._time_s, self._blend_s)
         else:
-            standing: tuple[tuple[str | int, float], ...] = previous.mix(self._time_s)
-            self._fade.begin(standing, item, self._time_s, self._blend_s)
+            standing: dict[Cue | int, float] = {}
+            for thing, weight in previous._fade.mix(self._time_s):
+                for text, share in previous._texts_of(thing):
+                    cue = Cue(text, previous._following(thing))
+                    standing[cue] = standing.get(cue, 0.0) + weight * share
+            self._fade.begin(tuple(standing.items()), item, self._time_s, self._blend_s)
 
     def look_past(self, control: Mapping[str, Value]) -> None:
         """Take the cues counted so far for those of another scene."""
@@ -112,16 +133,24 @@ class Cues:
 
     def mix(self, time_s: float, to_next: float = 0.0) -> Mix:
         """Return texts and weights, which sum to 1; `to_next` is the share given to the next prompt of the list."""
-        mix = _summed((text, part * w) for item, w in self._fade.mix(time_s) for text, part in self._texts_of(item))
-        if to_next > 0 and len(self._texts) > 1:
-            following = self._texts[(self.index + 1) % len(self._texts)]
-            mix = _summed([*((text, weight * (1 - to_next)) for text, weight in mix), (following, to_next)])
-        return mix
+        parts: list[tuple[str, float]] = []
+        for item, weight in self._fade.mix(time_s):
+            following = self._following(item)
+            away = to_next if following else 0.0
+            parts += [(text, weight * (1 - away) * share) for text, share in self._texts_of(item)]
+            parts.append((following, weight * away))
+        return _summed(parts)
 
-    def _texts_of(self, item: str | int) -> Mix:
+    def _following(self, item: Cue | int) -> str:
+        """The text of which a share is given beside an item of the fade; empty where there is none."""
+        if isinstance(item, Cue):
+            return item.following
+        return self._after(item) if self._follows else ""
+
+    def _texts_of(self, item: Cue | int) -> Mix:
         """What an item of the fade stands for at present."""
-        if isinstance(item, str):
-            return ((item, 1.0),)
+        if isinstance(item, Cue):
+            return ((item.text, 1.0),)
         if self._kind == "mixture":
             rest, shares = self._listener.shares()
             return _summed([(self._texts[item % len(self._texts)], rest), *zip(self._texts, shares, strict=True)])
@@ -158,7 +187,7 @@ class Cues:
         typed = typed.strip() if isinstance(typed, str) else ""
         if typed != self._typed:
             self._typed = typed
-            self._fade.cue(typed or self._item, time_s, self._blend_s)
+            self._fade.cue(self._item, time_s, self._blend_s)
 
     def _is_chosen(self, index: int, count: int | None) -> bool:
         """Whether the index is a cue: each time it is counted; where nobody counts, when it changes."""

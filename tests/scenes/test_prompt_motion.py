@@ -125,3 +125,48 @@ def test_an_edit_of_the_prompts_motion_cross_fades(before, after):
     for a, b in pairwise(specs):
         for text in {**weights(a), **weights(b)}:
             assert abs(weights(a).get(text, 0) - weights(b).get(text, 0)) < 0.1
+
+
+def blended(prompts: str, share: float = 0.5) -> tuple[Patch, np.ndarray]:
+    """A patch in which that share of the next prompt stands all the time, and what it hears."""
+    route = f"routes:\n  - {{name: mix, source: loudness, to: prompt/blend, out: [0, {share}], attack_ms: 0}}\n"
+    frames = music(12, tempo=0)
+    frames["loudness"] = 1
+    return Patch(scene("{}", prompts, route), start_s=0), frames
+
+
+@pytest.mark.parametrize("prompts", ["{}", "{kind: mixture}"])
+def test_the_share_of_the_next_prompt_fades_with_the_prompt_that_is_left(prompts):
+    patch, frames = blended(prompts)
+    specs = visit(patch, frames, np.arange(1, 61) / 60, {"/prompt/next": 0})
+    specs += visit(patch, frames, np.arange(60, 180) / 60, {"/prompt/next": 1})
+    if prompts == "{}":
+        assert weights(specs[59]) == pytest.approx({"one": 0.5, "two": 0.5})
+        assert weights(specs[-1]) == pytest.approx({"two": 0.5, "three": 0.5})
+    for a, b in pairwise(specs):
+        assert sum(weights(b).values()) == pytest.approx(1)
+        for text in {**weights(a), **weights(b)}:
+            assert abs(weights(a).get(text, 0) - weights(b).get(text, 0)) < 0.06
+
+
+def test_a_typed_text_takes_the_place_of_the_next_prompt_too():
+    patch, frames = blended("{}", 1.0)
+    visit(patch, frames, np.arange(1, 61) / 60)
+    specs = visit(patch, frames, np.arange(60, 180) / 60, {"/prompt": "typed"})
+    assert weights(specs[-1]) == {"typed": 1}
+    specs += visit(patch, frames, np.arange(180, 300) / 60)
+    assert weights(specs[-1]) == {"two": 1}
+    for a, b in pairwise(specs):
+        for text in {**weights(a), **weights(b)}:
+            assert abs(weights(a).get(text, 0) - weights(b).get(text, 0)) < 0.06
+
+
+@pytest.mark.parametrize("after", ["{}", "{kind: mixture}"])
+def test_an_edit_keeps_the_share_of_the_next_prompt(after):
+    (old, frames), (new, _) = blended("{}"), blended(after)
+    specs = visit(old, frames, np.arange(1, 61) / 60)
+    new.carry_over(old)
+    specs += visit(new, frames, np.arange(60, 180) / 60)
+    for a, b in pairwise(specs):
+        for text in {**weights(a), **weights(b)}:
+            assert abs(weights(a).get(text, 0) - weights(b).get(text, 0)) < 0.06
