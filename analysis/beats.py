@@ -12,6 +12,7 @@ from analysis.beat_clock import BeatClock
 from analysis.beat_space import FASTEST_BPM, SLOWEST_BPM, BeatSpace, Peak, nearer_the_centre, wrapped
 from analysis.pulse import Pulse
 from analysis.spectrum import LONG_EVERY, LongSpectrum
+from analysis.taps import TapSeries
 
 __all__ = ["NEXT_BEAT_REST_S", "BeatTracker"]
 
@@ -40,8 +41,6 @@ _NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
 _HOLD_S, _HOLD_LEAST_S, _HOLD_TIMES, _SILENT_S = 12.0, 1.0, 3.0, 5.0
 _PERIOD_S, _STEADY_PERIOD_S, _STEADY = 1.5, 4.0, 0.012
 _HIT, _STRUCK_BEATS = 0.4, 2.2
-_TAP_PAUSE_S, _TAP_LEAST_S = 2.5, 0.2
-_TAPS_FOR_TEMPO = 3
 _TAP_TEMPO = 1.08
 _SAME_BEAT = 0.15
 _OUTSIDE_FRESH_S = 3.0
@@ -93,7 +92,8 @@ class BeatTracker:
         self._skipped_s = 0.0
         self._shift = 0.0
         self._anchored = False
-        self._taps: list[float] = []
+        self._taps = TapSeries()
+        self._tapped_s = -math.inf
         self._tapped = False
         self._fixed_s = 0.0
         self._outside: tuple[float, float, float] | None = None
@@ -320,7 +320,8 @@ class BeatTracker:
         # What was heard for a moment is forgotten within one; what was sure for long is held through a break.
         hold_s = min(_HOLD_S, _HOLD_LEAST_S + _HOLD_TIMES * self._sure_s)
         unsupported = self._now_s - self._supported_s > hold_s and not self._tapped
-        if not self._fixed_s and (self._quiet_s > _SILENT_S or unsupported):
+        quiet_s = min(self._quiet_s, self._now_s - self._tapped_s)
+        if not self._fixed_s and (quiet_s > _SILENT_S or unsupported):
             self._followed = None
             self._evidence = self._mass = self._sure_s = 0.0
             self._taps.clear()
@@ -353,14 +354,14 @@ class BeatTracker:
         """Say that a beat was `ago_s` seconds ago.
 
         One tap says which of the places in the beat is the beat; three or more in time set the tempo as well, and
-        the tracker then keeps within 8 % of it until the sound is silent for 5 s.
+        the tracker then keeps within 8 % of it until there has been neither sound nor a tap for 5 s.
         """
         at_s = self._now_s - max(0.0, ago_s)
-        if self._taps and not _TAP_LEAST_S <= at_s - self._taps[-1] <= _TAP_PAUSE_S:
-            self._taps.clear()
-        self._taps = [*self._taps[-7:], at_s]
-        if len(self._taps) >= _TAPS_FOR_TEMPO:
-            self._tap_tempo((self._taps[-1] - self._taps[0]) / (len(self._taps) - 1))
+        if not self._taps.add(at_s):
+            return
+        self._tapped_s = at_s
+        if period_s := self._taps.period_s:
+            self._tap_tempo(period_s)
         if self._followed is None:
             return
         heard = self._followed.phase + self._since_attack_s / self._period_s
@@ -379,7 +380,7 @@ class BeatTracker:
         self._space.restrict(60.0 / (period_s * _TAP_TEMPO), 60.0 * _TAP_TEMPO / period_s)
         if known:
             return  # heard already, and more exactly than tapped
-        phase = (self._now_s - self._taps[-1] - self._since_attack_s) / period_s % 1.0
+        phase = (self._now_s - self._taps.newest_s - self._since_attack_s) / period_s % 1.0
         self._space.insist(phase, period_s)
         self._follow(Peak(phase, period_s, 1.0))
 
