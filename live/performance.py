@@ -153,7 +153,8 @@ class Performance:
         self.board.reflect("/gain/auto", settings.gain == "auto")
         if settings.gain != "auto":
             self.board.reflect("/gain", settings.gain)
-        self.renderer = Renderer(self.ears.features.reader(), self._controls, self.pictures)
+        features = self.ears.features.reader()
+        self.renderer = Renderer(features, self._controls, self.pictures, command=self.ears.command)
         self.renderer.on_out_of_memory = self._smaller
         self.renderer.on_broken_picture = self._tell
         self.director = Director(

@@ -15,9 +15,11 @@ from analysis.frame import FEATURE_FRAME, HEADER, rest_frame
 from bentlight.clock import now_s
 from bentlight.parameter import Value
 from engine.spec import FrameSpec, Picture
+from live.capture.control_block import Command
 from live.histogram import Histogram
 from live.mailbox import Mailbox
 from live.pacer import Pacer
+from live.resting_beat import RestingBeat
 
 if TYPE_CHECKING:
     from engine.errors import NotFinite
@@ -46,13 +48,30 @@ class Hearing:
 
     While the ears are lost, resting frames are made at hop rate on the host clock, so that envelopes fall to rest and
     motion goes on; a second of them at most at a time, so that a machine that slept is not held up by what it missed.
+    The tempo, taps and metre of hands and clocks hold in them too.
+
+    Parameters
+    ----------
+    reader : FeatureReader
+    clock : callable, optional
+        Host clock in seconds.
+    command : callable, optional
+        Returns what the ears were last asked for.
     """
 
-    def __init__(self, reader: FeatureReader, clock: Callable[[], float] = now_s) -> None:
+    def __init__(
+        self,
+        reader: FeatureReader,
+        clock: Callable[[], float] = now_s,
+        command: Callable[[], Command] = Command,
+    ) -> None:
         self._reader = reader
         self._clock = clock
+        self._command = command
+        self._beat = RestingBeat()
         self._last = rest_frame()
         self._last_host_s = clock()
+        self._heard_with = command()
         self.hops_lost = 0
         self.resting = False
 
@@ -76,11 +95,13 @@ class Hearing:
         self.hops_lost += lost
         if len(frames):
             self.resting = False
-            self._last, self._last_host_s = frames[-1].copy(), now
+            self._last, self._last_host_s, self._heard_with = frames[-1].copy(), now, self._command()
             return frames
         late_s = now - self._last_host_s
         if late_s < (HOP_S if self.resting else LOST_AFTER_S):
             return frames
+        if not self.resting:
+            self._beat.begin(self._last, self._last_host_s, self._heard_with)
         self.resting = True
         if late_s > MADE_MOST_S:
             self._last_host_s = now - MADE_MOST_S
@@ -91,6 +112,7 @@ class Hearing:
         made["time_s"] = self.time_s + HOP_S * np.arange(1, hops + 1)
         made["captured_s"] = made["published_s"] = self._last_host_s + HOP_S * np.arange(1, hops + 1)
         made["silent"] = 0.0
+        self._beat.fill(made, self._command())
         self._last, self._last_host_s = made[-1].copy(), self._last_host_s + hops * HOP_S
         return made
 
@@ -142,6 +164,10 @@ class Renderer:
         Returns the control values by address.
     pictures : Mailbox of Picture
         Where the newest picture is put.
+    clock : callable, optional
+        Host clock in seconds.
+    command : callable, optional
+        Returns what the ears were last asked for.
 
     Attributes
     ----------
@@ -161,6 +187,7 @@ class Renderer:
         controls: Callable[[], Mapping[str, Value]],
         pictures: Mailbox[Picture],
         clock: Callable[[], float] = now_s,
+        command: Callable[[], Command] = Command,
     ) -> None:
         self.generator: Generator | None = None
         self.patch: Patch | None = None
@@ -168,7 +195,7 @@ class Renderer:
         self.onset_listener: Callable[[OnsetTrace], None] | None = None
         self.on_out_of_memory: Callable[[Generator], None] | None = None
         self.on_broken_picture: Callable[[NotFinite], None] | None = None
-        self.hearing = Hearing(reader, clock)
+        self.hearing = Hearing(reader, clock, command)
         self.pacer = Pacer(clock)
         self.stats = RenderStats()
         self._controls = controls

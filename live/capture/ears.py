@@ -150,6 +150,10 @@ class Ears:
         """Process number of the ears; None before the start."""
         return self._process.pid if self._process is not None else None
 
+    def command(self) -> Command:
+        """Return what the ears were last asked for."""
+        return self._command
+
     # What the performer may ask for -------------------------------------------------------------------
 
     def set_gain(self, gain: float | str) -> None:
