@@ -35,8 +35,8 @@ class Heard(NamedTuple):
         Stream time since the hop before.
     tempo : float
         Beats per minute; 0 is none.
-    beat_phase : float
-        Place between two beats at the end of the hop, 0 to 1.
+    place : float
+        Place in the bar at the end of the hop, in beats.
     speed : float
         Factor of the performer's on every speed.
     vectors : dict of str to list of float
@@ -47,7 +47,7 @@ class Heard(NamedTuple):
 
     dt_s: float
     tempo: float
-    beat_phase: float
+    place: float
     speed: float
     vectors: dict[str, list[float]]
     metre: float = METRE
@@ -62,8 +62,9 @@ def smoothstep(u: float) -> float:
 class BeatPhase:
     """A count of turns that follows the beat while a tempo is heard, and runs at a rate of its own while none is.
 
-    It never jumps and never goes back: tempo sets its speed, and what it is off the heard beat is made up for within a
-    second or two, by at most half that speed.
+    A turn of whole bars begins on the bar, one of some beats on every beat of the bar on which such turns can begin. It
+    never jumps and never goes back: tempo sets its speed, and what it is off is made up for within a second or two, by
+    at most half that speed.
 
     Parameters
     ----------
@@ -108,9 +109,15 @@ class BeatPhase:
         self.turns += run
         if self._bars is not None and heard.tempo > 0 and heard.speed == 1.0:
             beats = self._bars * heard.metre
-            off = math.remainder(heard.beat_phase - self.turns * beats, 1.0) / beats
+            off = math.remainder(heard.place - self.turns * beats, _common(beats, heard.metre)) / beats
             most = _FASTEST_CORRECTION * run
             self.turns += min(most, max(-most, off * (1 - math.exp(-heard.dt_s / _LOCK_S))))
+
+
+def _common(beats: float, metre: float) -> float:
+    """Beats between the places of a bar at which turns of so many beats begin: a bar where they are whole bars."""
+    whole = round(beats)
+    return float(math.gcd(whole, round(metre))) if math.isclose(beats, whole) and whole else 1.0
 
 
 class RandomWalk:

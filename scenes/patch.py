@@ -170,7 +170,7 @@ class Patch:
         if not len(frames):
             return
         columns = [voice.read(frames) for voice in self._voices]
-        tempos, phases = _finite(frames["tempo"]), _finite(frames["beat_phase"])
+        tempos = _finite(frames["tempo"])
         places, metre = beat_places(frames).tolist(), metres(frames).tolist()
         vectors = {name: _finite(frames[name]) for name in self._needed()}
         wanders = self._wanders()
@@ -185,7 +185,7 @@ class Patch:
         for hop, time_s in enumerate(frames["time_s"].tolist()):
             dt_s = max(0.0, time_s - self._hop_s) if math.isfinite(time_s) else 0.0
             by_name = {name: v[hop] for name, v in vectors.items()}
-            heard = Heard(dt_s, tempos[hop], phases[hop], speed, by_name, metre[hop])
+            heard = Heard(dt_s, tempos[hop], places[hop], speed, by_name, metre[hop])
             for wander in wanders:
                 wander.step(heard)
             self._cues.step(heard)

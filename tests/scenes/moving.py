@@ -47,7 +47,8 @@ def music(seconds: float, tempo: float = 120.0) -> np.ndarray:
     frames = np.full(count, rest_frame(), FEATURE_FRAME)
     times = frames["time_s"] = (np.arange(count) + 1) / HOPS_PER_S
     frames["tempo"] = tempo
-    frames["beat_phase"] = (0.3 + times * tempo / 60) % 1
+    places = 0.3 + times * tempo / 60
+    frames["beat_phase"], frames["bar_phase"] = places % 1, places / 4 % 1
     frames["bands"] = 0.5 + 0.5 * np.cos(times[:, None] * 2 + np.arange(8))
     frames["silent"] = 0
     return frames

@@ -8,12 +8,12 @@ import pytest
 from scenes.drift import HOP_S, BeatPhase, CrossFade, Heard, Listener, RandomWalk
 
 
-def played(phase: BeatPhase, tempos, beats, speed: float = 1.0, free: float = 0.01) -> np.ndarray:
+def played(phase: BeatPhase, tempos, beats, speed: float = 1.0, free: float = 0.01, metre: float = 4.0) -> np.ndarray:
     """Turns after each hop."""
     found = []
     for tempo, beat in zip(tempos, beats, strict=True):
-        phase.step(Heard(HOP_S, tempo, beat % 1.0, speed, {}))
-        phase.set_rate(free, tempo, speed)
+        phase.step(Heard(HOP_S, tempo, beat % metre, speed, {}, metre))
+        phase.set_rate(free, tempo, speed, metre)
         found.append(phase.turns)
     return np.array(found)
 
@@ -34,13 +34,30 @@ def test_a_phase_takes_up_the_beat_and_keeps_it():
 
 def test_a_turn_lasts_its_bars_in_any_metre():
     times = hops(20)
-    beats, phase, found = times * 2.0, BeatPhase(2), []
-    for beat in beats:
-        phase.step(Heard(HOP_S, 120.0, beat % 1.0, 1.0, {}, 3.0))
-        phase.set_rate(0.01, 120.0, 1.0, 3.0)
-        found.append(phase.turns)
+    found = played(BeatPhase(2), np.full(len(times), 120.0), times * 2.0, metre=3.0)
     # 120 beats a minute, six beats a turn: a third of a turn in a second.
     assert (found[-1] - found[np.searchsorted(times, 8)]) / (times[-1] - 8) == pytest.approx(1 / 3, rel=0.01)
+
+
+@pytest.mark.parametrize("metre", [3, 4, 7])
+@pytest.mark.parametrize("first", [1.37, 2.0, 2.9])
+@pytest.mark.parametrize("bars", [1, 4])
+def test_turns_of_whole_bars_begin_on_the_bar_wherever_the_scene_began(bars, first, metre):
+    times = hops(60)
+    beats = first + times * 2.0
+    turns = played(BeatPhase(bars), np.full(len(times), 120.0), beats, metre=metre)
+    began = np.flatnonzero(np.diff(np.floor(turns[times > 10]))) + 1
+    assert len(began) >= 2
+    off = (beats[times > 10][began] + metre / 2) % metre - metre / 2
+    assert np.abs(off).max() < 0.05
+
+
+def test_turns_of_half_a_bar_begin_on_the_first_and_third_beat():
+    times = hops(20)
+    beats = 1.2 + times * 2.0
+    turns = played(BeatPhase(0.5), np.full(len(times), 120.0), beats)
+    began = np.flatnonzero(np.diff(np.floor(turns[times > 10]))) + 1
+    assert np.abs((beats[times > 10][began] + 1) % 2 - 1).max() < 0.05
 
 
 def test_a_phase_never_jumps_or_goes_back_when_the_tempo_comes_goes_and_errs():
