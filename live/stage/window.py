@@ -181,17 +181,17 @@ class Stage:
         if not (values["/freeze"] and self.picture is not None):
             self._take_picture()
 
+        blackout, fill = bool(values["/blackout"]), bool(values["/fill"])
         title = self.picture is None
-        hud_on = bool(values["/hud"]) and not title
+        hud_on = bool(values["/hud"]) and not title and not blackout
         if hud_on or title:
             self._ask_state()
-        self._card("help", "keys" if values["/help"] else "")
+        self._card("help", "keys" if values["/help"] and not blackout else "")
         self._card("note", self._note(now))
         boxes = self._hud.boxes(self._state) if hud_on else []
         boxes += [card.get_rect(center=self._screen.get_rect().center) for _, card in self._cards.values()]
 
         told = (self._state.loading, self._state.warnings) if title else ()
-        blackout, fill = bool(values["/blackout"]), bool(values["/fill"])
         look = (blackout, fill, told, tuple(tuple(box) for box in boxes))
         if self._dirty or look != self._look:
             self._draw_ground(blackout=blackout, fill=fill)

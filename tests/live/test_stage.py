@@ -113,6 +113,17 @@ def test_blackout_is_black_and_comes_back_to_the_newest_picture(show):
     assert near(show.frame()[180, 320], (90, 90, 90))
 
 
+@pytest.mark.parametrize("shown", ["/hud", "/help"])
+def test_blackout_is_black_whatever_is_shown_over_the_picture(show, shown):
+    show.board.set(shown, True)
+    show.frame(plain(50))
+    with_it = show.frame()
+    show.press("b", "b")
+    assert not show.frame().any()
+    show.press("b", "b")
+    np.testing.assert_array_equal(show.frame(), with_it)
+
+
 def test_the_hud_lies_over_the_picture_and_leaves_no_trace(show):
     show.board.set("/fill", True)
     without = show.frame(quarters(64, 36))
