@@ -110,6 +110,7 @@ class Director:
             "/gate": lambda value: ears.set_gate(float(value)),
             "/input/next": lambda _: self._inputs.next(),
             "/input/demo": lambda _: self._inputs.demo(),
+            **{f"{switch}/toggle": self._turning(switch) for switch in ("/record", "/blackout", "/freeze")},
         }
         # What is meant of the moment at which it was done, however late it is looked at.
         self._timed: dict[str, Callable[[Value, float], None]] = {
@@ -346,6 +347,14 @@ class Director:
         except Exception:
             # The scenes after it are still to be prepared.
             log.exception("scene %s could not be prepared", name)
+
+    def _turning(self, switch: str) -> Callable[[Value], None]:
+        """Turn a switch over: what a button can ask for that is never told how the switch stands."""
+
+        def turn(_: Value) -> None:
+            self._board.toggle(switch)
+
+        return turn
 
     def _set_gain(self, value: Value) -> None:
         self._board.reflect("/gain/auto", False)

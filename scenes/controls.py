@@ -15,7 +15,7 @@ CONTROLS: dict[str, Parameter] = {
     "/motion": Parameter("motion", 1.0, 0.0, 4.0, description="speed of the walk through the noise, times the scene's"),
     "/seed": Parameter("seed", 0, 0, 2**31 - 1, kind="int", description="seed of the noise; 0 is the scene's own"),
     "/prompt": Parameter("prompt", "", kind="text", description="draws this text; empty goes back to the scene's"),
-    "/prompt/index": Parameter("index", 0, 0, 9999, kind="int", description="goes to this prompt, round the list"),
+    "/prompt/index": Parameter("index", 0, 0, 9999, kind="int", description="goes to this prompt, from 0, and round"),
     NEXT: Parameter("next", False, kind="trigger", description="goes on to the scene's next prompt"),
 }
 """Parameters by control address."""

@@ -14,6 +14,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -90,6 +91,8 @@ class Show:
         SimpleUDPClient("127.0.0.1", self.osc_port).send_message(address, value)
 
     def finish(self) -> dict:
+        self.send("/quit", 1)
+        sleep(0.3)  # closer together they would be one press
         self.send("/quit", 1)
         assert self.process.wait(60) == 0, "\n".join(self.said)
         return json.loads(self.report_path.read_text())

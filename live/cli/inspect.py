@@ -193,5 +193,7 @@ def heard_rows() -> list[tuple[str, ...]]:
 def span(parameter: Parameter) -> str:
     """Return a parameter's range for people."""
     if parameter.low is not None and parameter.high is not None:
+        if parameter.kind == "int":
+            return f"{parameter.low:.0f} to {parameter.high:.0f}"
         return f"{parameter.low:g} to {parameter.high:g}"
     return ", ".join(parameter.choices) or ("on, off" if parameter.kind == "bool" else "")

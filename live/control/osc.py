@@ -20,6 +20,7 @@ from pythonosc.osc_message import OscMessage
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from live.control.board import ControlBoard
+from live.control.keys import TwicePressed
 from live.control.refusals import Refusals
 
 __all__ = ["OscReceiver", "OscStats", "parse_address"]
@@ -31,8 +32,9 @@ _ARGUMENTS_MOST = 16
 _ADDRESS_MOST = 200
 _RECEIVE_BUFFER = 1 << 20
 _POLL_S = 0.25
+_QUIT = "/quit"
 _BUNDLE = b"#bundle\0"
-_FIXED = {"i": 4, "f": 4, "h": 8, "d": 8, "T": 0, "F": 0, "N": 0}
+_FIXED = {"i": 4, "f": 4, "h": 8, "d": 8, "T": 0, "F": 0, "N": 0, "I": 0}
 
 
 class _Refused(Exception):
@@ -109,6 +111,7 @@ class OscReceiver:
         self._dropped: dict[str, int] = {}
         self._last_error = ""
         self.refusals = Refusals()
+        self._quitting = TwicePressed()
         board.on_late_refusal = self._refuse_late
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -206,13 +209,13 @@ class OscReceiver:
         parameter = self._board.parameter(address)
         if parameter is None and not self._board.changing:
             raise _unknown(address)
-        arguments = _arguments(message, end)
+        arguments = _arguments(message, end, address)
         if any(isinstance(value, float) and not math.isfinite(value) for value in arguments):
             raise _Refused("not finite", f"OSC {address} came with a number that is not finite.", address)
         if parameter is not None and parameter.kind == "trigger":
             # A button of TouchOSC sends 1 when pressed and 0 when released; only the press counts.
             if not arguments or arguments[0] not in (0, False):
-                self._board.trigger(address)
+                self._fire(address)
             return
         if len(arguments) != 1:
             told = f"OSC {address} came with {len(arguments)} values; it takes one."
@@ -221,6 +224,13 @@ class OscReceiver:
             self._board.set(address, arguments[0])
         except BadInput as error:
             raise _not_fitting(parameter, address, arguments[0], error) from None
+
+    def _fire(self, address: str) -> None:
+        if address == _QUIT and not self._quitting.press():
+            # One packet that went astray must not end a show, as one key does not.
+            self.refusals.note(address, f"OSC {address}: once more within two seconds ends the show.")
+        else:
+            self._board.trigger(address)
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -301,8 +311,8 @@ def _string(message: bytes, start: int) -> tuple[str, int]:
         raise _malformed("a text in it is not UTF-8") from None
 
 
-def _arguments(message: bytes, at: int) -> list[object]:
-    """Return the arguments of a message whose type tags begin at `at`.
+def _arguments(message: bytes, at: int, address: str) -> list[object]:
+    """Return the arguments of a message whose type tags begin at `at`; an "I" (infinitum, a bang) is none.
 
     The lengths are added up before parsing, since the parser reads a float that was cut off as 0.
     """
@@ -317,10 +327,11 @@ def _arguments(message: bytes, at: int) -> list[object]:
         elif tag in _FIXED:
             at += _FIXED[tag]
         else:
-            raise _Refused("wrong type", f"an OSC message came with a value of type {tag!a}, which nothing here takes.")
+            told = f"OSC {address[:60]} came with a value of type {tag!a}, which nothing here takes."
+            raise _Refused("wrong type", told, address)
     if at != len(message):
         raise _malformed("its length does not fit its type tags")
-    return OscMessage(message).params
+    return OscMessage(message).params if tags.strip(",I") else []
 
 
 def _unknown(address: str) -> _Refused:

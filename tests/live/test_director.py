@@ -255,6 +255,27 @@ def test_the_wish_to_quit_is_known_before_anything_slow_is_done(directed, monkey
     assert known == [True]
 
 
+@pytest.mark.parametrize("switch", ["/blackout", "/freeze"])
+def test_a_button_without_a_state_turns_a_switch_over(directed, switch):
+    director, board, _, _, _ = directed
+    for pressed in (True, False, True):
+        board.trigger(f"{switch}/toggle")
+        director.step()
+        assert board.get(switch) is pressed
+
+
+def test_a_button_without_a_state_begins_and_ends_a_recording(directed, monkeypatch):
+    director, board, _, _, _ = directed
+    done = []
+    monkeypatch.setattr(director.recordings, "begin", lambda: done.append("begin"))
+    monkeypatch.setattr(director.recordings, "end", lambda: done.append("end"))
+    for _ in range(2):
+        board.trigger("/record/toggle")
+        director.step()
+        director.step()
+    assert done == ["begin", "end"]
+
+
 def test_scenes_are_not_prepared_for_a_show_that_has_ended(scene_file):
     board = ControlBoard()
     declare_performance(board)

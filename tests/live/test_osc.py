@@ -14,6 +14,7 @@ from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
+from live.control.keys import TwicePressed
 from live.control.osc import OscReceiver, parse_address
 from tests.waiting import wait_until
 
@@ -102,6 +103,37 @@ def test_a_button_fires_when_pressed_and_not_when_released(receiver, board):
         receiver.handle(datagram)
     assert len(board.take_events()) == 4
     assert receiver.stats().accepted == 7
+
+
+def test_a_bang_without_a_value_fires_a_trigger(receiver, board):
+    receiver.handle(b"/tap\0\0\0\0,I\0\0")
+    assert [event.address for event in board.take_events()] == ["/tap"]
+    receiver.handle(b"/seed\0\0\0,I\0\0")
+    assert receiver.stats().dropped == {"wrong type": 1}
+
+
+def test_a_value_of_a_type_that_nothing_takes_is_told_with_its_address(receiver):
+    receiver.handle(b"/prompt\0,b\0\0\0\0\0\0")
+    assert "/prompt" in receiver.stats().last_error
+    assert "/prompt" in receiver.refusals.warnings()[0]
+
+
+def test_it_takes_two_quits_within_two_seconds_to_end_the_show(receiver, board, monkeypatch):
+    now = [10.0]
+    monkeypatch.setattr(receiver, "_quitting", TwicePressed(clock=lambda: now[0]))
+
+    def quits() -> int:
+        receiver.handle(message("/quit", 1))
+        receiver.handle(message("/quit", 0))
+        return len(board.take_events())
+
+    assert quits() == 0
+    assert "once more" in receiver.refusals.warnings()[0]
+    now[0] = 13.0
+    assert quits() == 0
+    now[0] = 14.0
+    assert quits() == 1
+    assert receiver.stats().dropped == {}
 
 
 def test_bundles_are_played_at_once_whatever_their_time_tag(receiver, board):
