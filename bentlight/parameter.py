@@ -6,7 +6,6 @@ Validation, OSC addresses, the HUD, take logs and the reference page are all mad
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,10 @@ Kind = Literal["float", "int", "bool", "choice", "text", "trigger"]
 Value = float | int | bool | str
 
 _TEXT_LIMIT = 500
+_WHOLE = 1e-3
+"""How far a fader's float may be from a whole number that is meant."""
+_EDGE = 1e-6
+"""How far, in spans, beyond a limit that is meant: faders scale in single precision, where 2 pi is above 2 pi."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +93,33 @@ class Parameter:
         if not math.isfinite(value):
             raise BadInput(f"{self.name} is {value!r}; it must be a finite number.")
         if self.kind == "float":
-            value = self._at_limit(float(value))
+            value = self._at_limit(value)
+        elif abs(value - round(value)) <= _WHOLE:
+            value = round(value)
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise BadInput(f"{self.name} is {value:g}; it must be from {self.low:g} to {self.high:g}{self._unit()}.")
+            told, low, high = _apart(value, self.low, self.high)
+            raise BadInput(f"{self.name} is {told}; it must be from {low} to {high}{self._unit()}.")
         if self.kind == "int":
             if value != int(value):
-                raise BadInput(f"{self.name} is {value:g}; it must be a whole number.")
+                raise BadInput(f"{self.name} is {_apart(value, round(value), None)[0]}; it must be a whole number.")
             return int(value)
         return float(value)
 
     def _at_limit(self, value: float) -> float:
-        """A limit itself where `value` is that limit in single precision, as OSC sends it: 2 pi is above 2 pi there."""
-        for limit in (self.low, self.high):
-            if limit is not None and value == struct.unpack("f", struct.pack("f", limit))[0]:
-                return float(limit)
-        return value
+        """A limit itself where `value` is hardly beyond it."""
+        if self.low is None or self.high is None or self.low <= value <= self.high:
+            return value
+        limit = self.low if value < self.low else self.high
+        return limit if abs(value - limit) <= _EDGE * (self.high - self.low) else value
 
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
+
+
+def _apart(value: float, *limits: float | None) -> tuple[str, ...]:
+    """Numbers for people, with as many digits as it takes to tell the value from its limits."""
+    for digits in range(6, 18):
+        told = tuple("" if number is None else f"{number:.{digits}g}" for number in (value, *limits))
+        if told[0] not in told[1:]:
+            return told
+    return told

@@ -24,7 +24,32 @@ def test_limits_arrive_in_single_precision_too(low, high):
     for limit in (low, high):
         assert parameter.parse(struct.unpack(">f", struct.pack(">f", limit))[0]) == limit
     with pytest.raises(BadInput, match="angle"):
-        parameter.parse(high * (1 + 1e-6))
+        parameter.parse(high * (1 + 1e-5))
+
+
+@pytest.mark.parametrize("value", [-2e-6, 2.0000002, 2.000002])
+def test_what_is_hardly_beyond_a_limit_is_the_limit(value):
+    assert LEVEL.parse(value) in (0.0, 2.0)
+
+
+@pytest.mark.parametrize("value", [2.00001, -1e-5, 2.1])
+def test_a_refused_number_never_reads_as_one_that_is_admissible(value):
+    with pytest.raises(BadInput) as refusal:
+        LEVEL.parse(value)
+    told = float(str(refusal.value).split(";")[0].split()[-1])
+    assert not 0 <= told <= 2
+    with pytest.raises(BadInput, match=r"is 6\.2834; it must be from -6\.2832 to 6\.2832 rad"):
+        Parameter("angle", 0.1, -6.2832, 6.2832, "rad").parse(6.2834)
+    with pytest.raises(BadInput, match=r"is 123456\.5; .* whole"):
+        Parameter("seed", 0, 0, 2**31 - 1, kind="int").parse(123456.5)
+
+
+@pytest.mark.parametrize(("sent", "meant"), [(7.0000005, 7), (6.9995, 7), (0.9992, 1), (8.0009, 8)])
+def test_a_fader_need_not_hit_a_whole_number_exactly(sent, meant):
+    assert STEPS.parse(sent) == meant
+    assert isinstance(STEPS.parse(sent), int)
+    with pytest.raises(BadInput, match="whole"):
+        STEPS.parse(7.002)
 
 
 @pytest.mark.parametrize("value", [-0.01, 2.01, math.nan, math.inf, "1", None, True, [1]])

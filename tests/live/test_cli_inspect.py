@@ -12,9 +12,11 @@ from analysis.frame import FEATURES
 from engine.bends import OPERATORS
 from live.bench.clicks import click_track
 from live.cli import main
+from live.cli.inspect import span
 from live.control.addresses import ADDRESSES
 from live.machine import checks, runtime_check
 from scenes import library, load
+from scenes.controls import CONTROLS
 
 
 def said(capsys, *arguments: str) -> str:
@@ -137,6 +139,15 @@ def test_features_of_a_file_are_those_heard_live_in_blocks_of_any_size(tmp_path,
         for field in FEATURES:
             assert frames[field.name].round(6).tolist() == told["features"][field.name], field.name
     assert told["fields"]["chroma"]["every"] == 8
+
+
+def test_parameters_say_how_a_show_starts_and_whole_numbers_whole(capsys):
+    listed = {p["address"]: p for p in json.loads(said(capsys, "parameters", "--json"))}
+    assert listed["/gain/auto"]["default"] is True
+    assert "from 1" in listed["/scene/number"]["description"]
+    assert "from 0" in listed["/prompt/index"]["description"]
+    assert span(CONTROLS["/seed"]) == "0 to 2147483647"
+    assert span(CONTROLS["/motion"]) == "0 to 4"
 
 
 def test_parameters_also_list_what_is_heard(capsys):
