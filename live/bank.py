@@ -17,10 +17,19 @@ _AWAY = -1
 class SceneBank:
     """Scenes by name: the built-in ones, and before them one given by path.
 
+    A scene whose file is broken meanwhile is still there as it was when it was last read.
+
     Parameters
     ----------
     first : str
         Name of a built-in scene, or path of a scene file, to start with; empty for the first built-in one.
+
+    Attributes
+    ----------
+    current : str
+        Name of the scene that was chosen last.
+    fault : BadScene or None
+        Why the file of the scene chosen last could not be read anew; then it is as it was before.
 
     Raises
     ------
@@ -37,13 +46,15 @@ class SceneBank:
         """What each scene was last read from: its own file first, then its masks."""
         self._away = False
         """Whether a mask was away when it was last looked."""
+        self._good: dict[str, Scene] = {}
+        self.fault: BadScene | None = None
         if first and first not in self._paths:
             path = Path(first)
             if not os.path.isfile(path):
                 raise BadInput(
                     f"there is no scene {first!r}; there are {', '.join(self._paths)}, or give a scene file's path."
                 )
-            scenes.load(path)
+            self._good[path.stem] = scenes.load(path)
             self._paths = {path.stem: path.absolute(), **{k: v for k, v in self._paths.items() if k != path.stem}}
             first = path.stem
         self.current = first or next(iter(self._paths))
@@ -61,7 +72,7 @@ class SceneBank:
         BadInput
             If the bank has no scene of that name: a name from outside is never used as a path.
         BadScene
-            If its file is refused.
+            If its file is refused and has never been read.
         """
         if name not in self._paths:
             raise BadInput(f"there is no scene {name!r}; there are {', '.join(self._paths)}.")
@@ -111,13 +122,19 @@ class SceneBank:
             return None
         self._away = False
         self._seen[self.current] = stamp
-        return self._read(self.current)
+        scene, self.fault = self._read(self.current), None
+        return scene
 
     def _load(self, name: str) -> Scene:
         # Looked at before it is read, so that no change in between is missed.
         own = _written(self._paths[name])
-        scene = self._read(name)
-        self._seen[name] = (own, *map(_written, self._files[name][1:]))
+        try:
+            scene, self.fault = self._read(name), None
+        except BadScene as error:
+            if name not in self._good:
+                raise
+            scene, self.fault = self._good[name], error
+        self._seen[name] = (own, *map(_written, self._files.get(name, (self._paths[name],))[1:]))
         return scene
 
     def _read(self, name: str) -> Scene:
@@ -125,7 +142,7 @@ class SceneBank:
         if not os.path.isfile(path):
             raise BadScene(str(path), None, "cannot be read; put the file back.")
         scene = scenes.load(path)
-        self._files[name] = scenes.files(path, scene)
+        self._files[name], self._good[name] = scenes.files(path, scene), scene
         return scene
 
 

@@ -304,7 +304,7 @@ class Director:
     def _put(self, patch: Patch, generator: Generator) -> None:
         self._renderer.pacer.want(generator, patch)
         self._renderer.patch = patch
-        self._scene_fault = None
+        self._scene_fault = f"plays as it was: {self.bank.fault}" if self.bank.fault else None
 
     def _declared(self, scene: Scene) -> dict[str, Parameter]:
         """What of a scene can be played, as far as that is known without a model."""

@@ -218,6 +218,38 @@ def test_an_edited_scene_is_read_again_and_a_bad_edit_is_refused_while_the_show_
     assert not any("mine.yaml:" in warning for warning in director.warnings())
 
 
+def test_a_scene_that_was_broken_while_it_played_can_be_left_and_come_back_to(directed, scene_file):
+    director, board, renderer, _, _ = directed
+
+    def look() -> None:
+        director._next_watch_s = 0
+        director.step()
+
+    def choose(name: str) -> None:
+        board.set("/scene", name)
+        look()
+
+    rewrite(scene_file, GOOD.format(name="mine").replace("zoom, operator: zoom", "zoom, operator: zoooom"))
+    look()
+    choose("tide")
+    assert not any("mine.yaml:" in warning for warning in director.warnings())
+    choose("mine")
+    assert (director.bank.current, renderer.patch.scene.name) == ("mine", "mine")
+    assert any("mine.yaml:" in warning for warning in director.warnings())
+    playing = renderer.patch
+    look()
+    assert renderer.patch is playing
+    assert any("mine.yaml:" in warning for warning in director.warnings()), "as long as it is broken"
+    rewrite(scene_file, GOOD.format(name="mine").replace("one", "three"))
+    look()
+    assert "three" in renderer.patch.prompts
+    assert not any("mine.yaml:" in warning for warning in director.warnings())
+    choose("tide")
+    scene_file.unlink()
+    choose("mine")
+    assert "three" in renderer.patch.prompts, "a file that is gone"
+
+
 def test_a_fault_of_ours_in_reading_a_scene_again_is_told_too(directed, scene_file, monkeypatch):
     director, _, renderer, _, _ = directed
     playing = renderer.patch
