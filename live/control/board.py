@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from bentlight.clock import now_s
@@ -102,8 +103,8 @@ class ControlBoard:
         ----------
         declarations : mapping of str to Parameter
         keep : bool
-            Keep the value of an address whose declaration stays the same (a scene that was edited), instead of
-            going back to the default (another scene).
+            Keep the value of an address whose kind, range and default stay the same (a scene that was edited),
+            instead of going back to the default (another scene).
 
         Raises
         ------
@@ -124,7 +125,7 @@ class ControlBoard:
             self._adopted = set(fresh)
             for address, parameter in fresh.items():
                 self._add(address, parameter)
-                if keep and address in standing and before[address] == parameter:
+                if keep and address in standing and _alike(before[address], parameter):
                     self._values[address] = standing[address]
 
     def settle(self, order: int) -> None:
@@ -286,3 +287,8 @@ class ControlBoard:
     def revision(self) -> int:
         """Grows with every change of a value or a declaration."""
         return self._revision
+
+
+def _alike(one: Parameter, other: Parameter) -> bool:
+    """Whether a value of one means the same to the other, whatever is said of it."""
+    return one == replace(other, name=one.name, unit=one.unit, description=one.description)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -102,7 +103,8 @@ def test_editing_a_scene_keeps_what_was_played_where_its_declaration_stays():
     board.set("/bend/a/amount", 2.0)
     board.set("/bend/b/amount", 2.0)
     narrower = Parameter("amount", 0.5, 0.0, 1.0)
-    board.adopt({"/bend/a/amount": AMOUNT, "/bend/b/amount": narrower}, keep=True)
+    told_otherwise = replace(AMOUNT, description="moved by something else now")
+    board.adopt({"/bend/a/amount": told_otherwise, "/bend/b/amount": narrower}, keep=True)
     assert (board.get("/bend/a/amount"), board.get("/bend/b/amount")) == (2.0, 0.5)
 
 
