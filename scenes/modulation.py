@@ -61,6 +61,10 @@ class Envelope(Protocol):
         """Advance by a hop of `dt_s` seconds over which the input was `value` (0..1); return the level at its end."""
         ...
 
+    def take(self, other: Envelope) -> None:
+        """Go on where another stands."""
+        ...
+
 
 def left(dt_s: float, tau_s: float) -> float:
     """Share of a distance left after `dt_s` with the time constant `tau_s`: ``exp(-dt / tau)``; none when tau is 0."""
@@ -87,6 +91,10 @@ class Follower:
         tau_s = self.attack_s if value > self.level else self.release_s
         self.level = value + (self.level - value) * left(dt_s, tau_s)
         return self.level
+
+    def take(self, other: Envelope) -> None:
+        """Go on where another stands."""
+        self.level = other.level
 
 
 class Hit:
@@ -121,6 +129,13 @@ class Hit:
             if self.attack_s <= 0:
                 self.level = value
         return self.level
+
+    def take(self, other: Envelope) -> None:
+        """Go on where another stands: a hit stands as long as it would have, what is no hit falls from where it is."""
+        self.level = self._peak = other.level
+        if isinstance(other, Hit):
+            self._peak = other._peak
+            self._hold_left_s = min(other._hold_left_s, self.hold_s)
 
     def _piece(self, dt_s: float, tau_s: float) -> None:
         """Advance over a stretch in which the peak falls with the time constant `tau_s`."""

@@ -70,8 +70,8 @@ class Voice:
             self._lfo.take(other._lfo if other is not None else None, scene_s)
         if other is not None and other.source == self.source:
             self._chain.take(other._chain)
-        if other is not None and self.route.mode == "follow":
-            self.envelope.level = other.envelope.level
+        if other is not None:
+            self.envelope.take(other.envelope)
 
     def _wave(self, beats: float, ahead_s: float = 0.0) -> float:
         assert self._lfo is not None

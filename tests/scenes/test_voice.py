@@ -101,6 +101,22 @@ def test_an_edited_scene_does_not_jump(route):
     assert new.advance(rest[:100], {}, 4.5).values[:3] == old.advance(rest[:100], {}, 4.5).values[:3]
 
 
+@pytest.mark.parametrize("attack_ms", [0, 30])
+def test_a_hit_that_stands_while_its_scene_is_saved_stands_on(attack_ms):
+    route = f"name: kick, source: onset, to: hue/angle, mode: hit, hold_ms: 200, attack_ms: {attack_ms}"
+    frames = np.full(200, rest_frame(), FEATURE_FRAME)
+    frames["time_s"] = (np.arange(200) + 1) * HOP_S
+    frames["onset"][10] = 1
+    old, still = Patch(scene(route), start_s=0), Patch(scene(route), start_s=0)
+    for patch in (old, still):
+        patch.advance(frames[:30], {}, frames["time_s"][29])
+    new = Patch(scene(route, "name: other, source: low, to: size/mix"))
+    new.carry_over(old)
+    for upto in (31, 45, 90, 160):
+        frame, time_s = frames[upto - 1 : upto], frames["time_s"][upto - 1]
+        assert new.advance(frame, {}, time_s).values[0] == still.advance(frame, {}, time_s).values[0] > 0
+
+
 def test_another_speed_is_taken_up_where_the_oscillator_stands():
     frames = steady(3)
     old = Patch(scene("name: wobble, source: triangle, hz: 0.9, to: hue/angle"), start_s=0)
