@@ -75,7 +75,7 @@ class Ears:
         self.samples = SimpleNamespace(reader=lambda: self.heard)
 
     def status(self) -> SimpleNamespace:
-        return SimpleNamespace(sample_rate=self.rate, channels=2 if self.rate else 0)
+        return SimpleNamespace(sample_rate=self.rate, channels=2 if self.rate else 0, gain_db=0.0)
 
     def tap(self, at_s: float) -> None:
         self.taps.append(at_s)
