@@ -86,15 +86,15 @@ def find_key(character: str, name: str, scancode: int = 0, *, shifted: bool = Fa
         shift on a French keyboard or letters on a Russian one.
     shifted : bool
         Whether shift is held. Without it the row of digits is digits, whatever it types: a French 6 types a minus.
+        With it only what is typed is a digit: an exclamation mark that lies on a 1 is none.
     """
     if not shifted and scancode in _DIGITS:
         return _BY_NAME[_DIGITS[scancode]], _DIGITS[scancode]
-    for candidate in (character.lower(), name.lower()):
-        if candidate in _BY_NAME:
-            return _BY_NAME[candidate], candidate
+    candidates = [character.lower(), name.lower()]
     if character and not (character.isascii() and character.isalpha()):
-        candidate = _POSITIONS.get(scancode, "")
-        if candidate in _BY_NAME:
+        candidates.append(_POSITIONS.get(scancode, ""))
+    for candidate in candidates:
+        if candidate in _BY_NAME and not (shifted and candidate.isdigit() and candidate != character):
             return _BY_NAME[candidate], candidate
     return None
 

@@ -52,6 +52,17 @@ def test_the_row_of_digits_is_digits_though_it_types_signs(character, scancode, 
     assert find_key(character, character, scancode, shifted=True)[0].address == "/gain"
 
 
+@pytest.mark.parametrize(
+    ("character", "name", "scancode"),
+    [("!", "1", 30), ('"', "2", 31), ("(", "8", 37), ("", "4", 33), ("Ç", "ç", 38)],
+    ids=["US", "German", "German 8", "dead key", "Swiss"],
+)
+def test_with_shift_the_row_of_digits_changes_no_scene_unless_it_types_a_digit(character, name, scancode):
+    assert find_key(character, name, scancode, shifted=True) is None
+    assert find_key("2", "é", 31, shifted=True)[1] == "2"
+    assert find_key("?", "7", 36, shifted=True)[0].address == "/help"
+
+
 def test_a_letter_without_a_meaning_does_nothing_wherever_it_lies():
     # On a French keyboard q lies where a is on others; it must not do what a does.
     assert find_key("q", "q", 4) is None
