@@ -129,11 +129,9 @@ class Director:
         return {**self._board.values(), **self._overrides}
 
     def warnings(self) -> list[str]:
-        """Return what the HUD should say now, most lasting first."""
+        """Return what the HUD should say now, most pressing first."""
         now = now_s()
-        found = [self._scene_fault] if self._scene_fault else []
-        if self.recordings.fault:
-            found.append(self.recordings.fault)
+        found = [fault for fault in (self.recordings.fault, self._scene_fault) if fault]
         return found + [text for text, until in self._notices.items() if until > now]
 
     def notice(self, text: str) -> None:

@@ -42,11 +42,9 @@ def hud_state(performance: Performance) -> HudState:
     osc = performance.osc.stats() if performance.osc is not None else None
     listening = ears.state == "running"
     playing = now_s() - stats.last_s < STILL_S
-    warnings = performance.warnings()
+    heard = [ears.message] if ears.message and ears.state in ("running", "lost", "failed") else []
     if listening:
-        warnings = [*heard_warnings(frame), *warnings]
-    if ears.message and ears.state in ("running", "lost", "failed"):
-        warnings = [ears.message, *warnings]
+        heard += heard_warnings(frame)
     return HudState(
         rms=float(frame["rms"]) if listening else 0.0,
         peak=float(frame["peak"]) if listening else 0.0,
@@ -66,5 +64,5 @@ def hud_state(performance: Performance) -> HudState:
         osc_dropped=osc.dropped_total if osc else 0,
         recording_s=recorder.status().seconds if recorder is not None else None,
         loading="" if stats.pictures else "loading the model",
-        warnings=tuple(warnings),
+        warnings=tuple(performance.warnings(heard)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -336,13 +336,19 @@ class Performance:
 
         return hud_state(self)
 
-    def warnings(self) -> list[str]:
-        """Return every warning of the moment, in plain words."""
+    def warnings(self, heard: Sequence[str] = ()) -> list[str]:
+        """Return every warning of the moment in plain words, with those about what is heard, most pressing first.
+
+        The HUD has room for three, so what is lost unless somebody acts comes first: a part of the show, or its
+        recording.
+        """
         found = [thread.fault for thread in self.threads if thread.fault]
+        if self.director.recordings.fault:
+            found.append(self.director.recordings.fault)
         if self.osc is not None and not self.osc.stats().alive:
             found.append("OSC has stopped listening; start the show again to play by OSC")
         dropped = self.osc.refusals.warnings() if self.osc is not None else []
-        return found + self.director.warnings() + dropped
+        return list(dict.fromkeys([*found, *heard, *self.director.warnings(), *dropped]))
 
 
 def smaller(size: tuple[int, int]) -> tuple[int, int] | None:

@@ -66,7 +66,7 @@ class HudState:
     loading : str
         What the title card says while there is no picture yet, such as ``loading the model``.
     warnings : tuple of str
-        In plain words, the most lasting first.
+        In plain words, the most pressing first; the HUD has room for three.
     """
 
     rms: float = 0.0

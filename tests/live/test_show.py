@@ -244,3 +244,16 @@ def test_a_thread_that_died_says_so_until_it_has_worked_again(model, monkeypatch
     show._rendering._died_s -= 60.0
     show._rendering.start()
     wait_until(lambda: "died" not in show.warnings(), GENEROUS_S, "the warning to go")
+
+
+def test_what_is_lost_unless_somebody_acts_is_said_first(monkeypatch):
+    show = made_with(monkeypatch, replace(QUIET, osc=("127.0.0.1", free_port())))
+    status = replace(show.ears.status(), state="running", message="the ears")
+    monkeypatch.setattr(show.ears, "status", lambda: status)
+    show.director._scene_fault = "a scene"
+    show.director.notice("a notice")
+    show.director.recordings.fault = "the disk is full"
+    show._changing.fault, show._changing._died_s = "a thread died", show._changing._clock()
+    show.osc.start()
+    assert list(show.hud().warnings) == ["a thread died", "the disk is full", "the ears", "a scene", "a notice"]
+    show.osc.stop()
