@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
 from engine.bends import OPERATORS, Bend, BendPlan, Painted, site_kind
+from engine.bends.selection import check_bend
+from engine.measures import Measure
 from scenes.blocks import Step
 from scenes.fields import Clock, Milliseconds, Name, Number, Part, Range, Seed, Text, Whole
 from scenes.lfo import WAVES
@@ -31,6 +33,8 @@ _SITES = (
     *(f"unet.{part}.{i}" for part in ("down", "up", "skip") for i in range(4)),
     *(f"decoder.{i}" for i in range(10)),
 )  # fmt: skip
+_CHANNELS = {"latent": 4, "picture": 3}
+"""Channels of the sites that have as many in every model that can be played."""
 # A hub id or builtin; never something that could be read as a path out of the current folder.
 _MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$"
 
@@ -293,12 +297,17 @@ def _faults(scene: Scene) -> Any:
             yield ("bends", i, "name"), f"there are two bends called {entry.name!r}; give each its own name."
         seen.add(entry.name)
         try:
-            _ = entry.bend
+            bend = entry.bend
         except BadInput as error:
             # Such a message begins with the field that it is about, if it is about one.
             word = str(error).split(" ", 1)[0]
             key = word if word in BendEntry.model_fields else "site"
             yield ("bends", i, key), str(error)
+        else:
+            try:
+                _check_channels(bend)
+            except BadInput as error:
+                yield ("bends", i, "channels" if entry.channels != "all" else "operator"), str(error)
         for key, value in entry.set_.items():
             if key not in entry.parameters:
                 known = did_you_mean(key, entry.parameters)
@@ -312,6 +321,13 @@ def _faults(scene: Scene) -> Any:
     timed = sum(prompt.at is not None for prompt in scene.prompts)
     yield from motion_faults(scene.motion, timed, len(scene.prompts))
     yield from _route_faults(scene)
+
+
+def _check_channels(bend: Bend) -> None:
+    """Refuse channels that no model has there; where models differ, and for clusters, the one that plays has to say."""
+    channels = _CHANNELS.get(site_kind(bend.site))
+    if channels is not None and not bend.channels.startswith("cluster:"):
+        check_bend(bend, Measure(channels, 1.0))
 
 
 def _prompt_faults(scene: Scene) -> Any:

@@ -44,6 +44,18 @@ def test_selections_reach_the_engine(tmp_path, line: str, fields: dict) -> None:
     assert scene.plan.bends == (Bend("b", "add", "unet.mid", **fields),)
 
 
+@pytest.mark.parametrize(
+    ("site", "channels", "there"),
+    [("latent.end", "4-11", "0-3"), ("latent.0", "2-4", "0-3"), ("picture", "1-3", "0-2")],
+)
+def test_channels_that_no_model_has_at_a_site_are_refused_at_their_line(tmp_path, site, channels, there) -> None:
+    with pytest.raises(BadScene, match=rf"channels {channels} .* the channels {there}") as refusal:
+        loaded(tmp_path, f"channels: {channels}", site=site)
+    assert refusal.value.line == 8
+    assert loaded(tmp_path, "channels: 4-11", site="unet.mid").bends[0].channels == "4-11"
+    assert loaded(tmp_path, "channels: cluster:1/2", site=site).bends[0].channels == "cluster:1/2"
+
+
 def test_a_plane_and_weights_reach_the_engine(tmp_path) -> None:
     assert loaded(tmp_path, "plane: 0-3", "plane_rotate", "latent.0").plan.bends[0].planes == (0, 3, 4)
     deep = "weights.unet.up.2.attention.0.transformer_blocks.0.ff.net.0.proj"
