@@ -10,6 +10,9 @@ from bentlight.paths import for_soundfile
 
 __all__ = ["DamagedSound", "SoundInfo", "measure"]
 
+_FINE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
+"""What libsndfile calls samples of more than 16 bits. What is coded with losses has no bits to keep."""
+
 
 class DamagedSound(BadInput):
     """A sound file that can be read only so far.
@@ -37,11 +40,14 @@ class SoundInfo:
     channels : int
     frames : int
         Length in samples, from 1.
+    bits : int
+        How finely its samples are stored: 16, or 24 for whatever is finer.
     """
 
     sample_rate: int
     channels: int
     frames: int
+    bits: int = 16
 
     @property
     def duration_s(self) -> float:
@@ -66,4 +72,4 @@ def measure(path: Path) -> SoundInfo:
         raise BadInput(f"{path} cannot be read as sound ({reason.rstrip('.')}); use wav, flac, ogg or mp3.") from None
     if not info.frames:
         raise BadInput(f"{path} holds no sound; use a file with at least one sample.")
-    return SoundInfo(info.samplerate, info.channels, info.frames)
+    return SoundInfo(info.samplerate, info.channels, info.frames, 24 if info.subtype in _FINE else 16)

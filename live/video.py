@@ -1,7 +1,7 @@
 """`VideoWriter`: pictures and sound into a video file that stays playable whatever happens to the writer.
 
-``.mkv`` holds H.264 and FLAC (the sound as it was heard, sample for sample), ``.mp4`` H.264 and AAC (for players that
-know nothing else).
+``.mkv`` holds H.264 and FLAC (every sample, to 16 or 24 bits), ``.mp4`` H.264 and AAC (for players that know nothing
+else).
 """
 
 from __future__ import annotations
@@ -17,28 +17,38 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from bentlight.errors import BadInput
 
-__all__ = ["FORMATS", "MOST_CHANNELS", "VideoWriter", "check_video"]
+__all__ = ["FORMATS", "MOST_CHANNELS", "CannotWrite", "VideoWriter", "check_video", "plays"]
 
 FORMATS = (".mkv", ".mp4")
 MOST_CHANNELS = 8
 """Channels of sound that a video holds."""
 
 _GROUP_S = 0.25
-_CLUSTER_MS = 200
+_CLUSTER_MS, _FILM_CLUSTER_MS = 200, 2000
+_SLOWEST_FPS, _FASTEST_FPS = 0.1, 1000.0
 _BT709 = 1
 _TV_RANGE = 1
 _THREADS_ABOVE = 640 * 640
+_FRAGMENTS = "frag_keyframe+delay_moov+default_base_moof"
+# A file that is whole is an ordinary one in the end, which all players can seek in; FFmpeg before 8 leaves fragments.
+_FRAGMENTS_UNTIL_WHOLE = ("hybrid_fragmented+" if av.library_versions["libavformat"][0] >= 62 else "") + _FRAGMENTS
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 
 
-def check_video(path: Path, sample_rate: int | None = None, channels: int = 2) -> None:
-    """See that a video of that name can be, and hold sound of that rate and so many channels.
+def check_video(
+    path: Path, sample_rate: int | None = None, channels: int = 2, fps: float | Fraction | None = None
+) -> None:
+    """See that a video of that name can be, and hold sound of that rate and so many channels, and so many pictures.
 
     Raises
     ------
     BadInput
-        If its ending is unknown, or it is an ``.mp4`` and AAC lacks the rate or the channels.
+        If its ending is unknown, it is an ``.mp4`` and AAC lacks the rate or the channels, or `fps` is out of range.
     """
+    if fps is not None and not _SLOWEST_FPS <= fps <= _FASTEST_FPS:
+        raise BadInput(
+            f"{path} cannot have {float(fps):g} pictures per second; give {_SLOWEST_FPS:g} to {_FASTEST_FPS:g}."
+        )
     if path.suffix.lower() not in FORMATS:
         raise BadInput(f"{path} is no name for a video; let it end in {' or '.join(FORMATS)}.")
     if path.suffix.lower() == ".mp4" and sample_rate:
@@ -61,7 +71,8 @@ class VideoWriter:
 
     A live file (`live`) is written so that little is lost when the writer is killed: groups of pictures of a quarter
     of a second, no look-ahead, no B-frames, every packet handed to the system at once, fragments in ``.mp4``. A file
-    that is not live is compressed better and comes out byte for byte the same when the same is written again.
+    that is not live is compressed better and comes out byte for byte the same when the same is written again; a kill
+    costs it its last seconds.
 
     Parameters
     ----------
@@ -75,6 +86,8 @@ class VideoWriter:
         Samples per second of the sound; None for no sound.
     channels : int
         1 to 8; more than 2 are refused by some players.
+    bits : int
+        16 or 24: how finely FLAC keeps the samples. What was read from a file of as many bits comes out exactly.
     live : bool
     crf : int
         Constant rate factor of x264, 0 (lossless) to 51; 18 looks like the original.
@@ -94,19 +107,20 @@ class VideoWriter:
         sample_rate: int | None = None,
         channels: int = 2,
         *,
+        bits: int = 16,
         live: bool = True,
         crf: int = 18,
     ) -> None:
         self.path = Path(path)
-        check_video(self.path, sample_rate, channels)
-        if min(width, height) < 16 or fps <= 0 or not 1 <= channels <= MOST_CHANNELS:
+        check_video(self.path, sample_rate, channels, fps)
+        if min(width, height) < 16 or not 1 <= channels <= MOST_CHANNELS or bits not in (16, 24):
             raise BadInput(
-                f"{self.path}: {width} x {height} pixels, {float(fps):g} pictures/s and {channels} channels make no "
-                "video; take at least 16 x 16, more than 0 and 1 to 8."
+                f"{self.path}: {width} x {height} pixels and {channels} channels of {bits} bits make no video; take at "
+                "least 16 x 16, 1 to 8, and 16 or 24."
             )
         self.width, self.height = width, height
-        self.fps = Fraction(fps).limit_denominator(1001)
-        self.sample_rate, self.channels = sample_rate, channels
+        self.fps = Fraction(fps if isinstance(fps, Fraction) else float(fps)).limit_denominator(1001)
+        self.sample_rate, self.channels, self._bits = sample_rate, channels, bits
         self.error: str | None = None
         self._reformatter = VideoReformatter()
         self._closed = False
@@ -157,7 +171,8 @@ class VideoWriter:
         stream: Any = self._container.add_stream(codec, rate=self.sample_rate, layout=layout)
         stream.time_base = Fraction(1, self.sample_rate or 1)
         if codec == "flac":
-            stream.codec_context.format = "s16"
+            # Of 32 bits, FFmpeg's FLAC keeps the upper 24.
+            stream.codec_context.format = "s16" if self._bits == 16 else "s32"
             if live:
                 # Blocks of 1024 samples: a block is only on disk when it is full.
                 stream.codec_context.options = {"frame_size": "1024"}
@@ -218,9 +233,15 @@ class VideoWriter:
         if len(samples) == 0:
             return
         clean = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
-        if self._audio.codec_context.format.name == "s16":
-            block = np.round(clean * 32767.0).astype(np.int16).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(block, format="s16", layout=self._audio.codec_context.layout)
+        kind = self._audio.codec_context.format.name
+        if kind in ("s16", "s32"):
+            # A power of two, as files are read by: it gives their own numbers back.
+            full = 1 << (self._bits - 1)
+            whole = np.rint(clean * np.float32(full)).clip(-full, full - 1).astype(np.int32)
+            block = whole.astype(np.int16) if kind == "s16" else whole << (32 - self._bits)
+            frame = av.AudioFrame.from_ndarray(
+                block.reshape(1, -1), format=kind, layout=self._audio.codec_context.layout
+            )
         else:
             planes = np.ascontiguousarray(clean.T)
             frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._audio.codec_context.layout)
@@ -282,17 +303,25 @@ class VideoWriter:
 
 
 def _container_options(mp4: bool, live: bool) -> dict[str, str]:
-    options = {"fflags": "+bitexact"}
+    # No packet waits in a buffer of the writer: of a quiet film hours would.
+    options = {"fflags": "+bitexact", "flush_packets": "1"}
     if live:
-        # Packets of one stream never wait long for the other's, and none waits in a buffer of the writer.
-        options |= {"flush_packets": "1", "max_interleave_delta": "300000"}
-        if mp4:
-            options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
-        else:
-            options["cluster_time_limit"] = str(_CLUSTER_MS)
-    elif mp4:
-        options["movflags"] = "faststart"
+        # Packets of one stream never wait long for the other's.
+        options["max_interleave_delta"] = "300000"
+    if mp4:
+        options["movflags"] = _FRAGMENTS if live else _FRAGMENTS_UNTIL_WHOLE
+    else:
+        options["cluster_time_limit"] = str(_CLUSTER_MS if live else _FILM_CLUSTER_MS)
     return options
+
+
+def plays(path: Path) -> bool:
+    """Whether there is a picture in a video."""
+    try:
+        with av.open(str(path)) as container:
+            return next(container.decode(video=0), None) is not None
+    except (OSError, ValueError, IndexError, av.FFmpegError):
+        return False
 
 
 def _plain(error: Exception) -> str:

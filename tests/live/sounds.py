@@ -15,4 +15,5 @@ def decode_sound(path: Path) -> np.ndarray:
     with av.open(str(path)) as container:
         channels = container.streams.audio[0].codec_context.layout.nb_channels
         blocks = [frame.to_ndarray().reshape(-1, channels) for frame in container.decode(audio=0)]
-    return (np.concatenate(blocks) / 32767.0).astype(np.float32)
+    samples = np.concatenate(blocks)
+    return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)

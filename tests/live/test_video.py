@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from bentlight.errors import BadInput
-from live.video import VideoWriter
+from live.video import VideoWriter, plays
 from tests.live.sounds import decode_sound
 from tests.pictures import decode, lag_s
 
@@ -55,6 +56,45 @@ def test_sound_in_mkv_is_kept_to_sixteen_bits(tmp_path):
     sound = noise(1)
     write(tmp_path / "a.mkv", sound)
     assert np.abs(decode_sound(tmp_path / "a.mkv") - sound).max() < 1 / 32767
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_every_number_of_so_many_bits_comes_out_as_it_went_in(tmp_path, bits):
+    full = 1 << (bits - 1)
+    whole = np.random.default_rng(2).integers(-full, full, (RATE // 2, 2))
+    whole[0], whole[1] = -full, full - 1
+    with VideoWriter(tmp_path / "a.mkv", 96, 64, 30, RATE, bits=bits) as writer:
+        writer.write_picture(plain(0), 0)
+        writer.write_sound((whole / full).astype(np.float32), 0)
+    assert np.array_equal(decode_sound(tmp_path / "a.mkv").astype(float) * full, whole)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_what_is_on_the_disk_while_a_film_is_made_plays(tmp_path, suffix):
+    """As after a kill: nothing of the writer's own memory is there."""
+    path, left = tmp_path / f"a{suffix}", tmp_path / f"left{suffix}"
+    with VideoWriter(path, 96, 64, 10, RATE, live=False) as writer:
+        for index in range(200):
+            writer.write_picture(plain(index), index)
+            writer.write_sound(np.zeros((RATE // 10, 2), np.float32), index * RATE // 10)
+        shutil.copy(path, left)
+    assert plays(left)
+    with av.open(str(left)) as container:
+        assert sum(1 for _ in frames_until_fault(container)) >= 120
+    assert len(decode(path)[1]) == 200
+
+
+def test_what_has_no_picture_does_not_play(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"nothing of the kind")
+    assert not plays(tmp_path / "a.mp4")
+    assert not plays(tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize("fps", [0, -1, 1e-4, 1e5, float("nan"), float("inf")])
+def test_a_rate_of_pictures_that_no_film_has_is_refused_by_name(tmp_path, fps):
+    with pytest.raises(BadInput, match=r"a\.mkv cannot have .* pictures per second; give 0\.1 to 1000\.$"):
+        VideoWriter(tmp_path / "a.mkv", 96, 64, fps)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
@@ -159,7 +199,7 @@ _FULL_DISK = """
 import resource, sys, numpy as np
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 from bentlight.errors import BadInput
-from live.video import VideoWriter
+from live.video import VideoWriter, plays
 rng = np.random.default_rng(0)
 writer = VideoWriter(sys.argv[1], 96, 64, 30, 48000)
 try:
