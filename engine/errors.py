@@ -24,6 +24,7 @@ class NotFinite(BentlightError):
     ----------
     bend : str or None
         The bend that made them; None when it is not (yet) known, or there is none.
+    unbent : bool
     """
 
     def __init__(self, bend: str | None = None, *, unbent: bool = False) -> None:
@@ -31,4 +32,4 @@ class NotFinite(BentlightError):
         what = "values that are not finite; the picture before stays"
         said = f"the model itself, not a bend, made {what}, and another copy of it or float32 may help."
         super().__init__(said if unbent else f"{who} made {what}.")
-        self.bend = bend
+        self.bend, self.unbent = bend, unbent

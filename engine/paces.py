@@ -22,7 +22,7 @@ import numpy as np
 from engine.files import write_whole
 from engine.spec import FrameSpec
 
-__all__ = ["Pace", "Paces", "evened", "measure", "measured", "pair_key"]
+__all__ = ["PICTURES", "Pace", "Paces", "evened", "measure", "measured", "pair_key"]
 
 _POINTS = 17
 """Places of a blend that are painted with each noise, ends included."""
@@ -30,6 +30,8 @@ _FIRST = 5
 """Of those, the evenly spread ones that it begins with."""
 _SEEDS = (1009, 2003, 4001)
 """Noises with which a blend is painted: where it changes over differs from noise to noise."""
+PICTURES = _POINTS * len(_SEEDS)
+"""How many pictures a blend is measured by."""
 _SIDE = 64
 """Pixels along the shorter side that are compared."""
 _STRAIGHT = 0.02

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,24 @@ from analysis.loudness import GATE_DB, check_gate
 from analysis.timing import check_rate
 from bentlight.errors import BadInput
 from bentlight.paths import for_soundfile
-from live.files import check_writable, free_name
+from live.files import check_writable
 from live.fitting import fit_scene, not_understood
+from live.making import Making
 from live.pacer import pace_now
 from live.preparing import prepare_for
-from live.sound_file import DamagedSound, measure
+from live.sound_file import DamagedSound, SoundInfo, measure
 from scenes import Patch, Scene, library, load
 
 if TYPE_CHECKING:
+    from engine.errors import NotFinite
     from engine.generator import Generator
-    from engine.spec import FrameSpec
+    from engine.spec import FrameSpec, Picture
 
 __all__ = ["render", "specs"]
 
 _BLOCK_S = 0.25
+_HOPELESS_S = 10.0
+"""Of failures in a row that end a rendering: whoever comes back in the morning wants a reason, not a still."""
 
 
 def render(
@@ -52,15 +56,19 @@ def render(
     onset_method: str = "auto",
     metre: int = METRE,
     progress: Callable[[int, int], None] | None = None,
+    measuring: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
     generator: Generator | None = None,
 ) -> Path:
     """Render a sound file to a video with that sound.
 
     The frame shown from ``k / fps`` on is made of every hop up to that moment. Nothing stands at `out` until all of
-    it is done; an older file stays there when rendering fails. What was made before a damage of the sound, a full disk
-    (but in an .mp4, which nothing plays without its end), a stop or a fault is kept beside it under another name, which
-    the error, or `tell`, says.
+    it is done; an older file stays there when rendering fails. Until then it is made beside it, ``night.part.mkv`` for
+    ``night.mkv``: there what was made before a damage of the sound, a full disk, a stop, a fault or a kill stays, as
+    the error, or `tell`, says, or the next rendering of that name.
+
+    A picture that a bend leaves none of shows the one before. When the model itself leaves none of the first, or none
+    could be made for ten seconds, the rendering ends.
 
     Parameters
     ----------
@@ -79,20 +87,23 @@ def render(
     runtime : str
         ``auto``, ``eager`` or ``onnx``; see `Generator.load`.
     fps : float
-        Pictures per second.
+        Pictures per second, 0.1 to 1000.
     steps, seed : int, optional
         Instead of the scene's.
     seconds : float, optional
-        Only so much of the file.
+        Only so much of the file, above 0.
     channels : sequence of int, optional
         Channels of the file to hear, counted from 1; None for the first two. The video has them all.
     gain_db, gate_db, onset_method, metre : optional
         As `LiveAnalyzer` takes them; the gain is automatic when not said, as live.
     progress : callable, optional
         Called with (pictures done, pictures in all).
+    measuring : callable, optional
+        Called with the same of the pictures by which blends of prompts are measured first.
     tell : callable, optional
         Called with one sentence when bends of the scene rest because the model lacks their sites, when something has
-        to be measured first, when a bend leaves no picture (the one before stays then), or where what was made is.
+        to be measured first, when a bend leaves no picture, how many pictures could not be made, where what was made
+        is, or when earlier renderings left something there.
     generator : Generator, optional
         One that is loaded already.
 
@@ -104,14 +115,14 @@ def render(
     Raises
     ------
     BadInput, BadScene, ModelMissing
-        If the sound, the scene, the model or the place to write cannot be used, or the sound is damaged.
+        If the sound, the scene, the model, the place to write or a number cannot be used, the sound is damaged, or
+        pictures cannot be made.
     """
     from analysis.aubio_onsets import check_method
-    from engine.errors import NotFinite
     from live.video import MOST_CHANNELS, VideoWriter, check_video
 
     sound, out = _sound_file(source), Path(out)
-    check_video(out)
+    check_video(out, fps=fps)
     check_gate(gate_db)
     if onset_method != "auto":
         check_method(onset_method)
@@ -123,6 +134,7 @@ def render(
         scene = load(scene or next(iter(library())))
     about = measure(sound)
     check_rate(about.sample_rate)
+    _check_asked(sound, about, fps, seconds, channels)
     tracks = min(about.channels, MOST_CHANNELS)
     check_video(out, about.sample_rate, tracks)
     if generator is None:
@@ -133,14 +145,13 @@ def render(
             tell(told)
     patch = Patch(scene, seed=seed, start_s=0.0)
     prepare_for(generator, patch, wait=True)
-    pace_now(generator, patch, tell)
+    pace_now(generator, patch, tell, measuring)
     width, height = generator.size
+    pictures = _Pictures(generator, fps, tell)
     with (
-        _Making(out, tell) as making,
-        VideoWriter(making.part, width, height, fps, about.sample_rate, tracks, live=False) as writer,
+        Making(out, tell) as making,
+        VideoWriter(making.part, width, height, fps, about.sample_rate, tracks, bits=about.bits, live=False) as writer,
     ):
-        previous, shown = None, np.zeros((height, width, 3), np.uint8)
-        broken: set[str] = set()
         heard = specs(
             sound,
             patch,
@@ -155,90 +166,84 @@ def render(
         for step in heard:
             writer.write_sound(step.sound[:, :MOST_CHANNELS], step.start)
             for index, spec in step.pictures:
-                try:
-                    previous = generator.render(spec, previous if spec.wants_previous else None)
-                    shown = previous.pixels
-                except NotFinite as error:
-                    # As live: one bend gone wild for a picture must not cost the night's work.
-                    if tell is not None and str(error) not in broken:
-                        tell(str(error))
-                    broken.add(str(error))
-                writer.write_picture(shown, index)
-                making.begun = True
+                writer.write_picture(pictures.make(spec), index)
+                making.begun = pictures.made > 0
                 if progress is not None:
                     progress(index + 1, step.total)
+        pictures.finish()
     return out
 
 
-class _Making:
-    """A video being made beside its place, which it takes once it is whole; what ends before that is kept and named.
+class _Pictures:
+    """Makes the pictures of a rendering; one that cannot be made leaves the one before, within reason.
+
+    As live, one bend gone wild for a picture must not cost the night's work; but a film that shows nothing is no film.
 
     Parameters
     ----------
-    out : Path
+    generator : Generator
+    fps : float
     tell : callable, optional
-        Told where what was made is, when it is stopped or ends by a fault of ours.
+        Told each reason once.
 
     Attributes
     ----------
-    part : Path
-        Where to make it.
-    begun : bool
-        Whether there is something in it.
+    made : int
+        How many could be made.
     """
 
-    def __init__(self, out: Path, tell: Callable[[str], None] | None) -> None:
-        self._out, self._tell = out, tell
-        # A link's file is replaced, not the link.
-        self._place = out.resolve()
-        # The process number keeps two renderings of one name apart; the ending says the format to the writer.
-        self.part = self._place.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
-        self.begun = self._stays = False
+    def __init__(self, generator: Generator, fps: float, tell: Callable[[str], None] | None) -> None:
+        self._generator, self._tell = generator, tell
+        self._most = max(1, round(_HOPELESS_S * fps))
+        width, height = generator.size
+        self._shown = np.zeros((height, width, 3), np.uint8)
+        self._previous: Picture | None = None
+        self._told: set[str] = set()
+        self._reason = ""
+        self.made = self._failed = self._row = 0
 
-    def __enter__(self) -> _Making:
-        return self
+    def make(self, spec: FrameSpec) -> np.ndarray:
+        """Return the pixels to show for a spec.
 
-    def __exit__(self, _: object, fault: BaseException | None, trace: object) -> None:
+        Raises
+        ------
+        BadInput
+            If the model itself makes no picture, or none could be made for ten seconds.
+        """
+        from engine.errors import NotFinite
+
         try:
-            if fault is None:
-                fault = self._take_place()
-            if fault is not None:
-                self._explain(fault)
-        finally:
-            if not self._stays:
-                with contextlib.suppress(OSError):
-                    self.part.unlink(missing_ok=True)
+            self._previous = self._generator.render(spec, self._previous if spec.wants_previous else None)
+        except NotFinite as error:
+            self._failed, self._row = self._failed + 1, self._row + 1
+            self._reason = _reason(error)
+            if error.unbent and not self.made:
+                raise BadInput(f"{self._generator.model} makes no pictures ({self._reason}).") from None
+            if self._row >= self._most:
+                raise BadInput(f"{self._row} pictures in a row could not be made ({self._reason}).") from None
+            if self._tell is not None and str(error) not in self._told:
+                self._tell(str(error))
+            self._told.add(str(error))
+            return self._shown
+        self.made, self._row = self.made + 1, 0
+        self._shown = self._previous.pixels
+        return self._shown
 
-    def _take_place(self) -> OSError | None:
-        try:
-            self.part.replace(self._place)
-        except OSError as error:
-            return error
-        return None
+    def finish(self) -> None:
+        """Tell how many could not be made.
 
-    def _explain(self, fault: BaseException) -> None:
-        """Keep what was made, and raise what says so; a fault that is not about files goes on as it is."""
-        from live.video import CannotWrite
-
-        # The end of an .mp4, without which nothing plays it, found no place on a full disk.
-        lost = isinstance(fault, CannotWrite) and self._out.suffix.lower() == ".mp4"
-        kept = self._keep() if self.begun and not lost else None
-        made = f" What was made up to there is in {kept}." if kept else ""
-        if isinstance(fault, CannotWrite | OSError):
-            reason = fault.reason if isinstance(fault, CannotWrite) else fault.strerror
-            raise BadInput(f"{self._out} cannot be written ({reason}); choose another place.{made}") from None
-        if made and isinstance(fault, BadInput):
-            raise BadInput(f"{fault}{made}") from None
-        if made and self._tell is not None:
-            self._tell(made.strip())
-
-    def _keep(self) -> Path:
-        try:
-            return self.part.replace(free_name(self._place.with_name(f"{self._out.stem}.part{self._out.suffix}")))
-        except OSError:
-            # Rather under an odd name than not at all.
-            self._stays = True
-            return self.part
+        Raises
+        ------
+        BadInput
+            If that is all of them.
+        """
+        if not self._failed:
+            return
+        total = self.made + self._failed
+        if not self.made:
+            raise BadInput(f"Not one of {total} pictures could be made ({self._reason}).")
+        if self._tell is not None:
+            self._tell(f"{self._failed} of {total} pictures could not be made; each shows the one before it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +297,8 @@ def specs(
     ------
     DamagedSound
         If the file cannot be read further; everything before the damage has been yielded.
+    BadInput
+        If there is no such file, it lacks the channels, or a number cannot be used.
 
     Notes
     -----
@@ -303,15 +310,14 @@ def specs(
 
     path = _sound_file(source)
     about = measure(path)
+    _check_asked(path, about, fps, seconds, channels)
     rate = about.sample_rate
     length = about.frames
     if seconds is not None and seconds * rate < length:
-        length = round(seconds * rate)
+        length = max(1, round(seconds * rate))
     total = _pictures(length, rate, fps)
     analyzer = LiveAnalyzer(rate, gain_db=gain_db, gate_db=gate_db, onset_method=onset_method, metre=metre)
-    # As the ears choose them: all of those asked for, or else the first two.
-    asked = [number - 1 for number in channels or ()]
-    columns = asked if asked and max(asked) < about.channels else slice(HEARD_CHANNELS)
+    columns = [number - 1 for number in channels] if channels else slice(HEARD_CHANNELS)
     waiting = analyzer.process(np.zeros(0, np.float32))
     done, index = 0, 0
     with soundfile.SoundFile(for_soundfile(path)) as file:
@@ -335,6 +341,29 @@ def specs(
                 yield Step(block, start, pictures, total)
             if damaged:
                 raise DamagedSound(path, done / rate)
+
+
+def _reason(error: NotFinite) -> str:
+    """Return why a picture could not be made, and what may help."""
+    if error.unbent:
+        return "the model's own values are not finite, with no bend moved; another copy of it or float32 may help"
+    who = "a bend" if error.bend is None else f"the bend {error.bend}"
+    return f"{who} makes values that are not finite; turn it down, or take it out of the scene"
+
+
+def _check_asked(
+    path: Path, about: SoundInfo, fps: float, seconds: float | None, channels: Sequence[int] | None
+) -> None:
+    """Refuse a grid that has no pictures, and channels that a file lacks: others would be heard in their place."""
+    if not 0 < fps < math.inf:
+        raise BadInput(f"{fps:g} pictures per second make no film of {path}; give 0.1 to 1000.")
+    if seconds is not None and not seconds > 0:
+        raise BadInput(f"{seconds:g} seconds of {path} make no film; give more than 0, or leave it out for all of it.")
+    there = range(1, about.channels + 1)
+    absent = [number for number in channels or () if not isinstance(number, int | np.integer) or number not in there]
+    if absent:
+        words = "the channel 1" if about.channels == 1 else f"the channels 1 to {about.channels}"
+        raise BadInput(f"{path} has only {words}, not {absent[0]}; choose others, or none for the first two.")
 
 
 def _pictures(samples: int, rate: int, fps: float) -> int:

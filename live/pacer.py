@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bentlight.clock import now_s
+from engine.paces import PICTURES
 
 if TYPE_CHECKING:
     from engine.generator import Generator
@@ -106,7 +107,12 @@ def _told(generator: Generator, patch: Patch, pair: tuple[str, str]) -> bool:
     return pace is not None
 
 
-def pace_now(generator: Generator, patch: Patch, tell: Callable[[str], None] | None = None) -> None:
+def pace_now(
+    generator: Generator,
+    patch: Patch,
+    tell: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
     """Measure what is not known of a scene's blends, and tell the scene.
 
     Parameters
@@ -116,6 +122,8 @@ def pace_now(generator: Generator, patch: Patch, tell: Callable[[str], None] | N
     patch : Patch
     tell : callable, optional
         Called with one sentence before something is measured.
+    progress : callable, optional
+        Called with (pictures done, pictures in all) after each.
     """
     unknown = [pair for pair in patch.pairs if not _told(generator, patch, pair)]
     if not unknown or not generator.can_pace(patch.resting):
@@ -123,10 +131,12 @@ def pace_now(generator: Generator, patch: Patch, tell: Callable[[str], None] | N
     if tell is not None:
         blends = "a blend of prompts goes" if len(unknown) == 1 else f"{len(unknown)} blends of prompts go"
         tell(f"measuring once how {blends}, so that the change is even")
-    for pair in unknown:
+    total = len(unknown) * PICTURES
+    for number, pair in enumerate(unknown):
         try:
-            for _ in generator.pacing(*pair, patch.resting):
-                pass
+            for done, _ in enumerate(generator.pacing(*pair, patch.resting), number * PICTURES + 1):
+                if progress is not None:
+                    progress(done, total)
         except Exception as error:
             # The resting picture may break where those that are heard do not.
             log.warning("a blend of prompts could not be measured: %s", error)

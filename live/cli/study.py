@@ -119,7 +119,7 @@ def _study(file: Path, out: Path | None, fps: float) -> None:
 
 def render(
     source: Annotated[str, typer.Argument(help="An audio file, or `demo`.")],
-    out: Annotated[Path, typer.Option(help="The video to make: .mkv or .mp4.")],
+    out: Annotated[Path, typer.Option(help="The video to make: .mkv or .mp4; NAME.part.mkv until it is whole.")],
     scene: Annotated[str, typer.Option(help="A scene's name or file; the first scene when not said.")] = "",
     model: Annotated[str | None, typer.Option(help="Overrides the scene's model.")] = None,
     lora: Annotated[str | None, typer.Option(help="An LCM-LoRA: a hub id or a .safetensors file.")] = None,
@@ -144,21 +144,11 @@ def render(
     metre: Metre = 4,
 ) -> None:
     """Render a sound to a video, offline and the same every time."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from live.cli.progress import counting
     from live.offline import render as render_video
     from live.signals import signals_interrupt
 
-    with (
-        signals_interrupt(),
-        Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total}"),
-            TimeRemainingColumn(),
-        ) as bar,
-    ):
-        task = bar.add_task("pictures", total=None)
+    with signals_interrupt(), counting("pictures to measure blends by", "pictures") as (measuring, progress):
         render_video(
             source,
             out,
@@ -178,6 +168,7 @@ def render(
             onset_method=onsets,
             metre=metre,
             tell=tell,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            measuring=measuring,
+            progress=progress,
         )
     print(f"Made {out}.")

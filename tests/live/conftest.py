@@ -17,6 +17,7 @@ from live.mailbox import Mailbox
 from live.render import Renderer
 from tests.live.directing import GOOD, Ears, Generator, Reader
 from tests.live.hearing import RATE, Bench
+from tests.live.rendering import clicks, small_model
 from tests.live.stage import Show
 
 
@@ -54,3 +55,18 @@ def directed(scene_file):
     renderer.generator = generator
     yield director, board, renderer, ears, generator
     director.close()
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    import torch
+
+    threads = torch.get_num_threads()
+    yield small_model(tmp_path_factory.mktemp("model"))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def song(tmp_path):
+    """Two seconds with three clicks, stereo."""
+    return clicks(tmp_path / "song.flac")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import itertools
-import os
-
 import av
 import numpy as np
 import pytest
@@ -13,56 +9,15 @@ import soundfile
 
 from analysis import LiveAnalyzer
 from bentlight.errors import BadInput, BadScene
-from engine.errors import NotFinite
 from engine.paces import Paces
 from engine.spec import Picture
 from live.cli import main
 from live.offline import render, specs
-from live.sound_file import DamagedSound
-from live.video import VideoWriter
 from scenes import Patch, loads
 from tests.links import link
+from tests.live.rendering import RATE, SCENE
+from tests.live.sounds import decode_sound
 from tests.pictures import decode, lag_s
-
-RATE = 44_100
-
-SCENE = loads("""\
-name: test
-seed: 4
-prompts: [{text: red fire}]
-motion: {noise_turns_per_minute: 2}
-bends:
-  - {name: hue, operator: channel_rotate, site: latent.end}
-routes:
-  - {name: kick, source: onset, to: hue/angle, mode: hit, out: [0, 1.5]}
-""")
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    import torch
-
-    from engine.generator import Generator
-    from tests.engine.conftest import make_pipeline
-
-    folder = tmp_path_factory.mktemp("model")
-    make_pipeline(folder).save_pretrained(str(folder / "tiny"))
-    threads = torch.get_num_threads()
-    yield Generator.load(str(folder / "tiny"), size=(64, 64), threads=1)
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def song(tmp_path):
-    """Two seconds with three clicks, stereo."""
-    rng = np.random.default_rng(2)
-    samples = 0.001 * rng.standard_normal((2 * RATE, 2)).astype(np.float32)
-    for click_s in (0.5, 1.0, 1.6):
-        start = round(click_s * RATE)
-        samples[start : start + 900] += 0.7 * rng.uniform(-1, 1, (900, 2)) * np.exp(-np.arange(900) / 250)[:, None]
-    path = tmp_path / "song.flac"
-    soundfile.write(path, samples, RATE)
-    return path
 
 
 def test_twice_the_same_and_another_seed_another_video(song, tmp_path, generator):
@@ -161,8 +116,44 @@ def test_only_the_channels_asked_for_are_heard_or_the_first_two(song, tmp_path):
     soundfile.write(path, np.stack([0 * sound[:, 0], 0 * sound[:, 0], sound[:, 0]], axis=1), RATE)
     assert angles(path, channels=(3,)).max() > 0.8
     assert not angles(path).any()
-    for absent in ((7,), (3, 7)):
-        assert not angles(path, channels=absent).any(), "where one is not there, as if none were asked for"
+
+
+@pytest.mark.parametrize("absent", [(7, 8), (1, 3), (0,), (-1,), (1.5,)])
+def test_channels_that_a_file_lacks_are_refused_before_a_model_is_loaded(song, tmp_path, monkeypatch, absent):
+    monkeypatch.setattr("live.offline._generator", lambda *_: pytest.fail("the model was loaded"))
+    with pytest.raises(BadInput, match="has only the channels 1 to 2"):
+        render(song, tmp_path / "a.mkv", scene=SCENE, channels=absent)
+    with pytest.raises(BadInput, match="has only the channels 1 to 2"):
+        next(specs(song, Patch(SCENE, start_s=0.0), channels=absent))
+
+
+NO_NUMBERS = [{"seconds": 0}, {"seconds": -1}, {"seconds": float("nan")}]
+NO_NUMBERS += [{"fps": fps} for fps in (0, -5, 1e-4, 1e6, float("nan"), float("inf"))]
+
+
+@pytest.mark.parametrize("wrong", NO_NUMBERS)
+def test_what_makes_no_film_is_refused_before_a_model_is_loaded(song, tmp_path, monkeypatch, wrong):
+    monkeypatch.setattr("live.offline._generator", lambda *_: pytest.fail("the model was loaded"))
+    out = tmp_path / "a.mkv"
+    out.write_bytes(b"the older file")
+    with pytest.raises(BadInput, match=r"a\.mkv cannot have|make no film"):
+        render(song, out, scene=SCENE, **wrong)
+    assert out.read_bytes() == b"the older file"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_least_of_a_file_is_a_picture(song, tmp_path, generator):
+    out = render(song, tmp_path / "a.mkv", scene=SCENE, seconds=1e-9, generator=generator)
+    assert len(decode(out)[1]) == 1
+
+
+@pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 24), ("FLOAT", 24)])
+def test_the_sound_of_a_file_comes_out_as_it_went_in(tmp_path, generator, subtype, bits):
+    whole = np.random.default_rng(3).integers(-(1 << bits - 1), 1 << bits - 1, (RATE // 4, 2))
+    path = tmp_path / "song.wav"
+    soundfile.write(path, whole / (1 << bits - 1), RATE, subtype=subtype)
+    out = render(path, tmp_path / "a.mkv", scene=SCENE, fps=4, generator=generator)
+    assert np.array_equal(decode_sound(out).astype(float) * (1 << bits - 1), whole)
 
 
 def test_what_was_played_can_be_rendered_with_the_same_options(song, tmp_path, monkeypatch):
@@ -219,51 +210,6 @@ def test_only_so_much_of_the_file_is_taken(song, tmp_path, generator, seconds):
     assert told == [(i + 1, len(pictures)) for i in range(len(pictures))]
 
 
-def test_what_was_made_before_it_is_stopped_is_kept_and_named(song, tmp_path, generator):
-    folder, told = tmp_path / "out", []
-    folder.mkdir()
-    out = folder / "a.mkv"
-    out.write_bytes(b"the older file")
-
-    def stop(done, total):
-        if done == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        render(song, out, scene=SCENE, fps=10, generator=generator, progress=stop, tell=told.append)
-    assert out.read_bytes() == b"the older file"
-    assert sorted(path.name for path in folder.iterdir()) == ["a.mkv", "a.part.mkv"]
-    assert len(decode(folder / "a.part.mkv")[1]) == 7
-    assert told == [f"What was made up to there is in {folder / 'a.part.mkv'}."]
-
-
-def test_what_cannot_get_a_name_of_its_own_stays_where_it_was_made(song, tmp_path, generator, monkeypatch):
-    def stop(done, total):
-        if done == 3:
-            monkeypatch.setattr("live.offline.free_name", refused)
-            raise KeyboardInterrupt
-
-    def refused(path):
-        raise PermissionError(errno.EPERM, "no")
-
-    told = []
-    with pytest.raises(KeyboardInterrupt):
-        render(song, tmp_path / "a.mkv", scene=SCENE, fps=10, generator=generator, progress=stop, tell=told.append)
-    (left,) = (path for path in tmp_path.iterdir() if path.name != "song.flac")
-    assert told == [f"What was made up to there is in {left}."]
-    assert len(decode(left)[1]) == 3
-
-
-def test_stopped_before_the_first_picture_it_leaves_nothing(song, tmp_path, generator, monkeypatch):
-    def stop(spec, previous=None):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(generator, "render", stop)
-    with pytest.raises(KeyboardInterrupt):
-        render(song, tmp_path / "a.mkv", scene=SCENE, generator=generator)
-    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]
-
-
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_loaded(song, tmp_path, monkeypatch):
     monkeypatch.setattr("live.offline._generator", lambda *_: pytest.fail("the model was loaded"))
     (tmp_path / "folder.mkv").mkdir()
@@ -292,52 +238,6 @@ def test_a_link_goes_on_pointing_to_the_file_that_is_made(song, tmp_path, genera
 def test_more_seconds_than_there_are_is_all_of_them(song):
     steps = list(specs(song, Patch(SCENE, start_s=0.0), fps=10, seconds=float("inf")))
     assert steps[-1].total == 20
-
-
-def test_a_picture_that_cannot_be_made_leaves_the_one_before(song, tmp_path, generator, monkeypatch):
-    plain, count, told = generator.render, itertools.count(), []
-
-    def sometimes(spec, previous=None):
-        if next(count) in (0, 4, 5):
-            raise NotFinite("wild")
-        return plain(spec, previous)
-
-    monkeypatch.setattr(generator, "render", sometimes)
-    render(song, tmp_path / "a.mkv", scene=SCENE, fps=5, generator=generator, tell=told.append)
-    with av.open(str(tmp_path / "a.mkv")) as container:
-        shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
-    assert shown[0].max() < 10, "black, for there is none before"
-    assert np.abs(shown[4] - shown[3]).mean() < 1
-    assert np.abs(shown[5] - shown[3]).mean() < 1
-    assert np.abs(shown[6] - shown[3]).mean() > 1
-    assert len([text for text in told if "wild" in text]) == 1
-
-
-def test_a_full_disk_names_the_file_that_was_asked_for(song, tmp_path, generator, monkeypatch):
-    def full(self, pixels, index):
-        self._fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-    monkeypatch.setattr("live.video.VideoWriter.write_picture", full)
-    folder = tmp_path / "out"
-    folder.mkdir()
-    with pytest.raises(BadInput, match=r"a\.mkv cannot be written \(.*pace") as caught:
-        render(song, folder / "a.mkv", scene=SCENE, generator=generator)
-    assert "part" not in str(caught.value)
-    assert list(folder.iterdir()) == []
-
-
-def test_what_was_made_before_the_disk_was_full_is_kept(song, tmp_path, generator, monkeypatch):
-    write = VideoWriter.write_picture
-
-    def filling(self, pixels, index):
-        if index == 6:
-            self._fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        write(self, pixels, index)
-
-    monkeypatch.setattr("live.video.VideoWriter.write_picture", filling)
-    with pytest.raises(BadInput, match=r"a\.mkv cannot be written .* What was made up to there is in .*a\.part\.mkv"):
-        render(song, tmp_path / "a.mkv", scene=SCENE, fps=10, generator=generator)
-    assert len(decode(tmp_path / "a.part.mkv")[1]) >= 5
 
 
 @pytest.mark.parametrize("part", [{"feedback": 0.3}, {"strength": 0.6}])
@@ -374,58 +274,6 @@ def test_what_cannot_be_used_is_said_in_one_sentence(song, tmp_path):
         with pytest.raises(kind, match=reason):
             render(source, out, scene=scene)
         assert not out.exists()
-
-
-class Failing:
-    """A sound file that cannot be read to its end: from second `good_s` on it raises, or gives nothing."""
-
-    def __init__(self, monkeypatch, good_s, *, raises):
-        read = soundfile.SoundFile.read
-
-        def limited(file, frames=-1, **options):
-            left = round(good_s * RATE) - file.tell()
-            if frames > left and raises:
-                raise soundfile.LibsndfileError(0, "")
-            return read(file, min(frames, max(0, left)), **options)
-
-        monkeypatch.setattr(soundfile.SoundFile, "read", limited)
-
-
-def test_a_damaged_sound_is_rendered_up_to_the_damage_and_its_second_is_named(song, tmp_path, generator, monkeypatch):
-    Failing(monkeypatch, 1.0, raises=True)
-    out = tmp_path / "a.mkv"
-    out.write_bytes(b"the older file")
-    with pytest.raises(BadInput, match=r"song\.flac is damaged from second 1\.0 on.*a\.part\.mkv"):
-        render(song, out, scene=SCENE, fps=10, generator=generator)
-    assert out.read_bytes() == b"the older file"
-    _, pictures, sound, rate = decode(tmp_path / "a.part.mkv")
-    assert len(pictures) == 10
-    assert len(sound) == rate
-    assert {path.name for path in tmp_path.iterdir()} == {"song.flac", "a.mkv", "a.part.mkv"}
-
-
-def test_a_sound_damaged_from_its_beginning_leaves_nothing(song, tmp_path, generator, monkeypatch):
-    Failing(monkeypatch, 0.0, raises=True)
-    with pytest.raises(BadInput, match=r"damaged from second 0\.0 on"):
-        render(song, tmp_path / "a.mkv", scene=SCENE, generator=generator)
-    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]
-
-
-def test_a_file_that_was_cut_off_is_damaged_where_it_ends(song, tmp_path):
-    cut = tmp_path / "cut.flac"
-    cut.write_bytes(song.read_bytes()[: song.stat().st_size // 2])
-    made = []
-    with pytest.raises(DamagedSound) as caught:
-        made.extend(specs(cut, Patch(SCENE, start_s=0.0), fps=20))
-    assert 0 < caught.value.good_s < 2
-
-
-def test_a_sound_shorter_than_it_says_has_every_picture_up_to_its_end(song, monkeypatch):
-    Failing(monkeypatch, 1.1, raises=False)
-    steps = list(specs(song, Patch(SCENE, start_s=0.0), fps=50))
-    assert [index for step in steps for index, _ in step.pictures] == list(range(55))
-    assert sum(len(step.sound) for step in steps) == round(1.1 * RATE)
-    assert steps[-1].total == 55
 
 
 def test_bends_whose_sites_the_model_lacks_rest_as_they_do_live(song, tmp_path, generator):

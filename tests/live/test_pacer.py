@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.paces import Pace
+from engine.paces import PICTURES, Pace
 from engine.spec import FrameSpec
 from live.pacer import SHARE, Pacer, pace_now
 
@@ -159,3 +159,12 @@ def test_offline_all_is_measured_first_and_kept(generator, caplog):
     pace_now(generator, again, told.append)
     assert again.learnt == [("a", "b")]
     assert len(told) == 1
+
+
+def test_offline_each_picture_is_counted(generator):
+    told = []
+    pace_now(generator, Patch(("a", "b"), ("b", "c")), None, lambda *numbers: told.append(numbers))
+    assert {total for _, total in told} == {2 * PICTURES}
+    done = [number for number, _ in told]
+    assert done == sorted(set(done))
+    assert max(done) <= 2 * PICTURES
