@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from engine.bends.hooks import BendRuntime, CompiledPlan
 from engine.bends.plan import BendPlan
+from engine.checks import check_previous, check_spec, checked_size
 from engine.compiling import compile_blocks, uncompiled
 from engine.devices import choose_dtype, enough_memory, fast_bfloat16, find_device
 from engine.errors import NotFinite, OutOfMemory
-from engine.generator import Generator, Wanted, check_numbers, checked_size
+from engine.generator import Generator, Wanted
 from engine.guidance import guidance_embedding
 from engine.ingredients import Ingredients
 from engine.loading import Components, load_components
@@ -39,6 +40,7 @@ from engine.witness import Witness
 __all__ = ["EagerGenerator"]
 
 _UNBENT = BendPlan()
+_ADVICE = "close what else uses it, or choose a smaller model or the device cpu"
 
 
 class EagerGenerator(Generator):
@@ -116,7 +118,8 @@ class EagerGenerator(Generator):
             torch.set_num_threads(max(1, threads))
         place = find_device(device)
         kind = choose_dtype(dtype, place)
-        with enough_memory("this model", "close what else uses it, or choose a smaller model or the device cpu"):
+        # Networks draw weights before they are read: the caller's random numbers are not to depend on that.
+        with enough_memory("this model", _ADVICE), torch.random.fork_rng(devices=[]):
             generator = cls(load_components(model, kind, lora, tiny_autoencoder), place, kind)
         if dtype is None and place.type == "cpu" and fast_bfloat16() and generator.has_tiny_autoencoder:
             generator._decode_in_bfloat16()
@@ -205,7 +208,7 @@ class EagerGenerator(Generator):
 
     def embedding(self, text: str) -> np.ndarray:
         with torch.inference_mode():
-            return self._prompts.encode(text)
+            return self._prompts.shown(text)
 
     def keep(self, name: str, embedding: np.ndarray) -> None:
         with torch.inference_mode():
@@ -241,6 +244,8 @@ class EagerGenerator(Generator):
             plan.settle(shapes, types)
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
+        check_spec(spec)
+        check_previous(previous)
         width, height = self.size
         with self._lock, self._scope(), torch.inference_mode(), enough_memory(f"pictures of {width} x {height}"):
             plan = self._runtime.use(spec.plan)
@@ -352,7 +357,6 @@ class EagerGenerator(Generator):
         BadInput
             If the spec cannot be played by this model.
         """
-        check_numbers(spec)
         prompts = prompts or self._prompts
         shape, width = self.latent_shape(), self.condition_width
         condition = None if width is None else torch.from_numpy(guidance_embedding(spec.guidance, width))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bentlight.errors import BadInput
 from engine.bends.plan import BendPlan
+from engine.checks import (
+    check_steps,
+    checked_place,
+    checked_plans,
+    checked_sides,
+    checked_texts,
+    checked_threads,
+    whole_number,
+)
 from engine.paces import Pace, Paces, measured, pair_key
 from engine.runtimes.providers import ONNX_ONLY, graphics_device
 from engine.spec import FrameSpec, Picture
@@ -20,13 +29,10 @@ if TYPE_CHECKING:
 
     from engine.measures import SiteInfo
 
-__all__ = ["HIGHEST_SIDE", "LOWEST_SIDE", "RUNTIMES", "Generator", "Runtime", "Wanted", "check_numbers", "checked_size"]
+__all__ = ["RUNTIMES", "Generator", "Runtime", "Wanted"]
 
 Runtime = Literal["auto", "eager", "graph", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = ("auto", "eager", "graph", "onnx")
-
-LOWEST_SIDE, HIGHEST_SIDE = 16, 4096
-"""Range of a picture's width and height, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +73,14 @@ class Generator(ABC):
     @classmethod
     def load(
         cls,
-        model: str = "builtin",
+        model: str | os.PathLike[str] = "builtin",
         *,
         size: tuple[int, int] | None = None,
         device: str = "auto",
         dtype: torch.dtype | str | None = None,
         threads: int | None = None,
-        lora: str | None = None,
-        tiny_autoencoder: str | None = None,
+        lora: str | os.PathLike[str] | None = None,
+        tiny_autoencoder: str | os.PathLike[str] | None = None,
         runtime: str = "auto",
         stream: bool = False,
         compiled: bool = False,
@@ -83,7 +89,7 @@ class Generator(ABC):
 
         Parameters
         ----------
-        model : str
+        model : str or path
             ``builtin``; a folder in the diffusers layout; a hub id such as ``stabilityai/sd-turbo``; a single
             ``.safetensors`` file; or ``painter``, the procedure that taught the built-in model.
         size : tuple of int or None
@@ -95,10 +101,11 @@ class Generator(ABC):
             that has instructions for it (two to three times as fast, picture difference below 1 of 255 on average).
             ONNX Runtime plays float32 only.
         threads : int or None
-            Threads the model may use on the CPU; None leaves the runtime its own choice.
-        lora : str or None
+            Threads the model may use on the CPU; None leaves the runtime its own choice. In torch it is the number of
+            threads of the whole process, of everything that uses torch.
+        lora : str, path or None
             A latent-consistency LoRA (file, folder or hub id).
-        tiny_autoencoder : str or None
+        tiny_autoencoder : str, path or None
             A tiny autoencoder (folder or hub id such as ``madebyollin/taesd``) to decode with.
         runtime : str
             ``eager`` runs the model in torch, on any device; ``graph`` does so on a CUDA device, each plan captured as
@@ -122,9 +129,15 @@ class Generator(ABC):
         OutOfMemory
             If the device has not enough memory for the model.
         """
+        sides = None if size is None else checked_sides(size)
+        model = checked_place(model, "the model")
+        lora = None if lora is None else checked_place(lora, "the LoRA")
+        if tiny_autoencoder is not None:
+            tiny_autoencoder = checked_place(tiny_autoencoder, "the tiny autoencoder")
+        threads = checked_threads(threads)
         generator = _loaded(model, device, dtype, threads, lora, tiny_autoencoder, runtime, stream, compiled)
-        if size is not None:
-            generator.resize(*size)
+        if sides is not None:
+            generator.resize(*sides)
         return generator
 
     @property
@@ -202,9 +215,15 @@ class Generator(ABC):
         Raises
         ------
         BadInput
-            If a plan names a site or channels that this model lacks.
+            If a plan names a site or channels that this model lacks, or a latent beyond the last of `steps`.
         """
-        self._prepare(Wanted(tuple(prompts), tuple(plans), steps, guidance, feedback, late, wait))
+        steps = whole_number(steps, "steps")
+        wanted = Wanted(
+            checked_texts(prompts), checked_plans(plans), steps, float(guidance), bool(feedback), bool(late), bool(wait)
+        )
+        for plan in wanted.plans:
+            check_steps(plan, steps)
+        self._prepare(wanted)
 
     @abstractmethod
     def _prepare(self, wanted: Wanted) -> None:
@@ -277,36 +296,6 @@ class Generator(ABC):
         OutOfMemory
             If the device has not enough memory for this size; `resize` and go on.
         """
-
-
-def checked_size(width: int, height: int, step: int) -> tuple[int, int]:
-    """Return (width, height) if pictures can have that size.
-
-    Raises
-    ------
-    BadInput
-        If a side is no multiple of `step`, or out of range.
-    """
-    for word, side in (("width", width), ("height", height)):
-        if side != int(side) or side % step or not LOWEST_SIDE <= side <= HIGHEST_SIDE:
-            raise BadInput(
-                f"the {word} is {side}; it must be a multiple of {step} from {LOWEST_SIDE} to {HIGHEST_SIDE}."
-            )
-    return int(width), int(height)
-
-
-def check_numbers(spec: FrameSpec) -> None:
-    """Check the numbers of a spec that no other part does.
-
-    Raises
-    ------
-    BadInput
-        If one is not finite.
-    """
-    if not math.isfinite(spec.guidance):
-        raise BadInput("the guidance scale must be a finite number.")
-    if not math.isfinite(spec.feedback + spec.strength):
-        raise BadInput("feedback and strength must be finite numbers.")
 
 
 def _loaded(

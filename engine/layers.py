@@ -10,8 +10,10 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
+
 from bentlight.errors import BadInput
-from engine.steps import amplitudes
+from engine.steps import MOST_STEPS, amplitudes
 
 __all__ = ["LAYERS", "layer_amplitudes", "layer_table", "layer_timestep", "site_of_layer", "trailing_timesteps"]
 
@@ -38,10 +40,10 @@ def layer_timestep(layer: int) -> int | None:
     Raises
     ------
     BadInput
-        If `layer` is not from 0 to 50.
+        If `layer` is no whole number from 0 to 50.
     """
-    if not 0 <= layer <= LAYERS:
-        raise BadInput(f"layer is {layer}; it must be from 0 to {LAYERS}.")
+    if not isinstance(layer, int | np.integer) or not 0 <= layer <= LAYERS:
+        raise BadInput(f"layer is {layer!r}; it must be a whole number from 0 to {LAYERS}.")
     return None if layer == LAYERS else 1 + _TRAINED - (_TRAINED // LAYERS) * (layer + 1)
 
 
@@ -72,9 +74,19 @@ def site_of_layer(layer: int, steps: int, timesteps: Sequence[float] | None = No
     -------
     str
         ``latent.<step>`` or ``latent.end``: nearest by the angle between the amplitudes of noise and signal.
+
+    Raises
+    ------
+    BadInput
+        If the layer is not from 0 to 50, there are not 1 to 8 steps, or not one timestep from 0 to 999 for each.
     """
+    if not isinstance(steps, int | np.integer) or not 1 <= steps <= MOST_STEPS:
+        raise BadInput(f"steps is {steps!r}; it must be a whole number from 1 to {MOST_STEPS}.")
+    times = trailing_timesteps(int(steps)) if timesteps is None else tuple(timesteps)
+    if len(times) != steps or not all(0 <= timestep <= _TRAINED - 1 for timestep in times):
+        raise BadInput(f"timesteps are {times}; give one from 0 to {_TRAINED - 1} for each of the {steps} steps.")
     angles = {"latent.end": 0.0}
-    for index, timestep in enumerate(trailing_timesteps(steps) if timesteps is None else timesteps):
+    for index, timestep in enumerate(times):
         signal, noise = amplitudes(_ALPHAS[round(timestep)])
         angles[f"latent.{index}"] = math.atan2(noise, signal)
     signal, noise = layer_amplitudes(layer)

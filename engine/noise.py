@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import OrderedDict
 
 import numpy as np
@@ -41,14 +42,23 @@ def fixed_noise(seed: int, shape: tuple[int, ...], stream: int = 0) -> np.ndarra
     Raises
     ------
     BadInput
-        If the seed is negative.
+        If the seed is negative, or no whole number.
     """
+    seed = _seed(seed)
     if seed < 0:
         raise BadInput(f"the seed is {seed}; it must be 0 or more.")
     # The Mersenne twister takes the low 32 bits of a seed, torch's as well as numpy's.
     twister = np.random.RandomState((seed + stream * _STREAM) & 0xFFFFFFFF)
     count = math.prod(shape)
     return (_blocks(twister, count) if count >= _BLOCK else _pairs(twister, count)).reshape(shape)
+
+
+def _seed(seed: int) -> int:
+    """Return a seed as a plain number: numpy's would overflow, and 7.0 be taken for 7 where that is kept already."""
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise BadInput(f"the seed is {seed!r}; it must be a whole number.") from None
 
 
 def _words(twister: np.random.RandomState, count: int) -> np.ndarray:
@@ -102,7 +112,7 @@ class NoiseBank:
 
     def get(self, seed: int, shape: tuple[int, ...], stream: int = 0) -> np.ndarray:
         """Return `fixed_noise` of these arguments, read-only."""
-        key = (seed, tuple(shape), stream)
+        key = (_seed(seed), tuple(shape), stream)
         noise = self._kept.get(key)
         if noise is None:
             noise = self._kept[key] = fixed_noise(seed, shape, stream)

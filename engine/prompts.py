@@ -73,6 +73,12 @@ class PromptSpace:
                     self._kept.popitem(last=False)
                 return self._named.get(text, embedding)
 
+    def shown(self, text: str) -> np.ndarray:
+        """Return what `encode` does, for those outside: it cannot be written to, which would change every picture."""
+        view = self.encode(text).view()
+        view.setflags(write=False)
+        return view
+
     def _known(self, text: str) -> np.ndarray | None:
         """Return an embedding that is kept, as the one used last."""
         with self._lock:
@@ -97,7 +103,13 @@ class PromptSpace:
         BadInput
             If the embedding has not the shape of this model's, or is not finite.
         """
-        kept, shape = np.array(embedding, np.float32), self.encode("").shape
+        try:
+            kept = np.array(embedding, np.float32)
+        except (TypeError, ValueError):
+            raise BadInput(
+                f"the embedding {name!r} is a {type(embedding).__name__}; give an array of numbers."
+            ) from None
+        shape = self.encode("").shape
         if kept.shape != shape or not np.isfinite(kept).all():
             raise BadInput(f"the embedding {name!r} must be {shape} finite numbers; it is {kept.shape}.")
         with self._lock:

@@ -14,11 +14,9 @@ import torch
 from torch import Tensor
 
 from bentlight.errors import BadInput
-from engine.steps import LEVEL_STEP, LEVELS, NoiseLevels, Step, euler_steps, lcm_steps
+from engine.steps import LEVEL_STEP, LEVELS, MOST_STEPS, NoiseLevels, Step, euler_steps, lcm_steps
 
 __all__ = ["MOST_STEPS", "Sampler", "Schedule", "Step", "denoise", "schedule_of"]
-
-MOST_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)

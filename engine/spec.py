@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bentlight.errors import BadInput
 from engine.bends.plan import BendPlan
 
 __all__ = ["FrameSpec", "NoisePath", "Picture"]
@@ -151,3 +152,19 @@ class Picture:
     pixels: np.ndarray
     time_s: float
     spec: FrameSpec
+
+    def __post_init__(self) -> None:
+        """Check the pixels, which may come from elsewhere.
+
+        Raises
+        ------
+        BadInput
+            If they are no such array.
+        """
+        shape: tuple[int, ...] = getattr(self.pixels, "shape", ())
+        kind = getattr(self.pixels, "dtype", None)
+        if len(shape) != 3 or shape[2] != 3 or 0 in shape or kind != np.uint8 or type(self.pixels) is not np.ndarray:
+            raise BadInput(
+                f"the pixels of a picture are {kind or type(self.pixels).__name__} of shape {tuple(shape)}; give a "
+                "numpy array of uint8, (height, width, 3): red, green, blue."
+            )

@@ -10,8 +10,10 @@ from typing import Any
 
 from bentlight.errors import BadInput
 
-__all__ = ["LEVELS", "LEVEL_STEP", "NoiseLevels", "Step", "amplitudes", "euler_steps", "lcm_steps"]
+__all__ = ["LEVELS", "LEVEL_STEP", "MOST_STEPS", "NoiseLevels", "Step", "amplitudes", "euler_steps", "lcm_steps"]
 
+MOST_STEPS = 8
+"""Denoising steps of a picture."""
 LEVELS, LEVEL_STEP = 50, 20
 """Noise levels that a picture can be taken up again from: every twentieth of a thousand training timesteps."""
 

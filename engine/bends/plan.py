@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
+from operator import index
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from bentlight.parameter import Parameter
 from engine.bends.catalog import OPERATORS, RUNTIMES, Operator, operator
 from engine.bends.catalog.declare import TORCH_ONLY
 
-__all__ = ["Bend", "BendPlan", "Painted", "site_kind", "sites_for"]
+__all__ = ["Bend", "BendPlan", "Painted", "site_kind", "site_step", "sites_for"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _SITES = (
@@ -41,6 +43,27 @@ _NO_PLANE = ("text", "weights")
 _FULLEST = 256
 
 
+_LIKE = {
+    "name": "walk",
+    "operator": "zoom",
+    "site": "unet.mid",
+    "channels": "4-11",
+    "rows": "0.2-0.6",
+    "columns": "0.5",
+    "mask": "left",
+    "plane": "1-2",
+}
+
+
+def _plain(holder: object, word: str, what: str) -> None:
+    """Put a plain whole number in the place of any other kind of one, so that a plan can be written as JSON."""
+    value = getattr(holder, word)
+    try:
+        object.__setattr__(holder, word, index(value))
+    except TypeError:
+        raise BadInput(f"{what} is {value!r}; it must be a whole number.") from None
+
+
 def site_kind(site: str) -> str:
     """Return the kind of a site address: "text", "latent", "unet", "decoder", "picture" or "weights".
 
@@ -53,6 +76,12 @@ def site_kind(site: str) -> str:
         if pattern.fullmatch(site):
             return kind
     raise BadInput(f"there is no site {site!r}; `bentlight sites` lists them.")
+
+
+def site_step(site: str) -> int | None:
+    """Return the number of the denoising step that a site comes before; None for those that every picture has."""
+    found = re.fullmatch(r"latent\.(\d+)", site)
+    return int(found[1]) if found else None
 
 
 def sites_for(declared: Operator) -> str:
@@ -77,6 +106,8 @@ class Painted:
     levels: bytes
 
     def __post_init__(self) -> None:
+        for word in ("height", "width"):
+            _plain(self, word, "a side of a painted mask")
         if not (1 <= self.height <= _FULLEST and 1 <= self.width <= _FULLEST):
             raise BadInput(
                 f"a painted mask has {self.height} x {self.width} pixels; {_FULLEST} x {_FULLEST} is the most."
@@ -96,6 +127,8 @@ class Painted:
         array = np.asarray(levels)
         if array.ndim != 2:
             raise BadInput(f"a painted mask has {array.ndim} axes; it must have two, (height, width).")
+        if not array.size:
+            raise BadInput(f"a painted mask of {array.shape[0]} x {array.shape[1]} pixels has none; give at least one.")
         if array.dtype != np.uint8:
             if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
                 raise BadInput("a painted mask holds numbers outside 0 to 1.")
@@ -150,12 +183,18 @@ class Bend:
     painted: Painted | None = None
 
     def __post_init__(self) -> None:
+        for word in ("name", "operator", "site", "channels", "rows", "columns", "mask", "plane"):
+            if not isinstance(getattr(self, word), str):
+                raise BadInput(
+                    f"{word} of a bend is {getattr(self, word)!r}; it must be a text, such as {_LIKE[word]!r}."
+                )
         if not _NAME.fullmatch(self.name):
             raise BadInput(f"{self.name!r} is no name for a bend; use lower-case letters, digits and underscores.")
         kind = site_kind(self.site)
         declared = operator(self.operator)
         if kind not in declared.kinds:
             raise BadInput(f"{self.operator} does not suit the site {self.site}; it suits {sites_for(declared)}.")
+        _plain(self, "seed", f"the seed of the bend {self.name}")
         if self.seed < 0:
             raise BadInput(f"the seed of the bend {self.name} is {self.seed}; it must be 0 or more.")
         if not _CHANNELS.fullmatch(self.channels):
@@ -188,6 +227,7 @@ class Bend:
             raise BadInput(f"mask {self.mask} needs a picture plane, which {self.site} lacks; use channels or rows.")
         if (self.mask == "painted") != (self.painted is not None):
             raise BadInput("mask painted goes with a painted mask, and only with one.")
+        object.__setattr__(self, "sparse", float(self.sparse))
         if not 0 <= self.sparse <= 1:
             raise BadInput(f"sparse is {self.sparse:g}; it must be from 0 to 1.")
         if self.plane:
@@ -231,6 +271,25 @@ class BendPlan:
     """The bends of one scene, in the order in which they act at a shared site."""
 
     bends: tuple[Bend, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take any iterable of bends.
+
+        Raises
+        ------
+        BadInput
+            If something is no bend, or two have one name: one could not be told from the other.
+        """
+        if not isinstance(self.bends, Iterable):
+            raise BadInput(f"the bends of a plan are a {type(self.bends).__name__}; give a tuple of bends.")
+        object.__setattr__(self, "bends", tuple(self.bends))
+        seen: set[str] = set()
+        for bend in self.bends:
+            if not isinstance(bend, Bend):
+                raise BadInput(f"a bend of a plan is a {type(bend).__name__}; make it with Bend(name, operator, site).")
+            if bend.name in seen:
+                raise BadInput(f"two bends of a plan are called {bend.name}; give each its own name.")
+            seen.add(bend.name)
 
     def __str__(self) -> str:
         names = [bend.name for bend in self.bends]

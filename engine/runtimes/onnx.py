@@ -13,8 +13,9 @@ from bentlight.errors import BadInput
 from engine.bends.bank import Bank
 from engine.bends.plan import BendPlan
 from engine.bends.selection import check_bend
+from engine.checks import check_previous, check_spec, checked_size
 from engine.errors import NotFinite, OutOfMemory
-from engine.generator import Generator, Wanted, check_numbers, checked_size
+from engine.generator import Generator, Wanted
 from engine.guidance import guidance_embedding
 from engine.measures import SiteInfo, listed
 from engine.noise import NoiseBank
@@ -150,7 +151,7 @@ class OnnxGenerator(Generator):
 
     def embedding(self, text: str) -> np.ndarray:
         model = self._ready
-        return self._stand_in.model().embedding(text) if model is None else model.prompts.encode(text)
+        return self._stand_in.model().embedding(text) if model is None else model.prompts.shown(text)
 
     def keep(self, name: str, embedding: np.ndarray) -> None:
         model = self._ready
@@ -158,7 +159,7 @@ class OnnxGenerator(Generator):
         # What torch plays is to mean the same.
         self._stand_in.keep(name, embedding)
         with self._lock:
-            self._named[name] = embedding
+            self._named[name] = np.array(embedding, np.float32)
             if self._ready is not None and self._ready is not model:
                 self._ready.prompts.keep(name, embedding)
 
@@ -209,7 +210,8 @@ class OnnxGenerator(Generator):
         return tuple(task.plan for task in missing if not self._shelf.holds(task))
 
     def render(self, spec: FrameSpec, previous: Picture | None = None) -> Picture:
-        check_numbers(spec)
+        check_spec(spec)
+        check_previous(previous)
         size, model = self.size, self._ready
         while model is not None:
             way = self._way(spec, previous, size, model)
@@ -326,7 +328,8 @@ class OnnxGenerator(Generator):
         # Only a model that is ready says how it is guided.
         assert self._ready is not None
         guided = guidance > 1 and self._ready.facts.condition is None
-        return Task("picture", size, plan, steps, guided, late, self._tuned)
+        # Plain ones: a task is written as JSON, which knows none of numpy's.
+        return Task("picture", size, plan, int(steps), bool(guided), bool(late), self._tuned)
 
     def _feedback(self, size: tuple[int, int]) -> Task:
         return Task("feedback", size, tuned=self._tuned)

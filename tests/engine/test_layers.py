@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import diffusers
+import numpy as np
 import pytest
 import torch
 
@@ -47,6 +48,26 @@ def test_the_table_on_the_page_is_what_the_function_gives() -> None:
     shown = re.search(r"<!-- layers:.*?-->\n(.*?)\n<!-- end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert shown is not None
     assert shown[1] == layer_table()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (1.5, 1),
+        (None, 1),
+        (10, 0),
+        (10, 9),
+        (10, 1.5),
+        (10, 2, (999,)),
+        (10, 1, (1000,)),
+        (10, 1, (-1,)),
+        (10, 1, (float("nan"),)),
+    ],
+)
+def test_what_is_no_layer_no_number_of_steps_or_no_time_is_refused(wrong) -> None:
+    with pytest.raises(BadInput, match=r"^[^\n]+\.$"):
+        site_of_layer(*wrong)
+    assert site_of_layer(np.int64(30), np.int64(3)) == site_of_layer(30, 3)
 
 
 @pytest.mark.parametrize("layer", [-1, 51])

@@ -142,6 +142,31 @@ def test_values_out_of_range_are_moved_into_it(generator, onnx) -> None:
         onnx.render(FrameSpec(prompts=PROMPT, plan=GRAIN, values=(0.0,)))
 
 
+def test_numbers_of_numpy_are_played_and_exported(generator, onnx) -> None:
+    numpy = FrameSpec(
+        prompts=PROMPT,
+        seed=np.int64(4),
+        steps=np.int64(3),
+        guidance=np.float64(1.0),
+        strength=np.float32(1.0),
+        plan=GRAIN,
+        values=tuple(np.array(MOVED, np.float32)),
+    )
+    ours = onnx.render(numpy).pixels
+    assert onnx.playing == "onnx"
+    assert_alike(ours, generator.render(FrameSpec(prompts=PROMPT, seed=4, steps=3, plan=GRAIN, values=MOVED)).pixels)
+
+
+def test_what_is_handed_out_and_in_stays_as_it_was(onnx) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        onnx.embedding("fire")[:] = 0
+    mine = onnx.embedding("fire").copy()
+    onnx.keep("mine in hand", mine)
+    mine[:] = 0
+    assert np.array_equal(onnx.embedding("mine in hand"), onnx.embedding("fire"))
+    assert np.array_equal(onnx._named["mine in hand"], onnx.embedding("fire"))
+
+
 def test_plans_that_do_not_suit_are_refused(onnx) -> None:
     for bend in (Bend("b", "add", "unet.up.7"), Bend("b", "add", "unet.mid", "0-999")):
         with pytest.raises(BadInput):

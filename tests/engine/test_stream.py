@@ -84,7 +84,7 @@ def test_a_picture_comes_out_steps_minus_one_calls_after_it_was_begun(model, run
 
 def test_one_pass_of_the_network_makes_a_picture(tiny_folder) -> None:
     stream = opened(tiny_folder, "eager")
-    stream.prepare(plans=[PLAN])
+    stream.prepare(plans=[PLAN], steps=3)
     rows = passes(stream)
     spec = replace(SPEC, steps=3)
     for seed in range(4):
