@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from engine.bends import site_step
 from scenes.schema import Scene
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["fit_scene", "not_understood"]
 def fit_scene(scene: Scene, generator: Generator, *, steps: int | None = None) -> tuple[Scene, str]:
     """Return the scene as `generator` can play it.
 
-    Bends at sites that the model lacks are left out, with the routes to them.
+    Bends at sites that the model lacks, or before steps that its pictures lack, are left out, with the routes to them.
 
     Parameters
     ----------
@@ -33,13 +34,22 @@ def fit_scene(scene: Scene, generator: Generator, *, steps: int | None = None) -
     """
     if steps is not None:
         scene = scene.model_copy(update={"steps": steps})
+    beyond = [bend.name for bend in scene.bends if (site_step(bend.site) or 0) >= scene.steps]
     sites = {site.address for site in generator.sites()}
     # Weights are not listed as sites, there are hundreds; each lies below the address of one.
     missing = [bend.name for bend in scene.bends if not any(_lies_at(bend.site, site) for site in sites)]
-    if not missing:
+    missing = [name for name in missing if name not in beyond]
+    told = []
+    if missing:
+        told.append(
+            f"{generator.model} lacks the sites of these bends of {scene.name}, they rest: {', '.join(missing)}"
+        )
+    if beyond:
+        counted = f"{scene.steps} step{'s' * (scene.steps > 1)}"
+        told.append(f"{scene.name} with {counted} has no place for these of its bends, they rest: {', '.join(beyond)}")
+    if not told:
         return scene, ""
-    told = f"{generator.model} lacks the sites of these bends of {scene.name}, they rest: {', '.join(missing)}"
-    return scene.without_bends(missing), told
+    return scene.without_bends([*missing, *beyond]), "; ".join(told)
 
 
 def not_understood(texts: Iterable[str], generator: Generator) -> str:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from bentlight.errors import BadInput
 from bentlight.parameter import Parameter
-from engine.bends import OPERATORS, Bend, BendPlan, Painted, site_kind
+from engine.bends import OPERATORS, Bend, BendPlan, Painted, site_kind, site_step
 from engine.bends.selection import check_bend
 from engine.measures import Measure
 from scenes.blocks import Step
@@ -298,6 +298,12 @@ def _faults(scene: Scene) -> Any:
         seen.add(entry.name)
         try:
             bend = entry.bend
+            step = site_step(entry.site)
+            if step is not None and step >= scene.steps:
+                raise BadInput(
+                    f"site {entry.site} comes before a step that this scene lacks, the bend would never act; "
+                    f"give steps: {step + 1} or more, or another site."
+                )
         except BadInput as error:
             # Such a message begins with the field that it is about, if it is about one.
             word = str(error).split(" ", 1)[0]

@@ -231,3 +231,11 @@ def test_numbers_may_be_written_in_any_usual_way():
 )
 def test_a_prompts_time_is_seconds_or_minutes_and_seconds(written, seconds):
     assert loads(GOOD.replace("1:30", written)).prompts[1].at == seconds
+
+
+def test_a_bend_before_a_step_that_the_scene_lacks_is_refused_with_its_line():
+    late = GOOD.replace("site: latent.end", "site: latent.2")
+    with pytest.raises(BadScene, match=r"latent\.2 .* steps: 3 or more") as caught:
+        loads(late)
+    assert caught.value.line == late.splitlines().index("    site: latent.2") + 1
+    assert loads(late.replace("seed: 3", "seed: 3\nsteps: 3")).bends[0].site == "latent.2"
