@@ -33,6 +33,7 @@ HEARD_CHANNELS = 2
 _GAIN_SLEW_DB = 0.5
 """Most a gain set by hand moves in one hop: no click, and 60 dB within 0.64 s. Onsets and drums are told of it; what it
 moves within what the beat is told from is less than its threshold."""
+_MOST_CHANNELS = 256
 _LEAST, _MOST = constant(-1.0), constant(1.0)
 
 
@@ -243,11 +244,13 @@ class LiveAnalyzer:
         Raises
         ------
         BadInput
-            If the block has another shape.
+            If the block has another shape, or more than 256 channels.
         """
         block = np.asarray(block)
         if block.ndim not in (1, 2) or (block.ndim == 2 and block.shape[1] == 0):
             raise BadInput(f"A block of shape {block.shape} cannot be heard; give (n,) or (n, channels).")
+        if block.ndim == 2 and block.shape[1] > _MOST_CHANNELS:
+            raise BadInput(f"A block of shape {block.shape} looks transposed; give (n, channels), such as block.T.")
         rows = clean(block)
         if len(rows) != len(self._pending):
             # Other channels in the middle of a hop: its beginning is kept as the mean.

@@ -19,6 +19,7 @@ __all__ = [
     "components",
     "energy",
     "find_hits",
+    "mono",
     "onset_envelope",
     "onset_sum",
     "rms",
@@ -74,6 +75,23 @@ def _series(values: np.ndarray, hop: int, sample_rate: float) -> Series:
     return Series(np.arange(len(values)) * hop / sample_rate, values)
 
 
+def mono(samples: np.ndarray) -> np.ndarray:
+    """Return samples of one channel, float32.
+
+    Raises
+    ------
+    BadInput
+        If they are of several, or none.
+    """
+    samples = np.asarray(samples, np.float32)
+    if samples.ndim != 1 or not len(samples):
+        raise BadInput(
+            f"samples of shape {samples.shape} cannot be studied; give those of one channel, shape (n,), such as "
+            "samples.mean(axis=1)."
+        )
+    return samples
+
+
 def separate(samples: np.ndarray, *, margin: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Split a sound into its harmonic and its percussive part by median filters.
 
@@ -92,7 +110,7 @@ def separate(samples: np.ndarray, *, margin: float = 1.0) -> tuple[np.ndarray, n
     harmonic, percussive : ndarray, shape (n,)
     """
     librosa = need("librosa")
-    padded = np.pad(np.asarray(samples, np.float32), _WINDOW // 2)
+    padded = np.pad(mono(samples), _WINDOW // 2)
     count = 1 + (len(padded) - _WINDOW) // _HOP
     covering, reach = _WINDOW // _HOP - 1, _MEDIAN // 2
     found = np.zeros((2, len(padded)), np.float32)
@@ -114,7 +132,7 @@ def separate(samples: np.ndarray, *, margin: float = 1.0) -> tuple[np.ndarray, n
 
 def rms(samples: np.ndarray, sample_rate: float, *, window: int = _WINDOW, hop: int = _HOP) -> Series:
     """Root mean square of windows centred on their time."""
-    values = need("librosa").feature.rms(y=np.asarray(samples, np.float32), frame_length=window, hop_length=hop)[0]
+    values = need("librosa").feature.rms(y=mono(samples), frame_length=window, hop_length=hop)[0]
     return _series(values.astype(np.float64), hop, sample_rate)
 
 
@@ -147,7 +165,7 @@ def onset_envelope(
     window = _ONSET_WINDOW if top > 1000 else _WINDOW
     bins = (top - low_hz) * window / sample_rate
     mel = librosa.feature.melspectrogram(
-        y=np.asarray(samples, np.float32),
+        y=mono(samples),
         sr=sample_rate,
         n_fft=window,
         hop_length=_ONSET_HOP,
@@ -173,7 +191,7 @@ def onset_sum(samples: np.ndarray, sample_rate: float) -> Series:
     import aubio
 
     librosa = need("librosa")
-    samples = np.ascontiguousarray(samples, np.float32)
+    samples = np.ascontiguousarray(mono(samples))
     window, hop = 1024, 256
     vocoder = aubio.pvoc(window, hop)
     detectors = [aubio.specdesc(kind, window) for kind in ONSET_KINDS]
@@ -233,9 +251,10 @@ def chroma(
     kinds = {"cqt": feature.chroma_cqt, "cens": feature.chroma_cens, "stft": feature.chroma_stft}
     if kind not in kinds:
         raise BadInput(f"there is no chroma {kind!r}; give {', '.join(kinds)}.")
+    samples = mono(samples)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of windows longer than a short sound
-        found = kinds[kind](y=np.asarray(samples, np.float32), sr=sample_rate, hop_length=_HOP).T
+        found = kinds[kind](y=samples, sr=sample_rate, hop_length=_HOP).T
     series = _series(np.nan_to_num(found), _HOP, sample_rate)
     return Series(series.times_s, rows_to_one(gaussian_smooth(series.values, series.rate_hz, smooth_s)))
 
@@ -280,7 +299,7 @@ def components(
         Values of shape (n, count), the shape with the lowest centroid first.
     """
     librosa, decomposition = need("librosa"), need("sklearn.decomposition")
-    spectrum = np.abs(librosa.stft(np.asarray(samples, np.float32), n_fft=_WINDOW, hop_length=_HOP)).T
+    spectrum = np.abs(librosa.stft(mono(samples), n_fft=_WINDOW, hop_length=_HOP)).T
     count_s = _series(spectrum, _HOP, sample_rate)
     if spectrum.max() <= 1e-9:
         return Series(count_s.times_s, np.full((len(spectrum), count), 1.0 / count))

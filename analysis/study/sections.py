@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.study.needs import need
-from analysis.study.parts import Series
+from analysis.study.parts import Series, mono
 from analysis.study.signals import norm
 from bentlight.errors import BadInput
 
-__all__ = ["Sections", "energy_sections", "laplacian_sections"]
+__all__ = ["Sections", "check_kinds", "energy_sections", "laplacian_sections"]
 
 _HOP = 512
 _UNIT_S = 0.25
@@ -71,6 +71,20 @@ def energy_sections(
     return Sections(edges_s, np.arange(len(edges_s) - 1))
 
 
+def check_kinds(count: int, seed: int) -> None:
+    """See that so many kinds of section can be looked for, with that seed.
+
+    Raises
+    ------
+    BadInput
+        If they cannot.
+    """
+    if not isinstance(count, int | np.integer) or not 2 <= count <= 12:
+        raise BadInput(f"a track cannot be cut into {count} kinds of section; give a whole number from 2 to 12.")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 32:
+        raise BadInput(f"the seed is {seed!r}; it must be a whole number from 0 to {(1 << 32) - 1}.")
+
+
 def laplacian_sections(
     samples: np.ndarray,
     sample_rate: float,
@@ -98,8 +112,8 @@ def laplacian_sections(
         What is shorter goes to the longer of its neighbours, the shortest first.
     seed : int, optional
     """
-    if not 2 <= count <= 12:
-        raise BadInput(f"a track cannot be cut into {count} kinds of section; give 2 to 12.")
+    check_kinds(count, seed)
+    samples = mono(samples)
     duration_s = len(samples) / sample_rate
     if beats_s is None or len(beats_s) < 4 * count:
         beats_s = np.arange(0.0, duration_s, _UNIT_S)
@@ -142,7 +156,6 @@ def _without_short(edges_s: np.ndarray, labels: np.ndarray, shortest_s: float) -
 def _unit_features(samples: np.ndarray, sample_rate: float, starts_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """MFCC (mean) and constant-Q level in dB (median) of each unit, shapes (13, units) and (84, units)."""
     librosa = need("librosa")
-    samples = np.asarray(samples, np.float32)
     octaves = min(7, int(np.log2(sample_rate / 2 / 32.7)))
     constant_q = np.abs(librosa.cqt(y=samples, sr=sample_rate, hop_length=_HOP, n_bins=12 * octaves))
     level = librosa.amplitude_to_db(constant_q, ref=max(float(constant_q.max()), 1e-9))

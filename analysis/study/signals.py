@@ -34,8 +34,10 @@ _REACH = 4.0
 
 
 def norm(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    """Map the smallest value to `low` and the largest to `high`; a constant becomes `low`."""
+    """Map the smallest value to `low` and the largest to `high`; a constant becomes `low`, nothing stays nothing."""
     values = np.asarray(values, np.float64)
+    if not values.size:
+        return values
     least, most = float(values.min()), float(values.max())
     share = (values - least) / (most - least) if most - least > 1e-12 * max(1.0, abs(most)) else np.zeros_like(values)
     result: np.ndarray = low + (high - low) * share
@@ -52,6 +54,8 @@ def rows_to_one(values: np.ndarray) -> np.ndarray:
 def sample(values: np.ndarray, times_s: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """Values at other times, on straight lines between the given ones; ends are held. Shape (len(at_s), …)."""
     values = np.asarray(values, np.float64)
+    if not len(values) or len(values) != len(times_s):
+        raise BadInput(f"{len(values)} values at {len(times_s)} times cannot be read off; give as many, at least one.")
     if values.ndim == 1:
         return np.interp(at_s, times_s, values)
     return np.stack([np.interp(at_s, times_s, column) for column in values.T], axis=1)
@@ -139,6 +143,8 @@ def smooth_chain(values: np.ndarray, rate_hz: float, median_s: float, release_s:
         What is below ``min + gate (max - min)`` becomes 0 [0 to 1].
     """
     values = np.asarray(values, np.float64)
+    if not len(values):
+        return values
     length = 2 * round((median_s * rate_hz - 1) / 2) + 1
     if length > 1:
         size = (length,) + (1,) * (values.ndim - 1)
@@ -169,7 +175,7 @@ def hit_envelope(
     at_s : ndarray, shape (n,)
         Rising times at which the envelope is wanted.
     sigma_s : float, optional
-        Standard deviation in seconds.
+        Standard deviation in seconds, above 0.
     side : {"decay", "attack", "full"}, optional
         The half after the hit, the half before it, or both.
 
@@ -180,6 +186,8 @@ def hit_envelope(
     at_s = np.asarray(at_s, np.float64)
     if side not in ("decay", "attack", "full"):
         raise BadInput(f"there is no side {side!r} of a hit; give decay, attack or full.")
+    if not 0 < sigma_s < math.inf:
+        raise BadInput(f"a hit of {sigma_s!r} s has no envelope; give a standard deviation above 0.")
     found = np.zeros(len(at_s))
     before_s = 0.0 if side == "decay" else _REACH * sigma_s
     after_s = 0.0 if side == "attack" else _REACH * sigma_s

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -129,9 +128,11 @@ def load(path: str | Path) -> TrackStudy:
             for name, value in found.items()
         }
         return TrackStudy(signals=held, **plain)
-    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # A damaged file ends in whatever zipfile, zlib or numpy's reading of a header happened to be doing with it.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise BadInput(
-            f"{path} is no study of a track ({error}); make one with bentlight analyze --what study."
+            f"{path} is no study of a track ({reason}); make one with bentlight analyze --what study."
         ) from None
 
 
@@ -164,10 +165,13 @@ def study(
     Raises
     ------
     BadInput
-        If a file is missing, is no sound or is shorter than a second, or the extra ``track`` is not installed.
+        If a file is missing, is no sound or is shorter than a second, a number cannot be used, or the extra ``track``
+        is not installed.
     """
     if not 1 <= rate_hz <= 1000:
         raise BadInput(f"a rate of {rate_hz:g} frames per second cannot be used; give 1 to 1000.")
+    sections.check_kinds(kinds, seed)
+    stems = _checked_stems(stems)
     need("librosa")
     steps = iter(np.linspace(0, 1, 8).tolist())
 
@@ -207,7 +211,7 @@ def study(
     values |= _by_section(by_energy, by_kind, loudness, at_s)
     for name in ("chroma", "components"):
         values[name] = signals.rows_to_one(values[name])
-    for name, stem in (stems or {}).items():
+    for name, stem in stems.items():
         values |= _stem(name, _read(stem), at_s)
     order = [*SIGNALS, *(name for name in values if name not in SIGNALS)]
     tell("done")
@@ -233,20 +237,47 @@ _BANDS: dict[str, tuple[float, float | None]] = {
 }
 
 
-def _read(path: str | Path) -> np.ndarray:
-    """The mean of a file's channels at `SAMPLE_RATE`, float32, shape (n,)."""
+def _checked_stems(stems: Mapping[str, str | Path] | None) -> dict[str, str | Path]:
+    """Return the stems, if each can be read: minutes lie between this and its turn."""
+    if stems is not None and not isinstance(stems, Mapping):
+        raise BadInput("stems are not named; give names with paths, such as {'drums': 'drums.wav'}.")
+    for path in (stems or {}).values():
+        _measured(path)
+    return dict(stems or {})
+
+
+def _measured(path: str | Path) -> tuple[Path, float]:
+    """Return a sound file's path and its rate in Hz, if it can be studied."""
     import soundfile
 
     path = Path(path)
     if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
     try:
-        samples, rate = soundfile.read(for_soundfile(path), dtype="float32", always_2d=True)
+        info = soundfile.info(for_soundfile(path))
+    except soundfile.LibsndfileError as error:
+        raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from None
+    _check_long(path, info.frames, info.samplerate)
+    return path, info.samplerate
+
+
+def _check_long(path: Path, samples: int, rate: float) -> None:
+    if samples < _SHORTEST_S * rate:
+        raise BadInput(f"{path} is shorter than {_SHORTEST_S:g} s, too short to be studied as a whole.")
+
+
+def _read(path: str | Path) -> np.ndarray:
+    """The mean of a file's channels at `SAMPLE_RATE`, float32, shape (n,)."""
+    import soundfile
+
+    path, rate = _measured(path)
+    try:
+        samples, _ = soundfile.read(for_soundfile(path), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from None
     mono = np.clip(np.nan_to_num(samples.mean(axis=1), posinf=0.0, neginf=0.0), -8.0, 8.0)
-    if len(mono) < _SHORTEST_S * rate:
-        raise BadInput(f"{path} is shorter than {_SHORTEST_S:g} s, too short to be studied as a whole.")
+    # A file may hold less than it says.
+    _check_long(path, len(mono), rate)
     if rate != SAMPLE_RATE:
         mono = need("librosa").resample(mono, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="soxr_hq")
     return np.ascontiguousarray(mono, np.float32)

@@ -262,3 +262,9 @@ def test_what_cannot_be_heard_is_refused(call: object) -> None:
         call()  # type: ignore[operator]
     with pytest.raises(BadInput):
         LiveAnalyzer(RATE).process(np.zeros((2, 2, 2)))
+
+
+def test_a_block_that_lies_across_is_refused():
+    with pytest.raises(BadInput, match="looks transposed"):
+        LiveAnalyzer(RATE).process(np.zeros((2, 4096), np.float32))
+    LiveAnalyzer(RATE).process(np.zeros((4096, 2), np.float32))

@@ -1,5 +1,6 @@
 """The study of a whole track finds what was put into it."""
 
+import functools
 import io
 import json
 import sys
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from analysis.study import SIGNALS, TrackStudy, load, study
+from analysis.study import SIGNALS, TrackStudy, load, parts, study
+from analysis.study.sections import laplacian_sections
 from bentlight.errors import BadInput
 from tests.analysis.sounds import HITS, click, place
 
@@ -148,6 +150,64 @@ def test_what_cannot_be_studied_is_refused_in_one_sentence(tmp_path, song):
             study(path)
     with pytest.raises(BadInput, match="frames per second"):
         study(song, rate_hz=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"kinds": 1}, "kinds of section"),
+        ({"kinds": 2.5}, "kinds of section"),
+        ({"seed": -1}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"stems": ["drums.wav"]}, "not named"),
+        ({"stems": {"drums": "missing.wav"}}, "missing.wav is not a file"),
+    ],
+)
+def test_what_is_asked_of_a_study_is_checked_before_it_begins(song, monkeypatch, wrong, reason):
+    monkeypatch.setattr("analysis.study.parts.separate", lambda *_, **__: pytest.fail("it began"))
+    with pytest.raises(BadInput, match=reason):
+        study(song, **wrong)
+
+
+def test_a_stem_that_is_too_short_is_refused_before_it_begins(song, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.study.parts.separate", lambda *_, **__: pytest.fail("it began"))
+    short = tmp_path / "short.wav"
+    soundfile.write(short, np.zeros(1000), RATE)
+    with pytest.raises(BadInput, match=r"short\.wav is shorter"):
+        study(song, stems={"drums": short})
+
+
+@pytest.mark.parametrize("shape", [(2000, 2), (2, 2000), (0,), ()])
+def test_samples_of_several_channels_or_none_are_refused_at_once(shape):
+    sound = np.zeros(shape)
+    for part in (
+        parts.separate,
+        *(
+            functools.partial(of, sample_rate=RATE)
+            for of in (parts.rms, parts.energy, parts.onset_envelope, parts.onset_sum, parts.chroma, parts.components)
+        ),
+        functools.partial(laplacian_sections, sample_rate=RATE),
+    ):
+        with pytest.raises(BadInput, match="of one channel"):
+            part(sound)
+
+
+def test_a_study_that_was_damaged_anywhere_is_read_or_refused(studied, tmp_path):
+    whole = io.BytesIO()
+    studied.write_npz(whole)
+    data, draw, path = bytearray(whole.getvalue()), np.random.default_rng(1), tmp_path / "song.npz"
+    refused = []
+    for _ in range(60):
+        broken = bytearray(data)
+        for byte in draw.integers(0, len(data), 8):
+            broken[byte] = draw.integers(256)
+        path.write_bytes(broken)
+        try:
+            load(path)
+        except BadInput as error:
+            refused.append(str(error))
+    assert len(refused) > 30
+    assert not any("\n" in said for said in refused)
 
 
 def test_without_librosa_the_study_says_how_to_get_it(song, monkeypatch):

@@ -136,3 +136,16 @@ def test_a_sawtooth_turns_once_in_the_quietest_and_three_times_in_the_loudest_se
     assert [found[199], found[299], found[499]] == pytest.approx([1, 3, 2], abs=0.04)
     raw = signals.sawtooth(edges_s, loudness, at_s, whole=False)
     assert raw[499] == pytest.approx(1.75, abs=0.02)
+
+
+def test_nothing_stays_nothing():
+    none = np.zeros(0)
+    assert signals.norm(none).shape == signals.smooth_chain(none, 100.0, 0.1, 0.1, 0.2).shape == (0,)
+    with pytest.raises(BadInput, match="at least one"):
+        signals.sample(none, none, np.zeros(3))
+
+
+@pytest.mark.parametrize("sigma_s", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_hit_has_a_width(sigma_s):
+    with pytest.raises(BadInput, match="above 0"):
+        signals.hit_envelope(np.ones(1), np.ones(1), np.arange(3.0), sigma_s=sigma_s)
