@@ -9,8 +9,9 @@ import numpy as np
 from analysis.accents import NO_CHROMA
 from analysis.bars import BarCounter
 from analysis.beat_clock import BeatClock
-from analysis.beat_space import FASTEST_BPM, SLOWEST_BPM, BeatSpace, Peak, nearer_the_centre, wrapped
+from analysis.beat_space import FASTEST_BPM, SLOWEST_BPM, BeatSpace, Peak, wrapped
 from analysis.pulse import Pulse
+from analysis.rivals import Rivals, akin, is_kin
 from analysis.spectrum import LONG_EVERY, LongSpectrum
 from analysis.taps import TapSeries
 
@@ -26,17 +27,8 @@ _ENTER, _KEEP, _SURE, _FULL, _MOST = 3.8, 2.0, 6.0, 10.0, 12.0
 """Evidence in nats over 4 s: to know the beat, to go on knowing it, to be sure of it, for full confidence, and the
 most counted."""
 _ENTER_MASS, _KEEP_MASS = 0.5, 0.2
-_RIVAL, _RIVAL_ASTRAY = (3.0, 0.4, 0.8), (3.0, 0.3, 0.3)
-"""How many times likelier another beat has to be, how likely, and for how many seconds, before it is followed: as a
-rule, and when the beat followed has long been unlikely."""
-_ASTRAY_MASS, _ASTRAY_S = 0.05, 1.2
-_KIN_INWARD, _KIN_OUTWARD, _SETTLED_S = (4.0, 0.4, 1.5), (8.0, 0.4, 2.5), 4.0
-"""The same for another reading of the same music, nearer to the usual tempo or not; from when a beat is settled."""
-_KIN = (0.5, 2.0, 1 / 3, 3.0, 2 / 3, 1.5)
-_BACKBEAT, _BACKBEAT_S, _BACKBEAT_MOST, _BACKBEAT_ENOUGH = (2.0, 0.4), 10.0, 3.0, 5.0
-"""A backbeat of twice the tempo is weighed against the beat followed: the logarithm of how many times likelier it is,
-at most 3 either way, summed over seconds, of which about the last ten count. It is followed from a sum of 5 on, and
-twice that for each time that one was."""
+_SETTLED_S = 4.0
+"""From when the tempo of a beat is settled."""
 _NEW_PIECE_S, _FIRST_BEATS = 1.5, 24
 _HOLD_S, _HOLD_LEAST_S, _HOLD_TIMES, _SILENT_S = 12.0, 1.0, 3.0, 5.0
 _PERIOD_S, _STEADY_PERIOD_S, _STEADY = 1.5, 4.0, 0.012
@@ -83,9 +75,7 @@ class BeatTracker:
         self._supported_s = -math.inf
         self._sure_s = 0.0
         self._level_known = False
-        self._rival_s = self._astray_s = 0.0
-        self._weighed, self._doubled = 0.0, 0
-        self._weighed_keep = math.exp(-self._look_s / _BACKBEAT_S)
+        self._rivals = Rivals(self._look_s)
         self._quiet_s = math.inf
         self._first_s = math.nan
         self._hit_s = -math.inf
@@ -258,60 +248,32 @@ class BeatTracker:
 
     def _compare(self, best: Peak, expected: Peak, here: Peak) -> None:
         """Leave the beat followed for `best` once that has been much likelier for long enough."""
-        self._astray_s = self._astray_s + self._look_s if here.mass < _ASTRAY_MASS else 0.0
-        times, least, wait_s = _RIVAL
-        ratio, same = best.period_s / expected.period_s, best.near(expected)
         settled = self._now_s - self._tempo_since_s > _SETTLED_S
-        backbeat = _akin(ratio, 0.5) and self._space.backbeat > 0.5 * best.mass
-        self._weigh_backbeat(best, here, backbeat=backbeat, same=same)
-        if settled and backbeat:
-            times, least = _BACKBEAT
-        elif settled and any(_akin(ratio, kin) for kin in _KIN):
-            times, least, wait_s = _KIN_INWARD if nearer_the_centre(best.period_s, expected.period_s) else _KIN_OUTWARD
-        elif self._astray_s > _ASTRAY_S:
-            times, least, wait_s = _RIVAL_ASTRAY
-        better = best.mass > max(least, times * here.mass) and self._evidence > _KEEP and not same
-        if better and settled and backbeat:
-            # It is weighed, not timed: else any other reading would be followed in the wait's place.
-            self._rival_s = 0.0
-            if self._weighed < _BACKBEAT_ENOUGH * 2**self._doubled:
-                return
-        else:
-            self._rival_s = self._rival_s + self._look_s if better else 0.0
-            if not better or self._rival_s < wait_s:
-                return
-        jump = wrapped(best.phase - expected.phase)
-        same_tempo = _akin(ratio, 1.0)
-        since_s, doubled = self._tempo_since_s, self._doubled + (settled and backbeat)
+        if not self._rivals.leads(
+            best, expected, here, backbeat=self._space.backbeat, clear=self._evidence > _KEEP, settled=settled
+        ):
+            return
+        ratio, jump = best.period_s / expected.period_s, wrapped(best.phase - expected.phase)
+        same_tempo = akin(ratio, 1.0)
+        since_s, doubled = self._tempo_since_s, self._rivals.doubled
         shift, anchored = self._shift, self._anchored
         self._follow(best)
-        if same_tempo or _akin(ratio, 0.5) or _akin(ratio, 2.0):
-            self._tempo_since_s, self._doubled = since_s, doubled
+        if same_tempo or akin(ratio, 0.5) or akin(ratio, 2.0):
+            self._tempo_since_s, self._rivals.doubled = since_s, doubled
         if anchored and same_tempo:
             # Whoever tapped or nudged said where the beat is: the tracker's second thoughts do not move it.
             self._shift, self._anchored = wrapped(shift - jump), True
 
-    def _weigh_backbeat(self, best: Peak, here: Peak, *, backbeat: bool, same: bool) -> None:
-        """Sum how much likelier a backbeat of twice the tempo is than the beat followed."""
-        self._weighed *= self._weighed_keep
-        if backbeat or same:
-            # While it is not the likeliest, it is believed no more than all backbeats are, or than what is left.
-            other = best.mass if backbeat else min(self._space.backbeat, 1.0 - here.mass)
-            times = math.log(max(other, 1e-3) / max(here.mass, 1e-3))
-            self._weighed += self._look_s * min(max(times, -_BACKBEAT_MOST), _BACKBEAT_MOST)
-        self._weighed = max(self._weighed, 0.0)
-
     def _follow(self, peak: Peak) -> None:
         times = peak.period_s / self._period_s if self._period_s and self._outside is None else 1.0
-        if self._clock.running and any(_akin(times, kin) for kin in _KIN):
+        if self._clock.running and is_kin(times):
             # The clock will make up for what it is off.
             phase, here = peak.phase + self._since_attack_s / peak.period_s, self._clock.phase
             self._bars.relevel(times, here + wrapped(phase - here))
         self._followed, self._mass = peak, peak.mass
         self._period_s = self._fixed_s or peak.period_s
         self._known_s = self._tempo_since_s = self._supported_s = self._now_s
-        self._rival_s = self._astray_s = self._weighed = 0.0
-        self._doubled = 0
+        self._rivals.forget()
         self._shift, self._anchored = 0.0, False
         self._level_known = False
         self._space.expect(0.0)
@@ -432,7 +394,3 @@ class BeatTracker:
             self._follow(Peak(now, period_s, 1.0))
             if shift:
                 self.nudge(shift)
-
-
-def _akin(ratio: float, to: float) -> bool:
-    return abs(ratio / to - 1.0) < 0.06

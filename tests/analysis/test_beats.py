@@ -97,7 +97,7 @@ def test_a_backbeat_that_waits_lends_its_wait_to_no_other_reading() -> None:
     tracker = BeatTracker(RATE, hop, LongSpectrum(RATE, hop))
     slow, double = Peak(0.0, 60 / 87, 0.05), Peak(0.0, 60 / 174, 0.9)
     tracker._follow(slow)
-    tracker._now_s, tracker._evidence, tracker._doubled = 20.0, 10.0, 3
+    tracker._now_s, tracker._evidence, tracker._rivals.doubled = 20.0, 10.0, 3
     tracker._space = SimpleNamespace(backbeat=0.9, expect=lambda period_s: None)
     for _ in range(1000):
         tracker._compare(double, slow, slow)
