@@ -36,6 +36,8 @@ class Asked:
             waiting = [waits for waits in self._events if waits.address not in replaced]
             if len(waiting) >= _MOST:
                 prompts = [at for at, waits in enumerate(waiting) if waits.address not in CHOOSING]
+                if not prompts and event.address not in CHOOSING:
+                    return
                 del waiting[prompts[0] if prompts else 0]
             self._events = [*waiting, event]
 

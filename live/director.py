@@ -84,6 +84,7 @@ class Director:
         self._inputs = InputChoice(ears, self.notice)
         self._asked = Asked()
         self._noticing = threading.Lock()
+        self._first = self._playing = bank.current
         self._behind = False
         """Another scene was chosen, or its file changed, while the model was loading."""
         self._changing = threading.Lock()
@@ -110,7 +111,6 @@ class Director:
             "/gate": lambda value: ears.set_gate(float(value)),
             "/input/next": lambda _: self._inputs.next(),
             "/input/demo": lambda _: self._inputs.demo(),
-            **{f"{switch}/toggle": self._turning(switch) for switch in ("/record", "/blackout", "/freeze")},
         }
         # What is meant of the moment at which it was done, however late it is looked at.
         self._timed: dict[str, Callable[[Value, float], None]] = {
@@ -216,7 +216,15 @@ class Director:
         """Play the first scene on a loaded generator, then prepare the others in the background."""
         with self._changing:
             self._behind = False
-            self._play(self.bank.choose(self.bank.current), generator)
+            try:
+                self._play(self.bank.choose(self.bank.current), generator)
+            except BentlightError as error:
+                # One that was chosen while the model loaded must not end a show that could begin.
+                if self.bank.current == self._first:
+                    raise
+                self.notice(str(error))
+                self.bank.current = self._first
+                self._play(self.bank.choose(self._first), generator)
         self._preparing = Supervised("preparation of the scenes", lambda stop: self._prepare_all(stop, generator))
         self._preparing.start()
 
@@ -242,12 +250,12 @@ class Director:
         """Play the scene that was asked for; one that cannot be played does not stay the bank's current one."""
         try:
             with self._changing:
-                before = self.bank.current
+                before = self.bank.current, self.bank.fault
                 scene = self._choices[event.address](event.value)
                 try:
                     self._begin(scene, event.order)
                 except Exception:
-                    self.bank.current = before
+                    self.bank.current, self.bank.fault = before
                     raise
         finally:
             self._board.settle(event.order)
@@ -292,7 +300,14 @@ class Director:
     def _catch_up(self) -> None:
         with self._changing:
             self._behind = False
-            self._play(self.bank.choose(self.bank.current))
+            try:
+                self._play(self.bank.choose(self.bank.current))
+            except Exception:
+                # What plays goes on, so it is its addresses and its file that count.
+                self.bank.current = self._playing
+                if self._renderer.patch is not None:
+                    self._board.adopt(self._renderer.patch.parameters, keep=True)
+                raise
 
     def _ready(self, scene: Scene, generator: Generator) -> Patch:
         patch = self._patch(scene, generator)
@@ -301,7 +316,7 @@ class Director:
 
     def _put(self, patch: Patch, generator: Generator) -> None:
         self._renderer.pacer.want(generator, patch)
-        self._renderer.patch = patch
+        self._renderer.patch, self._playing = patch, self.bank.current
         self._scene_fault = f"plays as it was: {self.bank.fault}" if self.bank.fault else None
 
     def _declared(self, scene: Scene) -> dict[str, Parameter]:
@@ -345,14 +360,6 @@ class Director:
         except Exception:
             # The scenes after it are still to be prepared.
             log.exception("scene %s could not be prepared", name)
-
-    def _turning(self, switch: str) -> Callable[[Value], None]:
-        """Turn a switch over: what a button can ask for that is never told how the switch stands."""
-
-        def turn(_: Value) -> None:
-            self._board.toggle(switch)
-
-        return turn
 
     def _set_gain(self, value: Value) -> None:
         self._board.reflect("/gain/auto", False)

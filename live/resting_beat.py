@@ -28,6 +28,7 @@ class RestingBeat:
         self._beats, self._at_s = 0.0, 0.0
         """Place on the line at a moment; multiples of the metre begin bars."""
         self._metre = METRE
+        self._struck_s = -math.inf
         self._known: Command | None = None
 
     def begin(self, frame: np.ndarray, at_s: float, command: Command) -> None:
@@ -41,16 +42,20 @@ class RestingBeat:
         """Write the beat into frames, shape (hops,), whose ``captured_s`` are said."""
         times = made["captured_s"].astype(np.float64)
         tempo = self._tempo(command, float(times[-1]))
+        unmoved = self._beats
         self._listen(command, tempo / 60)
         places = self._beats + (times - self._at_s) * tempo / 60
-        before = np.concatenate([[self._beats], places[:-1]])
+        # A tap just before a beat moves the line over it, and one just after moves it back: it is one beat either way.
+        before = np.concatenate([[min(unmoved, self._beats)], places[:-1]])
         self._beats, self._at_s = float(places[-1]), float(times[-1])
         made["metre"] = self._metre
         if tempo <= 0:
             return
         made["tempo"] = tempo
         made["beat_phase"] = places % 1.0
-        made["beat"] = np.floor(places) > np.floor(before)
+        for at in np.flatnonzero(np.floor(places) > np.floor(before)):
+            if (times[at] - self._struck_s) * tempo / 60 > 0.5:
+                made["beat"][at], self._struck_s = True, float(times[at])
         made["bar_beat"] = np.floor(places) % self._metre + 1
         made["bar_phase"] = places / self._metre % 1.0
         made["next_beat_s"] = np.minimum((1.0 - places % 1.0) * 60 / tempo, _NEXT_BEAT_S)

@@ -154,12 +154,13 @@ class OnnxGenerator(Generator):
         return self._stand_in.model().embedding(text) if model is None else model.prompts.shown(text)
 
     def keep(self, name: str, embedding: np.ndarray) -> None:
+        embedding = np.array(embedding, np.float32)  # the caller's may be written to
         model = self._ready
         (self._stand_in.model() if model is None else model.prompts).keep(name, embedding)
         # What torch plays is to mean the same.
         self._stand_in.keep(name, embedding)
         with self._lock:
-            self._named[name] = np.array(embedding, np.float32)
+            self._named[name] = embedding
             if self._ready is not None and self._ready is not model:
                 self._ready.prompts.keep(name, embedding)
 
@@ -181,7 +182,7 @@ class OnnxGenerator(Generator):
     def _prepare(self, wanted: Wanted) -> None:
         self._exact |= wanted.wait
         for plan in wanted.plans:
-            self._check(plan)
+            self._check(plan, wanted.steps)
         if self._ready is None and wanted.wait:
             self._exporter.wait()
         with self._lock:
@@ -190,7 +191,7 @@ class OnnxGenerator(Generator):
                 self._later.append(wanted)
         missing = wanted.plans if model is None else self._graphs(wanted, model)
         if missing or model is None:
-            self._stand_in.model().prepare(wanted.prompts, missing)
+            self._stand_in.model().prepare(wanted.prompts, missing, steps=wanted.steps)
 
     def _graphs(self, wanted: Wanted, model: ExportedModel) -> tuple[BendPlan, ...]:
         """Have everything made ready that is wanted; returns the plans that lack a graph."""
@@ -308,11 +309,11 @@ class OnnxGenerator(Generator):
             values["condition"] = guidance_embedding(spec.guidance, model.facts.condition or 0)
         return values
 
-    def _check(self, plan: BendPlan) -> None:
+    def _check(self, plan: BendPlan, steps: int) -> None:
         """Refuse a plan that names sites or channels that the model lacks, whichever runtime would play it."""
         model = self._ready
         if model is None:
-            self._stand_in.model().prepare(plans=(plan,))
+            self._stand_in.model().prepare(plans=(plan,), steps=steps)
             return
         measures = model.facts.measures
         for bend in plan.bends:
@@ -320,7 +321,7 @@ class OnnxGenerator(Generator):
             if measure is not None:
                 check_bend(bend, measure)
             elif bend.site.startswith("weights."):
-                self._stand_in.model().prepare(plans=(plan,))
+                self._stand_in.model().prepare(plans=(plan,), steps=steps)
             else:
                 raise BadInput(f"the bend {bend.name} names the site {bend.site}; this model has {listed(measures)}.")
 

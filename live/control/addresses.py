@@ -50,7 +50,7 @@ ADDRESSES: dict[str, Parameter] = {
     "/help": _switch("help", False, "shows the keys"),
     "/fullscreen": _switch("fullscreen", False, "fills the display"),
     "/fill": _switch("fill", False, "crops the picture to fill the window, instead of fitting all of it in"),
-    "/quit": _trigger("quit", "ends the performance, sent twice within two seconds"),
+    "/quit": _trigger("quit", "ends the performance, sent twice, 0.1 to 2 seconds apart"),
 }
 """Every address of the performance with its `Parameter`."""
 

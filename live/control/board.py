@@ -18,6 +18,7 @@ CHOOSING = frozenset({"/scene", "/scene/number", "/scene/next", "/scene/previous
 """Addresses that ask for a scene. What is sent after one of them is meant for the scene that comes."""
 
 _ADDRESS = re.compile(r"(/[A-Za-z0-9_.\-]+)+")
+_TOGGLE = "/toggle"
 _TRIGGERS_KEPT = 32
 _WAITING_MOST = 512
 
@@ -48,6 +49,7 @@ class ControlBoard:
     `values` is read once per picture. What was set is also an event, handed out once by `take_events`, so that a
     scene change or a tap between two pictures is not missed. Both are bounded whatever is sent: of pending events of
     one address only the newest is kept, of a trigger the newest 32; so no flood of one pushes out another.
+    A trigger ``/x/toggle`` turns the switch ``/x`` over at once, and is no event but that of the switch.
 
     Where scenes are played, what is set at the addresses of a scene, or at ones that are not known, waits from the
     moment at which one is asked for until `settle`: it is meant for the scene that comes. Of each address the newest
@@ -76,9 +78,8 @@ class ControlBoard:
         self._revision = 0
         self._adopted: set[str] = set()
         self.scenes_come = False
-        self._asked: int | None = None
-        """Order of the newest event that asks for a scene, while it has not come."""
-        self._waiting: dict[str, object] = {}
+        self._waiting: dict[int, dict[str, object]] = {}
+        """What waits for each scene that has not come, by the order of the event that asks for it."""
         self.on_late_refusal: Callable[[str, object, BadInput], None] | None = None
 
     def declare(self, address: str, parameter: Parameter) -> None:
@@ -129,14 +130,15 @@ class ControlBoard:
                     self._values[address] = standing[address]
 
     def settle(self, order: int) -> None:
-        """Set what waited for a scene, unless another was asked for since the event of this order."""
+        """Set what waited for the scene that the event of this order asked for, and forget what did for those before.
+
+        What was sent after another scene was asked for goes on waiting for that one.
+        """
         with self._lock:
-            if self._asked is None or order < self._asked:
-                return
-            self._asked = None
-            waiting, self._waiting = self._waiting, {}
+            came = self._waiting.pop(order, {})
+            self._waiting = {asked: values for asked, values in self._waiting.items() if asked > order}
             refused = []
-            for address, value in waiting.items():
+            for address, value in came.items():
                 try:
                     self._set(address, value)
                 except BadInput as error:
@@ -165,7 +167,7 @@ class ControlBoard:
     @property
     def changing(self) -> bool:
         """Whether a scene was asked for that has not come yet."""
-        return self._asked is not None
+        return bool(self._waiting)
 
     def set(self, address: str, value: object) -> Value:
         """Check `value` and put it at `address`; on a trigger it only fires. Return the value as stored.
@@ -178,11 +180,12 @@ class ControlBoard:
             If there is no such address, or its declaration refuses the value; the old value stays.
         """
         with self._lock:
-            room = address in self._waiting or len(self._waiting) < _WAITING_MOST
             foreign = address in self._adopted or address not in self._parameters
-            if self._asked is not None and foreign and room and isinstance(value, float | int | str):
-                self._waiting[address] = value
-                return value
+            if self._waiting and foreign and isinstance(value, float | int | str):
+                newest = self._waiting[max(self._waiting)]
+                if address in newest or sum(map(len, self._waiting.values())) < _WAITING_MOST:
+                    newest[address] = value
+                    return value
             return self._set(address, value)
 
     def _set(self, address: str, value: object) -> Value:
@@ -193,6 +196,10 @@ class ControlBoard:
             checked = parameter.parse(value)
         except BadInput as error:
             raise BadInput(f"{address}: {error}") from None
+        switch = address.removesuffix(_TOGGLE)
+        if switch != address and isinstance(self._values.get(switch), bool):
+            # For buttons that are never told how the switch stands.
+            return self._set(switch, not self._values[switch])
         if parameter.kind != "trigger":
             self._values[address] = checked
         self._note(address, parameter, checked)
@@ -212,8 +219,8 @@ class ControlBoard:
     def _note(self, address: str, parameter: Parameter, value: Value) -> None:
         self._sequence += 1
         if address in CHOOSING and self.scenes_come:
-            # What waits for a scene that was asked for before goes with it.
-            self._asked, self._waiting = self._sequence, {}
+            self._waiting = {asked: values for asked, values in self._waiting.items() if values}
+            self._waiting[self._sequence] = {}
         pending = self._events.setdefault(address, [])
         pending.append(ControlEvent(address, value, self._clock(), self._sequence))
         del pending[: -_TRIGGERS_KEPT if parameter.kind == "trigger" else -1]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec
 from engine.bends.catalog import OPERATORS
 from engine.eager import EagerGenerator
@@ -136,6 +137,17 @@ def test_a_model_that_cannot_be_opened_plays_in_torch(generator, tmp_path, monke
     assert np.array_equal(
         onnx.render(FrameSpec(prompts=PROMPT)).pixels, generator.render(FrameSpec(prompts=PROMPT)).pixels
     )
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_a_bend_before_a_later_step_is_prepared_where_no_graph_is_there_yet(generator, tmp_path, exported) -> None:
+    if exported:
+        export(generator, MODEL, Store(tmp_path))
+    onnx = opened(generator, tmp_path, Asked())
+    plan = BendPlan((Bend("late", "multiply", "latent.1"),))
+    onnx.prepare(("blue galaxy",), (plan,), steps=2)
+    with pytest.raises(BadInput, match="1 step"):
+        onnx.prepare(("blue galaxy",), (plan,), steps=1)
 
 
 @pytest.mark.parametrize("kind", ["picture", "feedback"])

@@ -49,6 +49,10 @@ def test_a_flood_is_bounded_and_keeps_its_newest():
     assert found[-1] == ("/scene", "tide")
 
 
+def test_no_scene_is_dropped_for_a_prompt():
+    assert left(*[NEXT] * 64, CUE) == [NEXT] * 64
+
+
 def test_each_is_taken_once_however_many_are_added_meanwhile():
     waiting, taken = Asked(), []
 

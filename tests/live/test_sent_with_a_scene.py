@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +19,7 @@ from live.director import Director
 from live.mailbox import Mailbox
 from live.render import Renderer
 from scenes.load import load
-from tests.live.directing import Ears, Generator, Reader
+from tests.live.directing import GOOD, Ears, Generator, Reader
 from tests.live.test_osc import bundle, message
 
 AMOUNT = Parameter("amount", 0.0, -4.0, 4.0)
@@ -56,7 +57,7 @@ def test_what_is_set_after_a_scene_was_asked_for_waits_for_it_and_the_newest_win
         board.set("/nothing", 1)
 
 
-def test_what_waits_goes_with_the_scene_that_it_was_meant_for(board):
+def test_what_waits_is_for_the_scene_that_it_was_sent_with(board):
     first = chosen(board)
     board.set("/bend/blur/sigma", 1.0)
     second = chosen(board)
@@ -64,10 +65,33 @@ def test_what_waits_goes_with_the_scene_that_it_was_meant_for(board):
     board.adopt(OTHER)
     board.settle(first)
     assert board.changing
-    assert board.get("/bend/blur/sigma") == 0.0
+    assert board.get("/bend/blur/sigma") == 1.0
     board.adopt({"/bend/warp/amount": AMOUNT})
     board.settle(second)
     assert board.get("/bend/warp/amount") == 2.0
+    assert not board.changing
+
+
+def test_what_was_sent_with_a_scene_that_another_took_the_place_of_goes_with_it(board):
+    chosen(board)
+    board.set("/bend/warp/amount", 1.0)
+    second = chosen(board)
+    board.settle(second)
+    assert board.get("/bend/warp/amount") == 0.0
+    assert not board.changing
+
+
+def test_a_second_wish_that_fails_leaves_the_first_scene_what_was_sent_with_it(directed, osc):
+    director, board, renderer, _, generator = directed
+    with_sites_of(generator, "tide")
+    osc.handle(bundle(message("/scene", "tide"), message("/feedback", 0.25)))
+    events = board.take_events()
+    osc.handle(message("/scene/number", 99))
+    for event in events:
+        director._act(event)
+    director.step()
+    assert renderer.patch.scene.name == "tide"
+    assert board.get("/feedback") == 0.25
     assert not board.changing
 
 
@@ -215,6 +239,47 @@ def test_a_scene_chosen_between_the_first_one_and_the_model_keeps_what_was_sent_
     assert renderer.patch.scene.name == "tide"
     assert board.get("/feedback") == 0.25
     assert drawn(director, renderer) == {"a golden wave": 1.0}
+
+
+class Refusing(Generator):
+    """Refuses every plan with a bend called bad."""
+
+    def prepare(self, prompts=(), plans=(), **how):
+        if any(bend.name == "bad" for plan in plans for bend in plan.bends):
+            raise BadInput("these channels do not fit.")
+        super().prepare(prompts, plans, **how)
+
+
+def choose_bad(director: Director, board: ControlBoard, folder: Path) -> None:
+    """Ask for a scene with a bend called bad."""
+    path = folder / "other.yaml"
+    path.write_text(GOOD.format(name="other").replace("name: zoom", "name: bad").replace("zoom/factor", "bad/factor"))
+    director.bank._paths["other"] = path
+    board.set("/scene", "other")
+    director.step()
+
+
+def test_a_scene_chosen_while_the_model_loads_that_it_refuses_leaves_the_first(loading, tmp_path):
+    director, board, renderer = loading
+    choose_bad(director, board, tmp_path)
+    generator = Refusing()
+    director.open(generator)
+    renderer.generator = generator
+    director.step()
+    assert (renderer.patch.scene.name, director.bank.current) == ("mine", "mine")
+    assert any("do not fit" in text for text in director.warnings())
+    assert board.set("/bend/zoom/factor", 1.5) == 1.5
+
+
+def test_a_scene_that_is_refused_when_the_model_is_there_leaves_bank_and_addresses_with_what_plays(loading, tmp_path):
+    director, board, renderer = loading
+    generator = Refusing()
+    director.open(generator)
+    choose_bad(director, board, tmp_path)
+    renderer.generator = generator
+    director.step()
+    assert (renderer.patch.scene.name, director.bank.current) == ("mine", "mine")
+    assert board.set("/bend/zoom/factor", 1.5) == 1.5
 
 
 def test_a_prompt_by_its_index_takes_the_place_of_a_typed_text(directed):
