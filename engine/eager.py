@@ -19,6 +19,7 @@ from engine.checks import check_previous, check_spec, checked_size
 from engine.compiling import compile_blocks, uncompiled
 from engine.devices import choose_dtype, enough_memory, fast_bfloat16, find_device
 from engine.errors import NotFinite, OutOfMemory
+from engine.feedback import mixed_with
 from engine.generator import Generator, Wanted
 from engine.guidance import guidance_embedding
 from engine.ingredients import Ingredients
@@ -28,7 +29,7 @@ from engine.measuring import Survey, in_float32
 from engine.networks import SizeIds, decoded, encoded, enlargement, predictor
 from engine.noise import NoiseBank
 from engine.paces import Paces
-from engine.pictures import finite, mixed_with, to_pixels, to_tensor
+from engine.pictures import finite, to_pixels, to_tensor
 from engine.prompts import PromptSpace
 from engine.sampling import MOST_STEPS, Sampler, Schedule, denoise
 from engine.sites import fingerprint, module_sites

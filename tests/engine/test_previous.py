@@ -13,9 +13,9 @@ import torch
 
 from bentlight.errors import BadInput
 from engine import Bend, BendPlan, FrameSpec, Picture
+from engine.feedback import mixed_with
 from engine.generator import Generator
 from engine.noise import fixed_noise
-from engine.pictures import mixed_with
 from engine.sampling import MOST_STEPS, Sampler, denoise
 from engine.steps import LEVELS, NoiseLevels
 from tests.engine.onnx_players import assert_alike, opened
@@ -183,6 +183,34 @@ def test_feedback_keeps_the_variance_of_the_noise(share: float) -> None:
     torch.testing.assert_close(mixed.square().mean(), noise.square().mean())
     if share == 0:
         assert torch.equal(mixed, noise)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 32, 32), (1, 4, 36, 64)])
+def test_feedback_brings_no_more_coarse_structure_than_noise_has(shape: tuple[int, ...]) -> None:
+    noise, other = (torch.from_numpy(fixed_noise(seed, shape)) for seed in (1, 2))
+    bright_below = torch.linspace(-2, 2, shape[2])[:, None] + 1.5
+    mixed = mixed_with(noise, bright_below + 0.2 * other, 1.0)
+    for side in (8, 16):
+        # Of white noise it is one over the side; of the picture, as loud as noise, nearly 1 at either.
+        assert torch.nn.functional.avg_pool2d(mixed, side).square().mean().sqrt() < 6 / side
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 1, 8), (1, 4, 2, 2), (1, 4, 6, 40)])
+def test_feedback_of_a_flat_or_narrow_picture_leaves_finite_noise(shape: tuple[int, ...]) -> None:
+    noise = torch.from_numpy(fixed_noise(1, shape))
+    for latent in (torch.zeros(shape), torch.ones(shape), noise):
+        mixed = mixed_with(noise, latent, 0.5)
+        assert torch.isfinite(mixed).all()
+        torch.testing.assert_close(mixed.square().mean(), noise.square().mean())
+
+
+@pytest.mark.parametrize("text", ["black and white smoke", "neon orange and red fire"])
+def test_feedback_does_not_run_away_to_black_or_white(text: str) -> None:
+    generator = Generator.load("builtin", device="cpu", dtype="float32", runtime="eager")
+    last = first = generator.render(FrameSpec(prompts=((text, 1.0),), seed=3))
+    for turn in range(1, 16):
+        last = generator.render(FrameSpec(prompts=((text, 1.0),), seed=3, angle=0.05 * turn, feedback=0.3), last)
+    assert 0.5 < last.pixels.mean() / first.pixels.mean() < 2.0
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
