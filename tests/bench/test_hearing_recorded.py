@@ -13,6 +13,7 @@ from live.bench.hearing.draw import Draw
 from live.bench.hearing.drums import kick
 from live.bench.hearing.kits import KitBand
 from live.bench.hearing.sampled import Band, begun
+from live.bench.hearing.song import Song
 from live.bench.hearing.tones import bass, strings
 
 RATE = 48_000
@@ -20,7 +21,8 @@ PLAYED = ("tune", "report")
 
 
 class FakeSynth:
-    """Plays a sine after 10 ms of nothing: at once, or for strings over 0.2 s; at half velocity half as loud."""
+    """Plays a sine after 10 ms of nothing: at once, or for strings over 0.2 s, twice that an octave above 440 Hz; at
+    half velocity half as loud."""
 
     def __init__(self, samplerate):
         self.rate, self.note, self.at = samplerate, None, 0
@@ -49,7 +51,8 @@ class FakeSynth:
         t = (self.at + np.arange(count)) / self.rate - 0.01
         self.at += count
         key, velocity = self.note
-        swell = np.clip(t / (0.2 if self.bank == 0 and 40 <= self.program < 52 else 0.001), 0, 1)
+        swell_s = 0.2 * 2 ** ((key - 69) / 12) if self.bank == 0 and 40 <= self.program < 52 else 0.001
+        swell = np.clip(t / swell_s, 0, 1)
         sound = velocity * swell * np.sin(2 * np.pi * 440 * 2 ** ((key - 69) / 12) * t) * (t > 0)
         sound *= np.exp(-40 * t) if not self.held or self.bank else 1.0
         return np.repeat(sound.astype(np.float32), 2).tobytes()
@@ -85,6 +88,19 @@ def test_how_slowly_a_recorded_note_comes_in_is_measured_on_it(font):
     assert quick.attack_of(quick.play(110.0, 0.5, 0.9)) < 0.02
     # A straight ramp of 0.2 s passes -12 dB after 50 ms; a raised cosine three times as long does as well.
     assert slow.attack_of(slow.play(440.0, 1.0, 0.9)) == pytest.approx(0.15, abs=0.03)
+
+
+def test_notes_that_are_struck_together_are_one_onset_where_their_sum_comes_in(font):
+    def onsets_s(play):
+        song = Song(drawn(Band(font)), 6.0, lead_s=0.5)
+        song.tempo(60.0)
+        play(song, strings(song.draw, RATE))
+        return song.clip("x", 0, "slow", beats=False).truth.onsets_s - 1.5
+
+    alone = onsets_s(lambda song, tone: [song.note(tone, 1, 3, semitones, 0.9) for semitones in (12, 24)])
+    assert alone == pytest.approx([0.05, 0.1], abs=0.02)
+    (together,) = onsets_s(lambda song, tone: song.chord(tone, 1, 3, (12, 24), 0.9))
+    assert alone[0] - 0.005 < together < alone[1]
 
 
 def test_the_halves_of_the_clips_have_no_recorded_instrument_in_common(font):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from live.bench.hearing.draw import Draw
 from live.bench.hearing.tones import SLOW_S
 from live.bench.hearing.truth import MERGE_S, merged
 
-__all__ = ["Audible", "Mix", "noise"]
+__all__ = ["Audible", "Mix", "noise", "summed"]
 
 _ENVELOPE_SHARE = 1 / 3
 """Where a raised-cosine ramp passes -12 dB, as a share of its length."""
@@ -47,6 +48,14 @@ def noise(draw: Draw, count: int, colour: str) -> np.ndarray:
         spectrum[0] = 0
         white = np.fft.irfft(spectrum, count)
     return white / np.sqrt(np.mean(white**2))
+
+
+def summed(sounds: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum of sounds that begin together, shape (n,) of the longest."""
+    whole = np.zeros(max(map(len, sounds)))
+    for sound in sounds:
+        whole[: len(sound)] += sound
+    return whole
 
 
 class Mix:

@@ -22,8 +22,7 @@ def _chords(song: Song, tone: tones.Tone, every: int, level: float, velocity: fl
     for beat in range(0, song.beats, every):
         number = song.draw.one_of([i for i in range(len(_CHORDS)) if i != last])
         last = number
-        for semitones in _CHORDS[number]:
-            song.note(tone, beat, min(every, song.beats - beat), semitones, velocity, level)
+        song.chord(tone, beat, min(every, song.beats - beat), _CHORDS[number], velocity, level)
 
 
 def _bass_line(song: Song, steps: str, level: float) -> None:
@@ -79,8 +78,7 @@ def piano(draw: Draw) -> Song:
     for beat in range(song.beats):
         loud = 0.35 + 0.6 * (0.5 - 0.5 * np.cos(2 * np.pi * beat / 32))
         if beat % 2 == 0:
-            for semitones in _CHORDS[(beat // 4) % 4]:
-                song.note(tone, beat, 1.8, semitones - 12, loud, 0.8)
+            song.chord(tone, beat, 1.8, [s - 12 for s in _CHORDS[(beat // 4) % 4]], loud, 0.8)
         _melody_beat(song, tone, beat, loud)
     return song
 
@@ -94,8 +92,7 @@ def soft_piano(draw: Draw) -> Song:
     for beat in range(song.beats):
         loud = draw.between(0.2, 0.4)
         if beat % 4 == 0:
-            for semitones in _CHORDS[(beat // 4) % 4]:
-                song.note(tone, beat, 3.6, semitones - 12, loud, 0.8)
+            song.chord(tone, beat, 3.6, [s - 12 for s in _CHORDS[(beat // 4) % 4]], loud, 0.8)
         _melody_beat(song, tone, beat, loud)
     return song
 
@@ -172,8 +169,7 @@ def break_returns(draw: Draw) -> Song:
     for bar in range(song.bars):
         number = draw.one_of([i for i in range(len(_CHORDS)) if i != last])
         last = number
-        for semitones in _CHORDS[number]:
-            song.note(tone, 4 * bar, 4, semitones, 0.8, 0.6)
+        song.chord(tone, 4 * bar, 4, _CHORDS[number], 0.8, 0.6)
     song.about["break"] = f"bars {first} to {first + 4}"
     return song
 

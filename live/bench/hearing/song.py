@@ -8,7 +8,7 @@ import numpy as np
 
 from live.bench.hearing.draw import Draw
 from live.bench.hearing.drums import Drum
-from live.bench.hearing.mix import Mix
+from live.bench.hearing.mix import Mix, summed
 from live.bench.hearing.tones import Tone, hertz
 from live.bench.hearing.truth import Attack, Clip, Truth
 
@@ -99,11 +99,21 @@ class Song:
         self, tone: Tone, beat: float, beats: float, semitones: float, velocity: float, level: float = 1.0
     ) -> None:
         """Place a note of so many beats; semitones from A3."""
+        self.chord(tone, beat, beats, (semitones,), velocity, level)
+
+    def chord(
+        self, tone: Tone, beat: float, beats: float, chord: Sequence[float], velocity: float, level: float = 1.0
+    ) -> None:
+        """Place notes that are struck together: one sound, which comes in as its sum does."""
         start = self.at_s(beat)
         length = max(0.05, self.at_s(beat + beats) - start)
-        sound = level * tone.play(hertz(semitones), length, velocity)
-        attack_s = tone.attack_s if tone.attack_of is None else tone.attack_of(sound)
-        self.mix.add("tonal", sound, start + abs(self.draw.rng.normal(0, self.human_s / 2)), velocity, attack_s)
+        notes: list[tuple[np.ndarray, float]] = []
+        for semitones in chord:
+            sound = level * tone.play(hertz(semitones), length, velocity)
+            notes.append((sound, start + abs(self.draw.rng.normal(0, self.human_s / 2))))
+        attack_s = tone.attack_s if tone.attack_of is None else tone.attack_of(summed([sound for sound, _ in notes]))
+        for sound, at_s in notes:
+            self.mix.add("tonal", sound, at_s, velocity, attack_s)
 
     def clip(self, name: str, index: int, attack: Attack, *, beats: bool) -> Clip:
         """Mix down."""

@@ -5,7 +5,8 @@ Conventions
 A sound that comes in within 20 ms has its onset at its first sample. A slower one has it where its envelope passes
 -12 dB of its full level, the middle of the range in which listeners place it (Vos and Rasch, "The perceptual onset of
 musical tones", Perception & Psychophysics 29, 1981); with our raised-cosine ramps that is a third of the ramp. A slow
-sound that starts within 30 ms of a percussive one is heard as one with it.
+sound that starts within 30 ms of a percussive one is heard as one with it. Notes that are struck together are one
+sound, which comes in as their sum does.
 
 Onsets less than 30 ms apart are one, at the first of them that is within 20 dB of the loudest. A note is
 left out if nobody could hear it: more than 40 dB under the level of the two seconds around it, or in no third of an
