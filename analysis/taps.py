@@ -52,4 +52,6 @@ class TapSeries:
         median = sorted(gaps)[(len(gaps) - 1) // 2]
         counted = [(gap, max(1, round(gap / median))) for gap in gaps]
         fitting = [(gap, beats) for gap, beats in counted if abs(gap / median - beats) < _NEAR]
-        return sum(gap for gap, _ in fitting) / sum(beats for _, beats in fitting)
+        mean_s = sum(gap for gap, _ in fitting) / sum(beats for _, beats in fitting)
+        # A gap that counts as two may be shorter than two that count.
+        return max(mean_s, _BOUNCE_S)

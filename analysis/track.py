@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.bars import METRE
+from analysis.files import sound_info, unreadable
 from analysis.frame import FEATURE_FRAME
 from analysis.live import HEARD_CHANNELS, LiveAnalyzer
 from analysis.loudness import GATE_DB
@@ -95,14 +96,15 @@ def analyze(
     Raises
     ------
     BadInput
-        If the file is not there, is not a sound file, or is empty; or if there is no such gain, gate, onset
-        method or metre.
+        If the file is not there, is not a sound file, is empty or does not say how long it is; or if there is no such
+        gain, gate, onset method or metre.
     """
     import soundfile
 
     path = Path(path)
     if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
+    sound_info(path)
     try:
         with soundfile.SoundFile(for_soundfile(path)) as file:
             analyzer = LiveAnalyzer(
@@ -117,7 +119,7 @@ def analyze(
                     progress(min(1.0, done / total))
             channels = file.channels
     except soundfile.LibsndfileError as error:
-        raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from error
+        raise unreadable(path, error) from error
     if not done:
         raise BadInput(f"{path} holds no sound; use a file with at least one sample.")
     frames = np.concatenate(parts) if parts else np.zeros(0, FEATURE_FRAME)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.files import sound_info
 from bentlight.errors import BadInput
-from bentlight.paths import for_soundfile
 
 __all__ = ["DamagedSound", "SoundInfo", "measure"]
 
@@ -61,15 +61,7 @@ def measure(path: Path) -> SoundInfo:
     Raises
     ------
     BadInput
-        If it cannot be read as sound, or holds none.
+        If it cannot be read as sound, holds none, or does not say how long it is.
     """
-    import soundfile
-
-    try:
-        info = soundfile.info(for_soundfile(path))
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-        raise BadInput(f"{path} cannot be read as sound ({reason.rstrip('.')}); use wav, flac, ogg or mp3.") from None
-    if not info.frames:
-        raise BadInput(f"{path} holds no sound; use a file with at least one sample.")
+    info = sound_info(path)
     return SoundInfo(info.samplerate, info.channels, info.frames, 24 if info.subtype in _FINE else 16)

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from analysis.files import sound_info, unreadable
 from analysis.study import parts, pulse, sections, signals
 from analysis.study.needs import need
 from analysis.study.parts import Series
@@ -248,15 +249,10 @@ def _checked_stems(stems: Mapping[str, str | Path] | None) -> dict[str, str | Pa
 
 def _measured(path: str | Path) -> tuple[Path, float]:
     """Return a sound file's path and its rate in Hz, if it can be studied."""
-    import soundfile
-
     path = Path(path)
     if not os.path.isfile(path):
         raise BadInput(f"{path} is not a file; give the path of a sound file.")
-    try:
-        info = soundfile.info(for_soundfile(path))
-    except soundfile.LibsndfileError as error:
-        raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from None
+    info = sound_info(path)
     _check_long(path, info.frames, info.samplerate)
     return path, info.samplerate
 
@@ -274,7 +270,7 @@ def _read(path: str | Path) -> np.ndarray:
     try:
         samples, _ = soundfile.read(for_soundfile(path), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise BadInput(f"{path} cannot be read as sound ({error.error_string}); use wav, flac, ogg or mp3.") from None
+        raise unreadable(path, error) from None
     mono = np.clip(np.nan_to_num(samples.mean(axis=1), posinf=0.0, neginf=0.0), -8.0, 8.0)
     # A file may hold less than it says.
     _check_long(path, len(mono), rate)

@@ -42,6 +42,13 @@ def test_what_was_passed_over_or_is_astray_does_not_change_the_tempo(times_s):
     assert tapped(*times_s).period_s == pytest.approx(0.5, rel=0.01)
 
 
+def test_no_taps_are_faster_than_a_bounce_is_long():
+    # The last gap counts as two, and is less than twice the others.
+    series = tapped(0.0, 0.2001, 0.4002, 0.752)
+    assert series.period_s == pytest.approx(0.2)
+    assert 60 / series.period_s <= 300
+
+
 def test_uneven_taps_are_averaged_and_a_new_tempo_is_taken_up():
     rng = np.random.default_rng(0)
     assert tapped(*(np.arange(8) * 0.5 + rng.normal(0, 0.02, 8))).period_s == pytest.approx(0.5, rel=0.02)
