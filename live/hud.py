@@ -42,7 +42,7 @@ def hud_state(performance: Performance) -> HudState:
     osc = performance.osc.stats() if performance.osc is not None else None
     listening = ears.state == "running"
     playing = now_s() - stats.last_s < STILL_S
-    heard = [ears.message] if ears.message and ears.state in ("running", "lost", "failed") else []
+    heard = [ears.message] if ears.message and ears.state in ("running", "lost", "ended", "failed") else []
     if listening:
         heard += heard_warnings(frame)
     return HudState(

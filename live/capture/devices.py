@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
+from analysis.timing import HIGHEST_RATE, LOWEST_RATE
 from bentlight.errors import BadInput, BentlightError, DeviceMissing
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "SoundSystemHangs",
     "find_input",
     "find_output",
+    "heard_rate",
     "inputs",
     "inputs_in_time",
     "names_now",
@@ -217,7 +219,8 @@ def _devices(kind: str, refresh: bool) -> list[Device]:
         default = known[0] if known else -1
     return _numbered(
         Device(
-            name=one["name"],
+            # Some end in a space, which nobody types and no command keeps.
+            name=one["name"].strip(),
             index=index,
             host_api=apis[one["hostapi"]]["name"],
             channels=int(one[f"max_{kind}_channels"]),
@@ -265,6 +268,9 @@ def find_input(wanted: str, devices: list[Device], before: Collection[str] = ())
         return next((device for device in devices if device.default), devices[0])
     exact = wanted.removeprefix("device:")
     named = [device for device in devices if device.name == exact]
+    if not named and not wanted.startswith("device:"):
+        alike = [device for device in devices if device.name.casefold() == wanted.casefold()]
+        named = alike if len({device.name for device in alike}) == 1 else []
     if not named and wanted.startswith("device:"):
         named = _renumbered(exact, devices, before)
     if named:
@@ -300,6 +306,11 @@ def _renumbered(name: str, devices: list[Device], before: Collection[str]) -> li
 
 def _is_cut(name: str, names: Iterable[str]) -> bool:
     return len(name) == _MME_LETTERS and any(other != name and other.startswith(name) for other in names)
+
+
+def heard_rate(device: Device) -> float:
+    """Return the rate at which a device is opened: its own, or 48 kHz where that is none that can be heard."""
+    return device.sample_rate if LOWEST_RATE <= device.sample_rate <= HIGHEST_RATE else 48_000.0
 
 
 def find_output(devices: list[Device]) -> Device:

@@ -70,7 +70,15 @@ class Hearing:
         self._downbeats = 0
         before = control.report() or Report()
         self._gain_db = before.gain_db
-        self._report = Report(generation=generation, state="starting", gain_db=self._gain_db, inputs=before.inputs)
+        # Until sound comes it is as it was: a recording can begin while the device is away.
+        self._report = Report(
+            generation=generation,
+            state="starting",
+            gain_db=self._gain_db,
+            inputs=before.inputs,
+            sample_rate=before.sample_rate,
+            channels=before.channels,
+        )
         self._reported_at = -math.inf
         self._sound_s = 0.0
 
@@ -199,7 +207,7 @@ class Hearing:
         if source.ended and not source.intake.waiting:
             self._close()
             self._retry_at = math.inf
-            self._say(state="ended", message=f"{source.name} is over.")
+            self._say(state="ended", message=source.farewell)
         elif source.gone:
             self._lose(f"The sound input '{source.name}' is gone; it is taken again as soon as it is back.")
         elif self._report.state != "running" and self._clock() - self._sound_s > _FIRST_SOUND_S:

@@ -12,10 +12,11 @@ from analysis.timing import check_rate
 from bentlight.clock import now_s
 from bentlight.errors import BentlightError, DeviceMissing
 from bentlight.paths import for_soundfile
-from live.capture.devices import Device, find_output, outputs
+from live.capture.channels import channels_heard
+from live.capture.devices import Device, find_output, heard_rate, outputs
 from live.capture.intake import Intake
 from live.capture.output import BLOCK, OutputPacer
-from live.sound_file import measure
+from live.sound_file import DamagedSound, measure
 
 __all__ = ["ClockPacer", "FileSource", "SilenceSource", "file_blocks"]
 
@@ -26,7 +27,13 @@ _LATE_S = 1.0
 
 
 def file_blocks(
-    path: Path, *, sample_rate: float | None, loop: bool, position_s: float = 0.0, block: int = BLOCK
+    path: Path,
+    *,
+    sample_rate: float | None,
+    loop: bool,
+    position_s: float = 0.0,
+    block: int = BLOCK,
+    damaged: Callable[[float], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Read a sound file as blocks of float32, shape (block, channels); the last is filled up with zeros.
 
@@ -39,6 +46,8 @@ def file_blocks(
         Begin again at the end, for ever.
     position_s : float
         Where to begin.
+    damaged : callable, optional
+        Called with the place in s from which on the file cannot be read, which is then the end of it.
     """
     import soundfile
     import soxr
@@ -50,11 +59,14 @@ def file_blocks(
             converter = soxr.ResampleStream(file.samplerate, round(sample_rate), file.channels, dtype="float32")
         left = np.zeros((0, file.channels), np.float32)
         while True:
+            at = file.tell()
             try:
                 part = file.read(_READ, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
                 # Damaged from here on: what came before was played, and this is the end of it.
                 part, loop = np.zeros((0, file.channels), np.float32), False
+                if damaged is not None:
+                    damaged(at / file.samplerate)
             over = len(part) < _READ
             if over and loop:
                 file.seek(0)
@@ -142,6 +154,11 @@ class SilenceSource:
         self._pacer = ClockPacer(self._zeros(), self.sample_rate, self.intake.put, lambda: None)
         self._pacer.start()
 
+    @property
+    def farewell(self) -> str:
+        """What to say once it is over, which silence never is."""
+        return ""
+
     @staticmethod
     def _zeros() -> Iterator[np.ndarray]:
         block = np.zeros((BLOCK, 1), np.float32)
@@ -174,12 +191,28 @@ class FileSource:
     loop, mute : bool
     position_s : float
         Where to begin.
+    channels : tuple of int
+        Channels that will be listened to, counted from 1; empty for the first two. What is played is the first two.
+    insist : bool
+        Refuse a file without these channels; otherwise its first two are listened to, and `note` says so.
     """
 
-    def __init__(self, path: Path, resolved: str, *, loop: bool, mute: bool, position_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        resolved: str,
+        *,
+        loop: bool,
+        mute: bool,
+        position_s: float = 0.0,
+        channels: tuple[int, ...] = (),
+        insist: bool = True,
+    ) -> None:
         self.name, self.resolved = path.name if resolved != "demo" else "demo", resolved
         self._path, self._loop, self._mute = path, loop, mute
         self._start_s, self._played = position_s, 0
+        self._wanted, self._insist, self._told = channels, insist, ""
+        self._damaged_s: float | None = None
         self._output: OutputPacer | None = None
         self._pacer: ClockPacer | None = None
         self._regaining: threading.Thread | None = None
@@ -193,10 +226,13 @@ class FileSource:
         Raises
         ------
         BadInput
-            If the file cannot be read as sound, or has a rate that cannot be heard and no output that resamples it.
+            If the file cannot be read as sound, has not the channels asked for, or has a rate that cannot be heard and
+            no output that resamples it.
         """
         about = measure(self._path)
         self._duration_s, self._channels = about.duration_s, about.channels
+        _, self._told = channels_heard(self.name, about.channels, self._wanted, insist=self._insist)
+        self.note = self._told
         self.sample_rate = float(about.sample_rate)
         if self._mute or not self._open_output():
             check_rate(self.sample_rate)
@@ -209,7 +245,7 @@ class FileSource:
         except BentlightError as error:
             self.note = str(error)
             return False
-        rate, self.sample_rate = self.sample_rate, device.sample_rate
+        rate, self.sample_rate = self.sample_rate, heard_rate(device)
         self.intake = Intake(self.sample_rate, self._channels, BLOCK)
         try:
             output = self._through(device)
@@ -233,7 +269,12 @@ class FileSource:
 
     def _rest(self) -> Iterator[np.ndarray]:
         at_s = self.position_s()
-        return file_blocks(self._path, sample_rate=self.sample_rate, loop=self._loop, position_s=at_s)
+        return file_blocks(
+            self._path, sample_rate=self.sample_rate, loop=self._loop, position_s=at_s, damaged=self._see_damage
+        )
+
+    def _see_damage(self, good_s: float) -> None:
+        self._damaged_s = good_s
 
     def _put(self, block: np.ndarray, at_s: float) -> None:
         self.intake.put(block, at_s)
@@ -281,13 +322,18 @@ class FileSource:
         self._pacer.stop()
         try:
             self._start(output)
-            self.note = ""
+            self.note = self._told
         except DeviceMissing:
             self._pace_by_clock()
         if self._closing.is_set():
             # `close` does not wait for ever: what it did not see begin ends here.
             self._end()
         return self._output is not None
+
+    @property
+    def farewell(self) -> str:
+        """What to say once it has ended."""
+        return f"{self.name} is over." if self._damaged_s is None else str(DamagedSound(self._path, self._damaged_s))
 
     def position_s(self) -> float:
         """Place in the file in seconds."""

@@ -13,10 +13,11 @@ import numpy as np
 
 from bentlight.clock import now_s
 from bentlight.errors import BadInput, DeviceMissing
+from live.capture.channels import channels_heard
 from live.capture.closing import close_stream
 from live.capture.control_block import Command, check_source
 from live.capture.demo import demo_path
-from live.capture.devices import Device, find_input, inputs, portaudio
+from live.capture.devices import find_input, heard_rate, inputs, portaudio
 from live.capture.intake import Intake
 from live.capture.playback import FileSource, SilenceSource
 from live.sound_file import measure
@@ -49,7 +50,8 @@ def parse_source(text: str) -> Wanted:
     BadInput
         If it is empty or too long, or the file is not there or cannot be read as sound.
     """
-    text = text.strip()
+    # A name is typed; a path may well end in a space.
+    text = text.lstrip() if text.lstrip().startswith("file:") else text.strip()
     if not text:
         raise BadInput("No sound input is named; use default, a name, an index, file:PATH, demo or silence.")
     check_source(text)
@@ -87,6 +89,8 @@ class Source(Protocol):
         The device ended by itself.
     ended : bool
         The file is over.
+    farewell : str
+        What to say then.
     """
 
     name: str
@@ -96,6 +100,9 @@ class Source(Protocol):
     note: str
     gone: bool
     ended: bool
+
+    @property
+    def farewell(self) -> str: ...
 
     def open(self) -> None:
         """Begin. Raises a BentlightError when that is not possible."""
@@ -127,11 +134,20 @@ def make_source(command: Command, before: Collection[str] = ()) -> Source:
     if wanted.kind == "silence":
         return SilenceSource()
     if wanted.kind == "demo":
+        # Where it is played for want of an input, no channels of it were asked for.
         return FileSource(demo_path(), "demo", loop=True, mute=command.mute, position_s=command.position_s)
     if wanted.kind == "file":
         path = Path(wanted.what)
         resolved = f"file:{path}"
-        return FileSource(path, resolved, loop=command.loop, mute=command.mute, position_s=command.position_s)
+        return FileSource(
+            path,
+            resolved,
+            loop=command.loop,
+            mute=command.mute,
+            position_s=command.position_s,
+            channels=command.channels,
+            insist=command.insist,
+        )
     return DeviceSource(wanted.what, command.channels, insist=command.insist, before=before)
 
 
@@ -181,8 +197,8 @@ class DeviceSource:
         device = find_input(self._wanted, inputs(refresh=True), self._before)
         sounddevice = portaudio()
         self.name, self.resolved = device.name, f"device:{device.name}"
-        count = self._count(device)
-        self.sample_rate = device.sample_rate
+        count, self.note = channels_heard(device.name, device.channels, self._channels, insist=self._insist)
+        self.sample_rate = heard_rate(device)
         block = _BLOCK if self.sample_rate <= 64_000 else 2 * _BLOCK
         self.intake = Intake(self.sample_rate, count, block)
         try:
@@ -203,19 +219,6 @@ class DeviceSource:
                 f"The sound input '{device.name}' cannot be opened ({reason}); is another program using it?"
             ) from error
 
-    def _count(self, device: Device) -> int:
-        first, last = min(2, device.channels), max(self._channels, default=0)
-        if last <= device.channels:
-            return last or first
-        if self._insist:
-            raise BadInput(
-                f"'{device.name}' has {device.channels} channels and no channel {last}; "
-                f"use --channels with numbers from 1 to {device.channels}."
-            )
-        heard = "first two are" if first == 2 else "only one is"
-        self.note = f"'{device.name}' has no channel {last}, so its {heard} heard; key I takes the next input."
-        return first
-
     def _callback(self, indata: np.ndarray, frames: int, time: Any, status: Any) -> None:
         # An exception would end the stream, so nothing may leave here.
         try:
@@ -227,6 +230,11 @@ class DeviceSource:
 
     def _finished(self) -> None:
         self.gone = not self._closing
+
+    @property
+    def farewell(self) -> str:
+        """What to say once it is gone for good, which no device is."""
+        return ""
 
     def poll(self) -> None:
         """Nothing to do."""

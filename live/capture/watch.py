@@ -45,7 +45,7 @@ def judge(report: Report | None, *, now_s: float, started_s: float, alive: bool)
         return Verdict("starting", "", late or not alive)
     if report.state in ("ended", "failed"):
         return Verdict(report.state, report.message, not alive)
-    name = report.device or report.source
+    name = report.device or report.source.removeprefix("device:")
     if not alive:
         return Verdict("lost", "The listening process ended by itself and is started again.", True)
     silence_s = now_s - report.loop_s
@@ -56,5 +56,7 @@ def judge(report: Report | None, *, now_s: float, started_s: float, alive: bool)
             return Verdict("lost", message, silence_s > HUNG_S)
         return Verdict("running", report.message, False)
     if silence_s > OPEN_S:
-        return Verdict("lost", f"Opening '{name}' hangs; the sound server may hang too.", True)
+        # A file waits for the output that it is heard through.
+        what = "The sound output" if name.startswith("file:") or name == "demo" else f"Opening '{name}'"
+        return Verdict("lost", f"{what} hangs; the sound server may hang too.", True)
     return Verdict(report.state, report.message, False)

@@ -27,6 +27,7 @@ class FakeSource:
         self.name, self.resolved, self.note = name, f"device:{name}", ""
         self.sample_rate = float(RATE)
         self.gone = self.ended = self.closed = False
+        self.farewell = f"{self.name} is over."
         self.intake = Intake(RATE, channels, BLOCK)
         self.fault = fault
 

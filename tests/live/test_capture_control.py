@@ -102,6 +102,19 @@ def test_ears_are_judged_by_how_fresh_they_are(
         assert verdict.message.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("device:Mic", "Opening 'Mic' hangs;"),
+        ("file:/home/me/song.wav", "The sound output hangs;"),
+        ("demo", "The sound output hangs;"),
+    ],
+)
+def test_what_hangs_is_named_as_people_know_it(source: str, message: str) -> None:
+    verdict = judge(Report("starting", source=source, loop_s=100.0), now_s=107.0, started_s=90.0, alive=True)
+    assert verdict.message.startswith(message)
+
+
 DEVICES = [
     Device("Built-in Microphone", 0, "ALSA", 2, 48_000, True),
     Device("Scarlett 2i2 USB", 3, "ALSA", 2, 44_100, False),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from bentlight.errors import BadInput, DeviceMissing
 from live.capture import devices
-from live.capture.devices import Device, find_input, inputs, next_name, portaudio
+from live.capture.devices import Device, find_input, heard_rate, inputs, next_name, portaudio
+from live.capture.sources import parse_source
 from live.machine import checks, describe_sound, sound_problem
 
 HANGS = "The sound system does not answer"
@@ -45,6 +47,18 @@ def test_a_name_that_windows_cut_is_the_device_of_the_full_name() -> None:
     assert find_input("scarlett", there) is there[2]
     with pytest.raises(BadInput, match="several"):
         find_input("mic", [*there, *plugged("Microphone (Webcam)")])
+
+
+def test_a_whole_name_in_other_letters_is_that_device() -> None:
+    there = plugged("Line In 2", "Line In")
+    assert find_input("line in", there) is there[1]
+    with pytest.raises(BadInput, match="several"):
+        find_input("LINE", there)
+
+
+@pytest.mark.parametrize(("own", "heard"), [(44_100, 44_100), (384_000, 384_000), (768_000, 48_000), (0, 48_000)])
+def test_a_device_at_a_rate_that_cannot_be_heard_is_opened_at_48_khz(own: float, heard: float) -> None:
+    assert heard_rate(replace(plugged("DAC")[0], sample_rate=own)) == heard
 
 
 def test_the_next_input_is_counted_from_the_place_of_one_that_is_left_out_while_open() -> None:
@@ -105,6 +119,14 @@ def test_equal_names_within_a_host_api_are_numbered(fake: FakePortAudio) -> None
     assert find_input("device:USB Audio CODEC #2", found).index == 1
     with pytest.raises(DeviceMissing):
         find_input("device:USB Audio CODEC #2", found[:1])
+
+
+def test_a_name_that_ends_in_a_space_is_found_again(fake: FakePortAudio) -> None:
+    fake.names = [(0, "USB Audio CODEC "), (0, "USB Audio CODEC ")]
+    first, second = inputs()
+    for device in (first, second):
+        wanted = parse_source(f"device:{device.name}").what
+        assert find_input(wanted, inputs()).index == device.index
 
 
 def test_a_sound_system_that_does_not_start_is_said_and_tried_again(fake: FakePortAudio) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,36 @@ def test_a_rate_that_cannot_be_heard_is_said_before_the_ears_begin(tmp_path: Pat
     source = FileSource(path, f"file:{path}", loop=False, mute=True)
     with pytest.raises(BadInput, match="6000 Hz cannot be heard"):
         source.open()
+
+
+def test_a_file_without_the_channels_asked_for_is_refused_or_told_of(song: Path) -> None:
+    asked = Command(f"file:{song}", 1, channels=(3, 4), mute=True)
+    with pytest.raises(BadInput, match=r"'song\.wav' has 2 channels and no channel 4"):
+        make_source(asked).open()
+    source = make_source(replace(asked, insist=False))
+    source.open()
+    source.close()
+    assert "no channel 4, so its first two are heard" in source.note
+    # Where the demo is played for want of an input, nobody asked for channels of it.
+    demo = make_source(replace(asked, source="demo"))
+    demo.open()
+    demo.close()
+    assert demo.note == ""
+
+
+def test_a_file_that_is_damaged_ends_with_where_and_a_whole_one_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "set.flac"
+    rng = np.random.default_rng(1)
+    soundfile.write(path, 0.5 * rng.standard_normal(4 * RATE).clip(-1, 1), RATE)
+    for share, farewell in ((1.0, "set.flac is over."), (0.5, "set.flac is damaged from second")):
+        data = path.read_bytes()
+        middle = round(share * len(data))
+        path.write_bytes(data[:middle] + bytes(4096) * (share < 1) + data[middle + 4096 :])
+        source = FileSource(path, f"file:{path}", loop=False, mute=True)
+        source._duration_s, source.sample_rate = 4.0, float(RATE)
+        heard = sum(map(len, source._rest()))
+        assert farewell in source.farewell
+        assert (heard >= 4 * RATE) == (share == 1.0)
 
 
 def test_blocks_at_another_rate_last_as_long(song: Path) -> None:
