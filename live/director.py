@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LEAST_BPM = 30.0
 NOTICE_S = 6.0
+FROZEN = "the picture is frozen: Space, or /freeze, lets it go on"
 WATCH_S = 0.5
 
 
@@ -124,6 +126,11 @@ class Director:
 
     # What the render thread and the HUD ask ---------------------------------------------------------
 
+    @property
+    def playing(self) -> str:
+        """The scene that plays; the bank's current one may still be made ready."""
+        return self._playing
+
     def controls(self) -> Mapping[str, Value]:
         """Return control values for the patch: the board's, with prompts only once they are prepared."""
         return {**self._board.values(), **self._overrides}
@@ -132,14 +139,18 @@ class Director:
         """Return what the HUD should say now, most pressing first."""
         now = now_s()
         found = [fault for fault in (self.recordings.fault, self._scene_fault) if fault]
-        return found + [text for text, until in self._notices.items() if until > now]
+        if self._board.get("/freeze"):
+            found.append(FROZEN)
+        # The newest first: there is room for few.
+        told = [text for text, until in reversed(self._notices.items()) if until > now]
+        return list(dict.fromkeys(found + told))
 
     def notice(self, text: str) -> None:
         """Show a sentence for some seconds."""
         log.info(text)
         now = now_s()
         with self._noticing:
-            waiting = {told: until for told, until in self._notices.items() if until > now}
+            waiting = {told: until for told, until in self._notices.items() if until > now and told != text}
             self._notices = {**waiting, text: now + NOTICE_S}
 
     # Its own threads ---------------------------------------------------------------------------------
@@ -344,6 +355,8 @@ class Director:
             generator.paces.save()
 
     def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
+        # Else the first recording would load it, on the thread that acts on keys.
+        importlib.import_module("live.record")
         for name in self.bank.names:
             self._prepare_scene(name, stop, generator)
         # Last: a hand on feedback or strength is for later, and the nearest picture plays until then.

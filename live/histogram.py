@@ -8,21 +8,23 @@ __all__ = ["Histogram"]
 
 
 class Histogram:
-    """Durations counted in bins of 0.1 ms up to 2 s; longer ones fall into the last bin.
+    """Durations counted in bins of 0.1 ms up to 2 s, and of 10 ms up to a minute; longer ones fall into the last bin.
 
     Single writer; readers on other threads may see a count that is one behind.
     """
 
-    BIN_MS = 0.1
-    BINS = 20_000
+    BIN_MS, COARSE_MS = 0.1, 10.0
+    BINS, COARSE = 20_000, 5_800
 
     def __init__(self) -> None:
-        self._counts = np.zeros(self.BINS, np.int64)
+        self._counts = np.zeros(self.BINS + self.COARSE, np.int64)
 
     def add(self, duration_s: float) -> None:
         """Count one duration in seconds; negative ones count as zero."""
         bin_ = int(duration_s * 1e3 / self.BIN_MS)
-        self._counts[min(max(bin_, 0), self.BINS - 1)] += 1
+        if bin_ >= self.BINS:
+            bin_ = self.BINS + int((duration_s * 1e3 - self.BINS * self.BIN_MS) / self.COARSE_MS)
+        self._counts[min(max(bin_, 0), len(self._counts) - 1)] += 1
 
     @property
     def count(self) -> int:
@@ -35,7 +37,8 @@ class Histogram:
         if total[-1] == 0:
             return 0.0
         bin_ = int(np.searchsorted(total, np.ceil(total[-1] * percent / 100)))
-        return round((bin_ + 1) * self.BIN_MS, 1)
+        fine, coarse = min(bin_ + 1, self.BINS), max(bin_ + 1 - self.BINS, 0)
+        return round(fine * self.BIN_MS + coarse * self.COARSE_MS, 1)
 
     def summary_ms(self) -> dict[str, float]:
         """Return p50, p95 and p99 in ms."""

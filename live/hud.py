@@ -41,7 +41,11 @@ def hud_state(performance: Performance) -> HudState:
     recorder = performance.director.recordings.recorder
     osc = performance.osc.stats() if performance.osc is not None else None
     listening = ears.state == "running"
-    playing = now_s() - stats.last_s < STILL_S
+    # Of a slow model the next picture may take longer than that.
+    playing = now_s() - stats.last_s < max(STILL_S, 1.5 / max(stats.rate_hz, 1e-3))
+    # While nothing is heard, the pictures follow the beat of hands and clocks, if there is one.
+    beat = frame if listening else performance.renderer.hearing.newest
+    scene, wanted = performance.director.playing, performance.bank.current
     heard = [ears.message] if ears.message and ears.state in ("running", "lost", "ended", "failed") else []
     if listening:
         heard += heard_warnings(frame)
@@ -50,12 +54,12 @@ def hud_state(performance: Performance) -> HudState:
         peak=float(frame["peak"]) if listening else 0.0,
         bands=tuple(frame["bands"].tolist()) if listening else (0.0,) * 8,
         onset_count=int(frame["onset_count"]),
-        tempo=float(frame["tempo"]),
-        beat_phase=float(frame["beat_phase"]),
+        tempo=float(beat["tempo"]),
+        beat_phase=float(beat["beat_phase"]),
         pictures_per_s=stats.rate_hz if playing else 0.0,
         runtime=generator.playing if generator is not None else "",
         sound_age_ms=1e3 * stats.newest_age_s if playing and listening else None,
-        scene=performance.bank.current,
+        scene=scene if scene == wanted else f"{scene} \N{RIGHTWARDS ARROW} {wanted}",
         prompt=patch.prompt if patch is not None else "",
         input_name=ears.device,
         input_state=ears.state,

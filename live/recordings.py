@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,9 @@ from live.files import free_name
 from live.render import Renderer
 
 if TYPE_CHECKING:
+    from engine.generator import Generator
     from live.capture.ears import Ears
+    from live.capture.status import EarsStatus
     from live.record import Recorder, RecorderStatus, SampleReader
 
 __all__ = ["Recording", "Recordings"]
@@ -89,20 +91,31 @@ class Recordings:
         """
         if self.recorder is not None or self._closed:
             return
+        wanted = path or FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv"
         try:
-            self._begin(path or FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv", samples)
+            generator, status = self._renderer.generator, self._ears.status()
+            if generator is None:
+                raise BadInput("Nothing can be recorded while the model is loading; try again when there is a picture.")
+            if not status.sample_rate:
+                raise BadInput(
+                    f"{wanted} cannot be recorded before a sound input is open; wait for it or choose another."
+                )
         except Exception:
             self._board.reflect("/record", False)
             raise
+        try:
+            self._begin(wanted, generator, status, samples)
+        except Exception as error:
+            from live.record import RecorderStatus
 
-    def _begin(self, wanted: Path, samples: SampleReader | None) -> None:
+            self._board.reflect("/record", False)
+            self._fail(wanted, RecorderStatus(error=str(error)))
+            raise
+
+    def _begin(self, wanted: Path, generator: Generator, status: EarsStatus, samples: SampleReader | None) -> None:
         from live.record import Recorder
 
-        generator = self._renderer.generator
-        if generator is None:
-            raise BadInput("Nothing can be recorded while the model is loading; try again when there is a picture.")
         path = free_name(wanted)
-        status = self._ears.status()
         recorder = Recorder(
             path,
             size=generator.size,
@@ -112,6 +125,10 @@ class Recordings:
         )
         recorder.start()
         self.recorder, self.fault = recorder, ""
+        shown = self._renderer.newest
+        if shown is not None:
+            # A frozen picture, or one of a slow model, is what the stage shows until there is another.
+            recorder.offer(replace(shown, time_s=self._renderer.hearing.time_s))
         self._renderer.listeners = [recorder.offer]
         # No event: it would take the place of one that says otherwise by now.
         self._board.reflect("/record", True)
@@ -165,9 +182,7 @@ class Recordings:
         try:
             self.begin(path, self._wished)
         except BentlightError as error:
-            from live.record import RecorderStatus
-
-            self._fail(path, RecorderStatus(error=str(error)))
+            log.warning("%s", error)
 
     def close(self) -> None:
         """End what runs, wait until every file is finished, and begin nothing any more."""

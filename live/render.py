@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 LOST_AFTER_S = 0.25
 COMPLAIN_EVERY_S = 1.0
 MADE_MOST_S = 1.0
+RATE_S = 2.0
+"""Over how long pictures are counted for their rate; over the time between two, where that is longer."""
 HOP_S = 256 / 48000
 
 
@@ -74,6 +77,11 @@ class Hearing:
         self._heard_with = command()
         self.hops_lost = 0
         self.resting = False
+
+    @property
+    def newest(self) -> np.ndarray:
+        """The newest frame given out, shape (): heard, or made while nothing is."""
+        return self._last
 
     @property
     def time_s(self) -> float:
@@ -206,6 +214,12 @@ class Renderer:
         self._checksum: int | None = None
         self._spec: FrameSpec | None = None
         self._begun = False
+        self._done_s: deque[float] = deque()
+
+    @property
+    def newest(self) -> Picture | None:
+        """The last picture that was made, which the stage shows."""
+        return self._previous
 
     def run(self, stop: threading.Event, well: Callable[[], None] = lambda: None) -> None:
         """Make pictures until `stop` is set, and call `well` after each."""
@@ -268,10 +282,13 @@ class Renderer:
         stats, spec = self.stats, picture.spec
         if stats.first_s is None:
             stats.first_s = done
+            self._done_s.append(done)
             log.info("first picture")
         else:
-            interval = done - stats.last_s
-            stats.rate_hz += 0.1 * (1 / max(interval, 1e-4) - stats.rate_hz)
+            self._done_s.append(done)
+            while len(self._done_s) > 2 and self._done_s[0] < done - RATE_S:
+                self._done_s.popleft()
+            stats.rate_hz = (len(self._done_s) - 1) / max(done - self._done_s[0], 1e-4)
         stats.last_s = done
         stats.pictures += 1
         stats.picture.add(done - begun)

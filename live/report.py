@@ -16,16 +16,17 @@ def report(performance: Performance) -> dict[str, Any]:
 
     `pictures` counts new outputs of the generator; `distinct` those that differ from the one before. `seconds` runs
     from the first picture to the last. Ages are render start minus publication of the newest feature. `recording` is
-    how the last recording went, null when there was none; `failure` why the show ended early, or null. `input` says how
-    the ears were at the end: `state` is one of `EarsStatus`, `message` why no sound came then, or what else is odd.
-    `osc_dropped_by_reason` adds up to `osc_dropped`; `osc_last_error` says what was wrong with the newest of them.
+    how the last recording went, null when there was none, and `recordings_failed` lists those that did not go well;
+    `failure` why the show ended early, or null. `input` says how the ears were at the end: `state` is one of
+    `EarsStatus`, `message` why no sound came then, or what else is odd. `osc_dropped_by_reason` adds up to
+    `osc_dropped`; `osc_last_error` says what was wrong with the newest of them.
     """
     stats = performance.renderer.stats
     generator = performance.renderer.generator
     width, height = generator.size if generator is not None else (0, 0)
     seconds = max(stats.last_s - (stats.first_s or stats.last_s), 0.0)
     osc = performance.osc.stats() if performance.osc is not None else None
-    patch = performance.renderer.patch
+    newest = performance.renderer.newest
     return {
         "seconds": round(seconds, 3),
         "pictures": stats.pictures,
@@ -33,8 +34,8 @@ def report(performance: Performance) -> dict[str, Any]:
         "pictures_per_s": round((stats.pictures - 1) / seconds, 2) if seconds else 0.0,
         "width": width,
         "height": height,
-        "steps": patch.scene.steps if patch is not None else 0,
-        "scene": performance.bank.current,
+        "steps": newest.spec.steps if newest is not None else 0,
+        "scene": performance.director.playing,
         "model": generator.model if generator is not None else None,
         "runtime": generator.playing if generator is not None else None,
         "onsets_heard": stats.onsets_heard,
@@ -53,6 +54,11 @@ def report(performance: Performance) -> dict[str, Any]:
             "message": performance.heard.message,
         },
         "recording": recording(performance),
+        "recordings_failed": [
+            {"path": str(one.path), "error": one.status.error}
+            for one in performance.director.recordings.done
+            if one.status.error
+        ],
         "failure": str(performance.failure) if performance.failure is not None else None,
         "bends": bends(stats),
     }

@@ -13,7 +13,7 @@ __all__ = ["HasPixels", "Timeline"]
 PATIENCE_S, PATIENCE_MOST_S = 0.4, 5.0
 """How long a frame waits for its picture: as long as pictures of late took and some more, within these."""
 _SLACK, _FORGET = 1.3, 0.9
-STALL_S = 0.5
+STALL_S, FAR_S = 0.5, 1.5
 BEHIND_MOST_S = 1.0
 GAP_MOST_S = 60.0
 _JITTER_SAMPLES = 2
@@ -54,6 +54,7 @@ class Timeline:
         self._origin_s: float | None = None
         self._samples = 0
         self._heard_s: float | None = None
+        self._missing_s = 0.0
         self._base_s = 0.0
         self._slots: dict[int, np.ndarray] = {}
         self._waiting: list[HasPixels] = []
@@ -92,17 +93,23 @@ class Timeline:
         if ahead > GAP_MOST_S * self._rate or ahead < -_JITTER_SAMPLES:
             # Either stream time stood still while silence was written, or it leapt (the machine was asleep).
             self._origin_s = start_s - self._samples / self._rate
+            self._bring_near()
         elif ahead > _JITTER_SAMPLES:
             yield from self._silence(ahead)
         yield _with_channels(samples, self._channels), self._samples
         self._samples += len(samples)
-        self._heard_s, self._base_s = now_s, self.end_s
+        self._heard_s, self._base_s, self._missing_s = now_s, self.end_s, 0.0
 
     def wait_for_sound(self, now_s: float) -> Iterator[tuple[np.ndarray, int]]:
         """Yield silence to be written if no sound has come for long; to be called when there was none to add."""
         if self._heard_s is None:
             self._heard_s = now_s
         missing_s = now_s - self._heard_s - STALL_S
+        if missing_s - self._missing_s > GAP_MOST_S:
+            # The machine was asleep, or the program stopped: that is no silence.
+            self._heard_s += missing_s - self._missing_s
+            missing_s = self._missing_s
+        self._missing_s = max(missing_s, 0.0)
         if missing_s <= 0:
             return
         if self._origin_s is None:
@@ -130,6 +137,10 @@ class Timeline:
             return
         stamp_s = picture.time_s - self._origin_s
         if self.stalled:
+            if stamp_s > self.end_s + FAR_S:
+                # Where stream time stood was not known when silence began.
+                self._origin_s += stamp_s - self.end_s
+                stamp_s = self.end_s
             stamp_s = max(stamp_s, self.end_s)
         late_s = self.end_s - stamp_s
         self._patience_s = min(max(_SLACK * late_s, _FORGET * self._patience_s, PATIENCE_S), PATIENCE_MOST_S)
@@ -140,6 +151,14 @@ class Timeline:
         if len(self._slots) > self._backlog:
             del self._slots[min(self._slots)]
             self.dropped += 1
+
+    def _bring_near(self) -> None:
+        """Place pictures that lie beyond the sound at its end: stream time is another now, and theirs never comes."""
+        end = max(math.ceil(self.end_s * self._fps), self._next)
+        if beyond := [slot for slot in self._slots if slot > end]:
+            near = {slot: pixels for slot, pixels in self._slots.items() if slot < end}
+            self._slots = near | {end: self._slots[max(beyond)]}
+        self._newest_slot = min(self._newest_slot, end)
 
     def due_frames(self, *, final: bool = False, most: int = 16) -> Iterator[tuple[np.ndarray | None, int]]:
         """Yield the frames that can no longer change: (pixels, or None for black; number of the frame).

@@ -11,7 +11,7 @@ from bentlight.errors import BadInput, BadScene
 from live.bank import SceneBank
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
-from live.director import Director
+from live.director import FROZEN, Director
 from live.mailbox import Mailbox
 from live.render import Renderer
 from scenes.load import load
@@ -389,7 +389,17 @@ def test_notices_that_nobody_asks_for_do_not_pile_up(directed, monkeypatch):
         now[0] += 1.0
     assert len(director._notices) < 10
     now[0] -= 1.0
-    assert director.warnings()[-1] == "notice 49"
+    # The newest first: the HUD has room for three.
+    assert director.warnings()[:2] == ["notice 49", "notice 48"]
+    director.notice("notice 47")
+    assert director.warnings()[:2] == ["notice 47", "notice 49"]
+
+
+def test_a_frozen_picture_is_said_to_be(directed):
+    director, board, *_ = directed
+    assert FROZEN not in director.warnings()
+    board.set("/freeze", True)
+    assert FROZEN in director.warnings()
 
 
 def rewrite(path: Path, text: str) -> None:

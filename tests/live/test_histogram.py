@@ -26,4 +26,13 @@ def test_durations_out_of_range_are_counted_at_its_ends():
     histogram.add(1e9)
     assert histogram.count == 2
     assert histogram.percentile_ms(1) == pytest.approx(0.1)
-    assert histogram.percentile_ms(99) == pytest.approx(2000.0)
+    assert histogram.percentile_ms(99) == pytest.approx(60_000.0)
+
+
+def test_pictures_of_a_slow_model_are_told_to_ten_milliseconds():
+    histogram = Histogram()
+    for duration_s in (1.9999, 2.0, 4.2, 4.2, 4.2):
+        histogram.add(duration_s)
+    assert histogram.percentile_ms(20) == pytest.approx(2000.0)
+    assert histogram.percentile_ms(40) == pytest.approx(2010.0)
+    assert histogram.percentile_ms(50) == pytest.approx(4210.0)

@@ -37,7 +37,7 @@ def test_the_report_has_every_promised_number(show):
     _, made = show
     assert {
         "seconds", "pictures", "pictures_per_s", "width", "height", "steps", "onsets_heard", "onsets_shown",
-        "feature_age_ms", "picture_ms", "hops_lost", "osc_received", "osc_dropped", "bends",
+        "feature_age_ms", "picture_ms", "hops_lost", "osc_received", "osc_dropped", "bends", "recordings_failed",
     } <= set(made)  # fmt: skip
     assert {"p50", "p95", "p99"} == set(made["feature_age_ms"]) == set(made["picture_ms"])
     assert all({"min", "max", "changes"} <= set(bend) for bend in made["bends"].values())

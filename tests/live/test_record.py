@@ -256,6 +256,34 @@ def test_an_encoder_that_cannot_keep_up_leaves_frames_out_and_not_sound():
     assert timeline.end_s - indices[-1] / 30 < 1.5
 
 
+@pytest.mark.parametrize(("period_s", "first_s"), [(1 / 30, 0.02), (1.0, 0.9), (1 / 30, 2.0)])
+def test_a_recording_begun_an_hour_into_a_show_while_no_sound_comes_shows_its_pictures(period_s, first_s):
+    timeline, shown, made, due_s = Timeline(30, RATE, 2, 64), [], 0, first_s
+    for step in range(1, 3000):
+        now_s = step / 100
+        if now_s <= 10.0:
+            list(timeline.wait_for_sound(now_s))
+        else:
+            list(timeline.add_sound(np.zeros((RATE // 100, 2), np.float32), 3600.0 + now_s - 0.01, now_s))
+        if now_s >= due_s:
+            made, due_s = made + 1, due_s + period_s
+            timeline.add_picture(Made(np.array(made), 3600.0 + now_s))
+        shown += [pixels for pixels, _ in timeline.due_frames()]
+    shown = [int(pixels) for pixels in shown if pixels is not None]
+    assert shown == sorted(shown)
+    assert len(set(shown)) > 0.6 * made
+    assert made - shown[-1] < 0.5 / period_s + 2
+
+
+def test_a_machine_that_slept_writes_no_hours_of_silence():
+    timeline = Timeline(30, RATE, 2)
+    block = np.zeros((100, 2), np.float32)
+    list(timeline.add_sound(block, 0.0, 0.0))
+    assert sum(len(b) for b, _ in timeline.wait_for_sound(1.0)) == pytest.approx(RATE / 2, abs=2)
+    assert sum(len(b) for b, _ in timeline.wait_for_sound(30_000.0)) < RATE
+    assert sum(len(b) for b, _ in timeline.wait_for_sound(30_001.0)) == pytest.approx(RATE, abs=2)
+
+
 def test_a_hole_of_hours_is_not_filled():
     timeline = Timeline(30, RATE, 2)
     block = np.zeros((100, 2), np.float32)

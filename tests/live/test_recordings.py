@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from analysis.frame import FEATURE_FRAME
 from bentlight.errors import BadInput
+from engine.spec import FrameSpec, Picture
 from live.bank import SceneBank
 from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
@@ -44,14 +46,14 @@ class FakeRecorder:
             raise BadInput(f"{path} cannot be recorded before a sound input is open")
         if self.disk.refuses:
             raise BadInput(self.disk.refuses)
-        self.path, self.samples = Path(path), samples
+        self.path, self.samples, self.offered = Path(path), samples, []
         self.disk.while_opening()
 
     def start(self) -> None:
         self.path.touch()
 
     def offer(self, picture) -> None:
-        pass
+        self.offered.append(picture)
 
     def status(self) -> RecorderStatus:
         return RecorderStatus(seconds=2.5, frames=75, dropped=1, skipped=2, samples_lost=3, error=self.disk.error)
@@ -181,6 +183,21 @@ def test_the_switch_goes_back_when_no_recording_begins(show, case):
     assert not show.lamp
     assert show.director.recordings.recorder is None
     assert show.says({"no model": "loading", "no sound": "sound input", "no place": "no place"}[case])
+    show.director._notices = {}
+    # What only has to be waited for is no failure; what could not be written is, and stays said.
+    assert show.says("no place") == (case == "no place")
+    assert [one.status.error for one in show.director.recordings.done] == ["no place"] * (case == "no place")
+
+
+def test_what_the_stage_shows_is_the_first_picture_of_a_recording(show):
+    # A frozen picture may stay for all of it.
+    made = Picture(np.zeros((8, 8, 3), np.uint8), 1.5, FrameSpec())
+    show.renderer._previous = made
+    show.renderer.hearing._last["time_s"] = 70.0
+    show.press(on=True)
+    (offered,) = show.director.recordings.recorder.offered
+    assert offered.pixels is made.pixels
+    assert offered.time_s == 70.0
 
 
 def test_nothing_waits_for_a_slow_disk(show):

@@ -159,6 +159,16 @@ def test_a_frozen_picture_stays_while_the_patch_goes_on_but_the_first_is_made(sh
     assert len(renderer.patch.visits) == 2
 
 
+@pytest.mark.parametrize(("gaps_s", "rate_hz"), [((0.01, 0.09), 20.0), ((1.5,), 1 / 1.5), ((4.2,), 1 / 4.2)])
+def test_the_rate_is_that_of_pictures_of_late(show, gaps_s, rate_hz):
+    renderer, reader, clock, _ = show
+    for number in range(80):
+        reader.hear(1, start=number)
+        assert renderer.step()
+        clock.now += gaps_s[number % len(gaps_s)]
+    assert renderer.stats.rate_hz == pytest.approx(rate_hz, rel=0.06)
+
+
 def test_lost_hops_are_counted(show):
     renderer, reader, _, _ = show
     reader.lost = 5
