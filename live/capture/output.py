@@ -33,9 +33,11 @@ class OutputPacer:
     put : callable
         Called with (block, host clock) in the sound card's callback.
     done : callable
-        Called when the blocks are over.
+        Called when the last of the blocks has been heard.
     late : callable
         Called when there was no block in time, or the sound card says that it was late.
+    clock : callable, optional
+        Host clock in seconds.
 
     Attributes
     ----------
@@ -55,11 +57,13 @@ class OutputPacer:
         put: Callable[[np.ndarray, float], None],
         done: Callable[[], None],
         late: Callable[[], None],
+        clock: Callable[[], float] = now_s,
     ) -> None:
         self._name, self._put, self._done, self._late = device.name, put, done, late
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
-        self._over = self.gone = False
+        self._clock, self._heard_out_s = clock, 0.0
+        self._over = self._told = self.gone = False
         self._closer: threading.Thread | None = None
         self._stream: Any = self._try(
             lambda sounddevice: sounddevice.OutputStream(
@@ -116,15 +120,18 @@ class OutputPacer:
         try:
             outdata.fill(0.0)
             if self._over:
+                if not self._told and self._clock() >= self._heard_out_s:
+                    self._told = True
+                    self._done()
                 return
             block = self._queue.get_nowait()
             if block is None:
-                self._over = True
-                self._done()
+                # What was handed over before is still on its way to the loudspeakers.
+                self._over, self._heard_out_s = True, self._clock() + float(self._stream.latency)
                 return
             width = outdata.shape[1]
             outdata[: len(block)] = block[:, :width] if block.shape[1] >= width else block[:, :1]
-            self._put(block, now_s())
+            self._put(block, self._clock())
             if status:
                 self._late()
         except Exception:

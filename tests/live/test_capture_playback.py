@@ -16,6 +16,7 @@ from live.capture.control_block import Command
 from live.capture.demo import demo_path
 from live.capture.devices import Device
 from live.capture.intake import Intake
+from live.capture.output import BLOCK, OutputPacer
 from live.capture.playback import ClockPacer, FileSource, file_blocks
 from live.capture.sources import make_source
 from tests.waiting import wait_until
@@ -160,6 +161,29 @@ class FakeOutput:
 
         def close(self, **_: object) -> None:
             self.closed = True
+
+
+def test_a_file_is_over_once_its_last_block_has_been_heard(monkeypatch) -> None:
+    now, done, put, late = [50.0], [], [], []
+
+    class Stream:
+        latency = 0.15
+
+        def start(self) -> None: ...
+
+    monkeypatch.setattr(OutputPacer, "_try", lambda self, act: Stream())
+    device = Device("Loud", 0, "ALSA", 2, RATE, True)
+    pacer = OutputPacer(
+        device, RATE, lambda *got: put.append(got), lambda: done.append(now[0]), lambda: late.append(1), lambda: now[0]
+    )
+    pacer.start(iter([np.zeros((BLOCK, 2), np.float32)] * 3))
+    wait_until(lambda: pacer._queue.qsize() == 4, 30, "the end to be read")
+    for _ in range(60):
+        pacer._callback(np.zeros((BLOCK, 2), np.float32), BLOCK, None, None)
+        now[0] += 0.01
+    assert len(put) == 3
+    assert done == [pytest.approx(50.03 + 0.15, abs=0.011)]
+    assert not late
 
 
 @pytest.fixture
