@@ -328,7 +328,10 @@ class BeatTracker:
             return
         heard = self._followed.phase + self._since_attack_s / self._period_s
         off = wrapped((self._now_s - at_s) / self._period_s - heard - self._shift)
-        if abs(off) > _SAME_BEAT:
+        if self._evidence <= _KEEP:
+            # Nobody hears any better.
+            self._shift = wrapped(self._shift + off)
+        elif abs(off) > _SAME_BEAT:
             # A tap tells which beat is meant; when exactly it is, the tracker hears better, unless they disagree.
             between = abs(abs(off) - 0.5) < _SAME_BEAT
             self._shift = wrapped(self._shift + (0.5 if between else off))

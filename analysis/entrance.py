@@ -50,7 +50,11 @@ def clean(block: np.ndarray) -> np.ndarray:
 
     What is not finite becomes 0. Overs are held 18 dB above full scale.
     """
-    if block.dtype.kind in "iu":
+    if block.dtype.kind == "u":
+        # Silence is the middle of the range, as in a WAV of 8 bits.
+        middle = (float(np.iinfo(block.dtype).max) + 1.0) / 2.0
+        block = (block - middle) / middle
+    elif block.dtype.kind == "i":
         block = block / float(np.iinfo(block.dtype).max)
     if block.dtype == np.float32:
         rows = (block.T if block.ndim == 2 else block[None]).copy()

@@ -81,6 +81,8 @@ class Kicks:
 
     Attributes
     ----------
+    absent : ndarray of int
+        Values of a description that there are none of at this sample rate.
     fallen : float
         By how much the mean square about 210 Hz rose, in the hop in which it is seen to fall as a kick does, else 0.
     """
@@ -93,6 +95,10 @@ class Kicks:
         bins = np.maximum(1, np.round(np.array(_EDGES_HZ) * n_fft / sample_rate).astype(int))
         # At low sample rates the highest bands lie above what there is, and stay empty.
         self._present = int(np.count_nonzero(bins[1:] <= n_fft // 2))
+        # Where they are in a description.
+        rows = np.arange(len(_AGO) * _BANDS).reshape(len(_AGO), _BANDS)[:, self._present :].ravel()
+        context = len(_AGO) * _BANDS + 2 * _LEVELS + 2 + np.arange(self._present, _BANDS)
+        self.absent = np.concatenate([rows, context])
         self._starts, self._end = bins[: self._present], int(bins[self._present])
         self._power = np.zeros(self._end)
         hop_s = hop / sample_rate
@@ -215,6 +221,8 @@ class KickStream:
         risen, fallen = self._kicks.process(samples, spectrum, learn), self._kicks.fallen
         strength = 0.0
         if risen is not None:
+            # What cannot be heard says neither yes nor no; as silence it would be like no kick that was taught.
+            risen.described[self._kicks.absent] = self._network.mean[self._kicks.absent]
             (odds,) = self._network(risen.described).tolist()
             if odds > (LIKELY if risen.hops == LOOKS[-1] else SURE):
                 self._told, strength = 0, self._gate.passes(risen.attack)

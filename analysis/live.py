@@ -339,6 +339,7 @@ class LiveAnalyzer:
         if step:
             self._gain_db += step
             self._onsets.amplified(step)
+            self._peak *= 10 ** (step / 20)
         self._gain[()] = 10 ** (self._gain_db / 20)
         samples = mid * self._gain
         peak = max(largest(samples), -smallest(samples))

@@ -80,7 +80,8 @@ class Loudness:
         if not self.open:
             self._relative = 0.0
         elif not filling:
-            self._measure(self._db)
+            # Before gain: an automatic gain, or a hand on it, is no loudness.
+            self._measure(self._db - gain_db)
 
     def skip(self, gap_s: float) -> None:
         """Move on over a time that was not heard, as over silence."""

@@ -21,10 +21,16 @@ class Perceptron:
     ----------
     path : Path
         An .npz archive: ``mean`` and ``scale`` of the descriptions, ``first``, ``first_bias``, ``last``, ``last_bias``.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (features,)
+        Of the descriptions that it was taught with: what says nothing where a value cannot be had.
     """
 
     def __init__(self, path: Path) -> None:
         kept = _read(path)
+        self.mean = kept["mean"]
         scale = kept["scale"]
         # Standardising the description is part of the first layer.
         self._first = kept["first"] / scale[:, None]

@@ -8,8 +8,7 @@ import aubio
 import numpy as np
 
 from analysis.frame import MOST_PITCH_HZ, PITCH_EVERY, FrameFields
-from analysis.spectrum import hann
-from analysis.timing import power_of_two
+from analysis.spectrum import fft_length, hann
 
 __all__ = ["Pitch"]
 
@@ -21,8 +20,8 @@ class Pitch:
     """Pitch and how sure it is: YIN, its difference function by FFT.
 
     After de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 2002. The
-    window is 43 ms, which holds two periods of 47 Hz. A pitch is reported whatever its confidence, unless the gate is
-    closed.
+    window is 43 ms or more, which holds two periods of 47 Hz. A pitch is reported whatever its confidence, unless the
+    gate is closed.
 
     Before it goes a low-pass, a Hann window of 0.25 ms (-10 dB at 5 kHz, next to nothing above 8), which comes 0.1 ms
     late. YIN takes the first dip of its difference function, and what noise lies above all pitches puts
@@ -40,7 +39,8 @@ class Pitch:
     """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
-        window = max(power_of_two(_WINDOW_AT_48K * sample_rate / 48_000), power_of_two(2 * PITCH_EVERY * hop))
+        # Never shorter: of the lowest notes it would hold less than two periods.
+        window = max(fft_length(math.ceil(_WINDOW_AT_48K * sample_rate / 48_000)), fft_length(2 * PITCH_EVERY * hop))
         taps = hann(round(_LOW_PASS_S * sample_rate))
         # Backwards, as a correlation takes them: `np.convolve` does the same and takes longer to begin.
         self._low_pass = (taps / taps.sum()).astype(np.float32)[::-1].copy()

@@ -85,8 +85,10 @@ def plot_page(track: Track, path: Path, comparison: Comparison | None = None) ->
 
 def _head(figure: Figure, track: Track, comparison: Comparison | None) -> None:
     """Name, figures, and what the marks mean."""
-    name = Path(track.path).name
-    figure.text(_LEFT, 0.962, name if len(name) <= 60 else name[:57] + "…", fontsize=15, fontweight="bold", va="center")
+    # As it is: dollars are no mathematics, and what is no letter is drawn as unknown.
+    name = Path(track.path).name.encode("utf-8", "replace").decode()
+    title = name if len(name) <= 60 else name[:57] + "…"
+    figure.text(_LEFT, 0.962, title, fontsize=15, fontweight="bold", va="center", parse_math=False)
     facts = [
         clock(track.duration_s),
         f"{track.sample_rate / 1000:g} kHz",
@@ -94,7 +96,7 @@ def _head(figure: Figure, track: Track, comparison: Comparison | None) -> None:
         f"{track.tempo:.1f} BPM" if track.tempo else "no tempo",
         _counted(len(track.beat_times_s), "beat"),
         _counted(len(track.onset_times_s), "onset"),
-        f"peak {20 * math.log10(loudest):.1f} dB" if (loudest := _loudest(track)) else "silence",
+        f"peak after gain {20 * math.log10(loudest):.1f} dB" if (loudest := _loudest(track)) else "silence",
     ]
     figure.text(_LEFT, 0.941, "  ·  ".join(facts), fontsize=8.5, color=_SOFT, va="center")
     marks: list[tuple[str, str, dict[str, Any]]] = [("onset", _FOUND, _mark(_FOUND))]

@@ -174,7 +174,11 @@ def _graph(timbre: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     """Weighted links between units: what repeats and what follows, shape (units, units)."""
     librosa, ndimage = need("librosa"), need("scipy.ndimage")
     units = pitch.shape[1]
-    alike = librosa.segment.recurrence_matrix(pitch, width=min(3, units // 4), mode="affinity", sym=True)
+    try:
+        alike = librosa.segment.recurrence_matrix(pitch, width=min(3, units // 4), mode="affinity", sym=True)
+    except librosa.ParameterError:
+        # All units are the same, as in silence: no distance to measure any by.
+        alike = np.ones((units, units))
     # Single links across are chance, links along a diagonal are a repetition.
     diagonal = librosa.segment.timelag_filter(ndimage.median_filter)
     alike = diagonal(alike, size=(1, min(7, 2 * (units // 12) + 1)))

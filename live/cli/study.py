@@ -55,10 +55,15 @@ def analyze(
 ) -> None:
     """Hear a file exactly as live, or study it as a whole."""
     if what is What.study:
+        unused = {"--json": as_json, "--plot": plot, "--truth": truth, "--fire": fire or None}
+        if said := [name for name, value in unused.items() if value is not None]:
+            raise BadInput(f"--what study does not go with {', '.join(said)}; it writes to --out alone.")
         _study(file, out, fps)
         return
     if out is not None:
         raise BadInput("--out goes with --what study; features are written with --json, a page with --plot.")
+    if fire and what is not What.onsets:
+        raise BadInput("--fire goes with --what onsets: when a listener could first act on each.")
     if truth is not None and plot is None:
         raise BadInput("--truth needs --plot PATH.png to mark the page of.")
     from analysis.track import analyze as hear
@@ -66,9 +71,7 @@ def analyze(
 
     gain_db = parse_gain(gain)
     true_s = None if truth is None else read_times(truth)
-    for target in (as_json, plot):
-        if target is not None:
-            check_writable(target)
+    _check_targets({"sound": file, "truth": truth}, {"--json": as_json, "--plot": plot})
     track = hear(file, gain_db=gain_db, gate_db=gate, onset_method=onsets, metre=metre)
     if as_json is not None:
         from live.page import features_json
@@ -89,6 +92,18 @@ def analyze(
     print("\n".join(f"{time:.4f}" for time in times))
 
 
+def _check_targets(read: dict[str, Path | None], written: dict[str, Path | None]) -> None:
+    """Raise BadInput where what is written would take the place of what is read, or of each other."""
+    there = {path.resolve(): f"the {name} itself" for name, path in read.items() if path is not None}
+    for name, path in written.items():
+        if path is None:
+            continue
+        if path.resolve() in there:
+            raise BadInput(f"{name} {path} is {there[path.resolve()]}; choose another name.")
+        there[path.resolve()] = f"what {name} is written to"
+        check_writable(path)
+
+
 def _study(file: Path, out: Path | None, fps: float) -> None:
     """Study a whole track and write what was found."""
     if out is None or out.suffix.lower() not in (".npz", ".json"):
@@ -98,7 +113,7 @@ def _study(file: Path, out: Path | None, fps: float) -> None:
 
     from analysis.study import study
 
-    check_writable(out)
+    _check_targets({"sound": file}, {"--out": out})
     with Progress(
         TextColumn("{task.description:<30}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True)
     ) as bar:

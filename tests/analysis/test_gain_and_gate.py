@@ -138,6 +138,20 @@ def test_relative_loudness_spans_what_was_heard_of_late_however_loud_it_is(scale
     assert relative[4] < 0.2
 
 
+def test_a_hand_on_the_gain_changes_no_relative_loudness() -> None:
+    rng = np.random.default_rng(5)
+    sound = 0.02 * rng.standard_normal(6 * RATE) * (1 + 3 * (np.arange(6 * RATE) // (RATE // 2) % 2))
+    found = []
+    for later_db in (0.0, 12.0):
+        analyzer = LiveAnalyzer(RATE)
+        analyzer.process(sound[: 3 * RATE].astype(np.float32))
+        analyzer.set_gain(later_db)
+        found.append(analyzer.process(sound[3 * RATE :].astype(np.float32))["loudness_relative"])
+    # While the window holds samples of both gains it is a little off.
+    np.testing.assert_allclose(found[0], found[1], atol=0.1)
+    assert np.ptp(found[0]) > 0.5
+
+
 def test_a_steady_sound_is_relatively_loud_not_torn_between_the_ends() -> None:
     relative = LiveAnalyzer(RATE).process(noise(RATE, 4.0, -30))["loudness_relative"][300:]
     assert relative.min() > 0.5

@@ -105,6 +105,27 @@ def test_channels_are_averaged_and_memory_layout_does_not_matter() -> None:
     assert pcm["rms"] == pytest.approx(mono["rms"], abs=1e-4)
 
 
+def test_samples_of_every_kind_of_number_are_heard_alike() -> None:
+    wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4800) / 48_000)
+    kinds = [
+        wave.astype(np.float32),
+        wave,
+        (wave * 32_767).astype(np.int16),
+        np.rint(wave * 128 + 128).astype(np.uint8),
+    ]
+    peaks = [LiveAnalyzer(48_000).process(samples)["peak"][-1] for samples in kinds]
+    assert peaks == pytest.approx([0.5] * 4, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 32_000, 48_000, 96_000])
+@pytest.mark.parametrize("pitch_hz", [49.0, 55.0, 61.7])
+def test_low_notes_have_their_pitch_at_every_rate(rate: int, pitch_hz: float) -> None:
+    t = np.arange(rate) / rate
+    note = 0.2 * sum(np.sin(2 * np.pi * pitch_hz * n * t) / n for n in range(1, 7))
+    frames = LiveAnalyzer(rate).process(note.astype(np.float32))
+    assert np.median(frames["pitch"][-40:]) == pytest.approx(pitch_hz, rel=0.01)
+
+
 def test_levels_have_their_declared_meaning() -> None:
     t = np.arange(RATE) / RATE
     frame = LiveAnalyzer(RATE).process(0.1 * np.sin(2 * np.pi * 1000 * t))[-1]

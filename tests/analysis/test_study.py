@@ -10,6 +10,8 @@ import pytest
 import soundfile
 
 from analysis.study import SIGNALS, TrackStudy, load, parts, study
+from analysis.study.parts import Series
+from analysis.study.pulse import local_pulse
 from analysis.study.sections import laplacian_sections
 from bentlight.errors import BadInput
 from tests.analysis.sounds import HITS, click, place
@@ -222,6 +224,21 @@ def test_sections_that_are_alike_have_one_label():
     found = laplacian_sections(a_b_a(), RATE, count=2, shortest_s=1.0)
     assert found.labels.tolist() == [0, 1, 0]
     assert found.edges_s == pytest.approx([0, 2, 4, 6], abs=0.26)
+
+
+def test_silence_is_one_section():
+    from analysis.study.sections import laplacian_sections
+
+    assert set(laplacian_sections(np.zeros(4 * RATE, np.float32), RATE).labels) == {0}
+
+
+@pytest.mark.parametrize("bpm", [174.0, 160.0, 132.0])
+def test_a_tempo_is_exact_though_beats_lie_on_a_grid(bpm):
+    times_s = np.arange(0, 30, 0.005)
+    near = np.abs((times_s * bpm / 60 + 0.5) % 1.0 - 0.5) * 60 / bpm
+    found = local_pulse(Series(times_s, np.exp(-0.5 * (near / 0.01) ** 2)))
+    assert found.tempo == pytest.approx(bpm, rel=0.003)
+    assert local_pulse(Series(times_s, np.zeros(len(times_s)))).tempo == 0.0
 
 
 def test_short_stretches_join_the_longer_neighbour():

@@ -1,6 +1,7 @@
 """The page of what was heard in a file, and the score against true onsets."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,21 @@ def test_the_command_draws_the_page_and_says_the_score(clicks, tmp_path, capsys)
     assert "F 0.667: 2 found, 1 missed, 1 false" in err
 
 
+def test_a_list_of_true_times_is_never_drawn_over(clicks, tmp_path, capsys):
+    truth = tmp_path / "truth.txt"
+    truth.write_text("0.5\n")
+    assert run(["analyze", str(clicks), "--plot", str(truth), "--truth", str(truth)]) == 2
+    assert "is the truth itself" in capsys.readouterr().err
+    assert truth.read_text() == "0.5\n"
+
+
+@pytest.mark.parametrize("name", ["Live $_2024_$.wav", "A$AP_L$D.wav", "b\udcffad.wav"])
+def test_any_file_name_is_drawn_as_it_is(tmp_path, name):
+    track = replace(heard(2.0), path=name)
+    plot_page(track, tmp_path / "page.png")
+    assert size(tmp_path / "page.png") == A4_PIXELS
+
+
 def test_the_command_writes_a_study(clicks, tmp_path, capsys):
     pytest.importorskip("librosa")
     from analysis.study import load
@@ -206,11 +222,16 @@ def test_the_command_writes_a_study(clicks, tmp_path, capsys):
         (["--truth", "times.txt"], "needs --plot"),
         (["--plot", "page.png", "--truth", "/nowhere/times.txt"], "times.txt cannot be read"),
         (["--plot", "/dev/null/page.png"], "cannot be written"),
+        (["--plot", "clicks.wav"], "is the sound itself"),
+        (["--json", "../{here}/clicks.wav"], "is the sound itself"),
+        (["--what", "study", "--out", "clicks.npz", "--plot", "a.png", "--fire"], "does not go with --plot, --fire"),
+        (["--json", "page.png", "--plot", "page.png"], "is what --json is written to"),
+        (["--what", "beats", "--fire"], "--fire goes with --what onsets"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_one_sentence(clicks, options, reason, capsys, monkeypatch):
     monkeypatch.chdir(clicks.parent)
-    assert run(["analyze", str(clicks), *options]) == 2
+    assert run(["analyze", str(clicks), *(text.format(here=clicks.parent.name) for text in options)]) == 2
     err = capsys.readouterr().err
     assert reason in err
     assert "Traceback" not in err
