@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -43,10 +44,13 @@ class Moment(NamedTuple):
         Stream time since the hop before.
     beats : float
         Place on the line of beats at the end of the hop; whole numbers are beats, multiples of the metre bars.
+    places : mapping of float to float
+        The same for turns of some beats, where it may be another; see `scenes.lfo.BeatLine`.
     """
 
     dt_s: float
     beats: float
+    places: Mapping[float, float] = MappingProxyType({})
 
 
 class Conditioner(Protocol):
@@ -361,7 +365,7 @@ class Quantiser:
 
     def step(self, value: float, moment: Moment) -> float:
         """Advance by a hop."""
-        cell = math.floor(moment.beats / self._beats + _TIE)
+        cell = math.floor(moment.places.get(self._beats, moment.beats) / self._beats + _TIE)
         if cell != self._cell:
             self._cell, self._level = cell, value
         return self._level

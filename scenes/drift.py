@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from analysis.bars import METRE
+from scenes.lfo import common_beats
 from scenes.modulation import left
 from scenes.sources import SHARES
 
@@ -109,15 +110,9 @@ class BeatPhase:
         self.turns += run
         if self._bars is not None and heard.tempo > 0 and heard.speed == 1.0:
             beats = self._bars * heard.metre
-            off = math.remainder(heard.place - self.turns * beats, _common(beats, heard.metre)) / beats
+            off = math.remainder(heard.place - self.turns * beats, common_beats(beats, heard.metre)) / beats
             most = _FASTEST_CORRECTION * run
             self.turns += min(most, max(-most, off * (1 - math.exp(-heard.dt_s / _LOCK_S))))
-
-
-def _common(beats: float, metre: float) -> float:
-    """Beats between the places of a bar at which turns of so many beats begin: a bar where they are whole bars."""
-    whole = round(beats)
-    return float(math.gcd(whole, round(metre))) if math.isclose(beats, whole) and whole else 1.0
 
 
 class RandomWalk:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from analysis.bars import METRE, METRES
 from scenes.modulation import sway
 
-__all__ = ["WAVES", "BeatLine", "Lfo", "beat_places", "metres"]
+__all__ = ["WAVES", "BeatLine", "Lfo", "beat_places", "common_beats", "metres"]
 
 _UNHEARD_BPM = 120.0
 _FASTEST_BPM = 300.0
 _LOCK_S = 0.5
 _FASTEST_CORRECTION = 0.5
 _ROUNDING = 1e-9
+_BARS = 0.0
+"""Stands for whole bars, however many beats they have, among the turns of a `BeatLine`."""
 
 
 def _drawn(turn: int, seed: int) -> float:
@@ -59,7 +61,7 @@ class Lfo:
         self, wave: str, *, hz: float = 0.0, beats: float | None = None, phase: float = 0.0, seed: int = 0
     ) -> None:
         self._shape = WAVES[wave][0]
-        self._hz, self._beats, self._phase, self._seed = hz, beats, phase, seed
+        self._hz, self.beats, self._phase, self._seed = hz, beats, phase, seed
         self._turns = 0.0
 
     def run(self, dt_s: float) -> None:
@@ -68,7 +70,7 @@ class Lfo:
 
     def take(self, other: Lfo | None, scene_s: float) -> None:
         """Go on where another stands; without one, as if it had run for the whole scene."""
-        self._turns = self._hz * scene_s if other is None or other._beats is not None else other._turns
+        self._turns = self._hz * scene_s if other is None or other.beats is not None else other._turns
 
     def level(self, beats: float, ahead_s: float = 0.0) -> float:
         """Level `ahead_s` seconds from now (0..1).
@@ -78,7 +80,7 @@ class Lfo:
         beats : float
             Place on the line of beats at that moment.
         """
-        turns = self._turns + self._hz * ahead_s if self._beats is None else beats / self._beats
+        turns = self._turns + self._hz * ahead_s if self.beats is None else beats / self.beats
         turns += self._phase
         turn = math.floor(turns + _ROUNDING)
         return self._shape(max(0.0, turns - turn), turn, self._seed)
@@ -111,22 +113,46 @@ def _finite(column: np.ndarray) -> np.ndarray:
     return np.clip(found, 0.0, 1.0)
 
 
+def common_beats(beats: float, metre: float) -> float:
+    """Beats between the places of a bar at which turns of so many beats begin: a bar where they are whole bars."""
+    whole = round(beats)
+    return float(math.gcd(whole, round(metre))) if math.isclose(beats, whole) and whole else 1.0
+
+
 class BeatLine:
     """A place that grows by one with every beat: whole at the beat, a multiple of the metre at the bar.
 
     It starts at the place that is heard. From then on it never jumps and never goes back: the tempo sets its speed, and
     what it is off is made up for within a second or two, by at most half that speed. While no tempo is heard it runs on
     at the last one, 120 BPM if there was none.
+
+    Where the one of the bar moves, what goes by the bar has beats to make up for; a turn of one beat has none, and
+    would only be led off the beat meanwhile. So each turn that is asked for has a place of its own.
+
+    Parameters
+    ----------
+    turns : collection of float, optional
+        Lengths in beats of what goes by it.
+
+    Attributes
+    ----------
+    places : dict of float to float
+        Place of each turn.
     """
 
-    def __init__(self) -> None:
-        self.beats = 0.0
+    def __init__(self, turns: Collection[float] = ()) -> None:
+        self.places = dict.fromkeys((_BARS, *turns), 0.0)
         self._begun = False
         self._per_s = _UNHEARD_BPM / 60
 
-    def ahead(self, dt_s: float) -> float:
-        """Place `dt_s` seconds from now."""
-        return self.beats + self._per_s * dt_s
+    @property
+    def beats(self) -> float:
+        """The place of what goes by whole bars."""
+        return self.places[_BARS]
+
+    def ahead(self, dt_s: float, turn: float | None = None) -> float:
+        """Place `dt_s` seconds from now: that of a turn of so many beats, or of the bars."""
+        return self.places[_BARS if turn is None else turn] + self._per_s * dt_s
 
     def step(self, dt_s: float, tempo: float, place: float, metre: float = METRE) -> float:
         """Advance by a hop; return the place at its end.
@@ -147,16 +173,19 @@ class BeatLine:
             self._per_s = tempo / 60
         run = self._per_s * dt_s
         if heard and not self._begun:
-            self.beats = place % metre
+            self.places = dict.fromkeys(self.places, place % metre)
         else:
-            self.beats += run
-            if heard:
-                off = math.remainder(place - self.beats, metre)
-                most = _FASTEST_CORRECTION * run
-                self.beats += min(most, max(-most, off * (1 - math.exp(-dt_s / _LOCK_S))))
+            most, share = _FASTEST_CORRECTION * run, 1 - math.exp(-dt_s / _LOCK_S)
+            for turn, before in self.places.items():
+                now = before + run
+                if heard:
+                    off = math.remainder(place - now, metre if turn == _BARS else common_beats(turn, metre))
+                    now += min(most, max(-most, off * share))
+                self.places[turn] = now
         self._begun = True
         return self.beats
 
     def take(self, other: BeatLine) -> None:
         """Stand where another stands."""
-        self.beats, self._begun, self._per_s = other.beats, other._begun, other._per_s
+        self.places = {turn: other.places.get(turn, other.beats) for turn in self.places}
+        self._begun, self._per_s = other._begun, other._per_s

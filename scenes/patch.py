@@ -68,7 +68,7 @@ class Patch:
             for name, p in entry.parameters.items()
         )
         self._voices = tuple(Voice(route) for route in scene.routes)
-        self._beats = BeatLine()
+        self._beats = BeatLine({turn for voice in self._voices for turn in voice.turns})
         self._cues = Cues(scene)
         self._even = EvenBlends(self.pairs)
         self._start_s = start_s
@@ -189,7 +189,8 @@ class Patch:
             for wander in wanders:
                 wander.step(heard)
             self._cues.step(heard)
-            moment = Moment(dt_s, self._beats.step(dt_s, tempos[hop], places[hop], metre[hop]))
+            line = self._beats
+            moment = Moment(dt_s, line.step(dt_s, tempos[hop], places[hop], metre[hop]), line.places)
             for voice, column in zip(self._voices, columns, strict=True):
                 voice.step(column[hop], moment)
             self._hop_s += dt_s

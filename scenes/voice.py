@@ -38,8 +38,16 @@ class Voice:
         else:
             self.envelope = Follower(route.attack_s, route.release_s, level)
         self._lfo = _lfo(route)
+        self._turn = (self._lfo.beats if self._lfo is not None else None) or 0.0
+        """Beats in a turn of the oscillator; 0 where it goes by none."""
         self._direct = self._lfo is not None and not route.through and not (route.attack_s or route.release_s)
         """Whether the oscillator's own level is what counts, also between two hops."""
+
+    @property
+    def turns(self) -> set[float]:
+        """Lengths in beats of what goes by the beat: the oscillator's turns, and what values are quantised to."""
+        quantised = {step.block.beats for step in self.route.through if step.name == "quantise"}
+        return quantised | ({self._turn} if self._turn else set())
 
     def read(self, frames: np.ndarray) -> list[float]:
         """Source values of every hop, mapped to 0..1."""
@@ -52,7 +60,7 @@ class Voice:
         dt_s = moment.dt_s
         if self._lfo is not None:
             self._lfo.run(dt_s)
-            value = self._wave(moment.beats)
+            value = self._wave(moment.places.get(self._turn, moment.beats))
         elif dt_s > GAP_S:  # nothing was heard in between, so that part counts as rest
             gap = moment._replace(dt_s=dt_s - HOP_S)
             self.envelope.step(self._chain.step(self._rest, gap), gap.dt_s)
@@ -61,7 +69,7 @@ class Voice:
 
     def added(self, line: BeatLine, ahead_s: float) -> float:
         """What the route adds at full amount, `ahead_s` after the newest hop; an envelope stays as it stood there."""
-        level = self._wave(line.ahead(ahead_s), ahead_s) if self._direct else self.envelope.level
+        level = self._wave(line.ahead(ahead_s, self._turn or None), ahead_s) if self._direct else self.envelope.level
         return span(shape(level, self.route.curve), self.route.out)
 
     def take(self, other: Voice | None, scene_s: float) -> None:

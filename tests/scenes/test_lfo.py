@@ -136,6 +136,33 @@ def test_bars_of_three_are_followed_and_a_metre_that_changes_makes_no_jump():
     assert max(steps) <= 1.5 * 2.0 * HOP_S + 1e-9
 
 
+def test_a_turn_of_a_beat_stays_on_the_beat_while_the_one_of_the_bar_moves():
+    heard, beats = frames_at(120, 4000), 2.0 * HOP_S * np.arange(4000)
+    # The one moves by two beats half-way.
+    heard["bar_phase"] = (beats + 2.0 * (np.arange(4000) >= 2000)) / 4 % 1
+    line, found = BeatLine({0.5, 1.0, 2.0, 4.0, 8.0}), []
+    for frame, place in zip(heard, beat_places(heard), strict=True):
+        line.step(HOP_S, float(frame["tempo"]), float(place), 4.0)
+        found.append([line.ahead(0.0, turn) for turn in (0.5, 1.0, 2.0, 4.0, 8.0, None)])
+    found = np.array(found)
+    off = np.abs((found - beats[:, None] + 0.5) % 1 - 0.5)
+    assert off[:, :3].max() < 0.02
+    assert off[2000:2600, 3:].max() > 0.3, "what goes by the bar has two beats to make up for"
+    steps = np.diff(found, axis=0)
+    assert steps.min() > 0
+    assert steps.max() <= 1.5 * 2.0 * HOP_S + 1e-9
+    for column in (3, 4, 5):
+        assert math.remainder(found[-1, column] - beat_places(heard)[-1], 4) == pytest.approx(0, abs=0.01)
+
+
+def test_a_line_taken_over_gives_a_new_turn_the_place_of_the_bars():
+    before, after = BeatLine({1.0}), BeatLine({1.0, 4.0})
+    follow(before, frames_at(100, 300, first_beat=2.6))
+    after.take(before)
+    assert after.places == {**before.places, 4.0: before.beats}
+    assert after.ahead(1.0, 4.0) == before.ahead(1.0)
+
+
 def test_what_is_not_finite_does_not_reach_the_line():
     frames = np.zeros(6, FEATURE_FRAME)
     frames["tempo"] = [np.nan, np.inf, -1e30, 1e30, 120, 120]
