@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import threading
@@ -356,7 +357,8 @@ class Director:
 
     def _prepare_all(self, stop: threading.Event, generator: Generator) -> None:
         # Else the first recording would load it, on the thread that acts on keys.
-        importlib.import_module("live.record")
+        with contextlib.suppress(ImportError, OSError):
+            importlib.import_module("live.record")
         for name in self.bank.names:
             self._prepare_scene(name, stop, generator)
         # Last: a hand on feedback or strength is for later, and the nearest picture plays until then.
