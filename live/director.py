@@ -17,6 +17,7 @@ from live.bank import SceneBank
 from live.control.board import ControlBoard, ControlEvent
 from live.fitting import fit_scene, not_understood
 from live.input_choice import InputChoice
+from live.notices import Notices
 from live.preparing import prepare_for
 from live.recordings import Recordings
 from live.render import Renderer
@@ -34,7 +35,6 @@ __all__ = ["Director"]
 log = logging.getLogger(__name__)
 
 LEAST_BPM = 30.0
-NOTICE_S = 6.0
 FROZEN = "the picture is frozen: Space, or /freeze, lets it go on"
 WATCH_S = 0.5
 
@@ -53,6 +53,7 @@ class Director:
 
     Attributes
     ----------
+    notices : Notices
     recordings : Recordings
     quit : threading.Event
         Set when the end of the show was asked for.
@@ -69,7 +70,8 @@ class Director:
         steps: int | None = None,
     ) -> None:
         self.bank = bank
-        self.recordings = Recordings(board, renderer, ears, self.notice)
+        self.notices = Notices()
+        self.recordings = Recordings(board, renderer, ears, self.notices.tell)
         self.quit = threading.Event()
         self._board = board
         self._renderer = renderer
@@ -79,14 +81,12 @@ class Director:
         self._overrides: dict[str, Value] = {"/prompt": "", NEXT: 0, CHOSEN: 0}
         self._past = self._overrides
         """What counted as asked for when the scene was chosen."""
-        self._notices: dict[str, float] = {}
         self._scene_fault: str | None = None
         self._next_watch_s = self._next_gain_s = 0.0
         self._preparing: Supervised | None = None
         self._closed = threading.Event()
-        self._inputs = InputChoice(ears, self.notice)
+        self._inputs = InputChoice(ears, self.notices.tell)
         self._asked = Asked()
-        self._noticing = threading.Lock()
         self._first = self._playing = bank.current
         self._behind = False
         """Another scene was chosen, or its file changed, while the model was loading."""
@@ -138,21 +138,10 @@ class Director:
 
     def warnings(self) -> list[str]:
         """Return what the HUD should say now, most pressing first."""
-        now = now_s()
         found = [fault for fault in (self.recordings.fault, self._scene_fault) if fault]
         if self._board.get("/freeze"):
             found.append(FROZEN)
-        # The newest first: there is room for few.
-        told = [text for text, until in reversed(self._notices.items()) if until > now]
-        return list(dict.fromkeys(found + told))
-
-    def notice(self, text: str) -> None:
-        """Show a sentence for some seconds."""
-        log.info(text)
-        now = now_s()
-        with self._noticing:
-            waiting = {told: until for told, until in self._notices.items() if until > now and told != text}
-            self._notices = {**waiting, text: now + NOTICE_S}
+        return list(dict.fromkeys(found + self.notices.shown()))
 
     # Its own threads ---------------------------------------------------------------------------------
 
@@ -219,10 +208,10 @@ class Director:
         try:
             do()
         except BentlightError as error:
-            self.notice(str(error))
+            self.notices.tell(str(error))
         except Exception as error:
             log.exception("%s could not be done", what)
-            self.notice(f"{what} could not be done ({type(error).__name__}: {error})")
+            self.notices.tell(f"{what} could not be done ({type(error).__name__}: {error})")
 
     def open(self, generator: Generator) -> None:
         """Play the first scene on a loaded generator, then prepare the others in the background."""
@@ -234,7 +223,7 @@ class Director:
                 # One that was chosen while the model loaded must not end a show that could begin.
                 if self.bank.current == self._first:
                     raise
-                self.notice(str(error))
+                self.notices.tell(str(error))
                 self.bank.current = self._first
                 self._play(self.bank.choose(self._first), generator)
         self._preparing = Supervised("preparation of the scenes", lambda stop: self._prepare_all(stop, generator))
@@ -255,7 +244,7 @@ class Director:
         strange = not_understood((prompt.text for prompt in scene.prompts), generator)
         for told in (resting, strange):
             if told and tell:
-                self.notice(told)
+                self.notices.tell(told)
         return Patch(scene, seed=self._seed)
 
     def _change(self, event: ControlEvent) -> None:
@@ -343,7 +332,7 @@ class Director:
                 if scene is not None:
                     self._play(scene, edited=True)
             if scene is not None and not self._behind:
-                self.notice(f"{self.bank.current} was read again")
+                self.notices.tell(f"{self.bank.current} was read again")
         except BentlightError as error:
             self._scene_fault = f"kept the running scene: {error}"
         except Exception as error:
@@ -396,7 +385,7 @@ class Director:
         if text and generator is not None:
             generator.prepare(prompts=(text,))
             if strange := not_understood((text,), generator):
-                self.notice(strange)
+                self.notices.tell(strange)
         self._overrides = {**self._overrides, "/prompt": text}
 
     def _cue(self, address: str) -> None:

@@ -59,7 +59,8 @@ def hud_state(performance: Performance) -> HudState:
         pictures_per_s=stats.rate_hz if playing else 0.0,
         runtime=generator.playing if generator is not None else "",
         sound_age_ms=1e3 * stats.newest_age_s if playing and listening else None,
-        scene=scene if scene == wanted else f"{scene} \N{RIGHTWARDS ARROW} {wanted}",
+        # In letters that every font has.
+        scene=scene if scene == wanted else f"{scene} > {wanted}",
         prompt=patch.prompt if patch is not None else "",
         input_name=ears.device,
         input_state=ears.state,

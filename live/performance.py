@@ -299,7 +299,7 @@ class Performance:
             self.failure = error
 
     def _tell(self, error: Exception) -> None:
-        self.director.notice(str(error))
+        self.director.notices.tell(str(error))
 
     def _smaller(self, generator: Generator) -> None:
         size = smaller(generator.size)
@@ -307,7 +307,7 @@ class Performance:
             raise BadInput("The device has no memory left even for small pictures; close other programs that use it.")
         width, height = size
         generator.resize(width, height)
-        self.director.notice(f"out of memory: pictures are now {width} x {height}")
+        self.director.notices.tell(f"out of memory: pictures are now {width} x {height}")
 
     def _close(self) -> None:
         self._ended.set()

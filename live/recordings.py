@@ -92,17 +92,13 @@ class Recordings:
         if self.recorder is not None or self._closed:
             return
         wanted = path or FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.mkv"
-        try:
-            generator, status = self._renderer.generator, self._ears.status()
+        generator, status = self._renderer.generator, self._ears.status()
+        if generator is None or not status.sample_rate:
+            # What only has to be waited for is no failure.
+            self._board.reflect("/record", False)
             if generator is None:
                 raise BadInput("Nothing can be recorded while the model is loading; try again when there is a picture.")
-            if not status.sample_rate:
-                raise BadInput(
-                    f"{wanted} cannot be recorded before a sound input is open; wait for it or choose another."
-                )
-        except Exception:
-            self._board.reflect("/record", False)
-            raise
+            raise BadInput(f"{wanted} cannot be recorded before a sound input is open; wait for it or choose another.")
         try:
             self._begin(wanted, generator, status, samples)
         except Exception as error:

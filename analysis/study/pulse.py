@@ -78,5 +78,6 @@ def _tempo(beats_s: np.ndarray) -> float:
     if len(beats_s) < _FEWEST_BEATS:
         return 0.0
     between = np.diff(beats_s)
-    median = float(np.median(between))
+    # The lower of two: their mean may be near to neither.
+    median = float(np.sort(between)[(len(between) - 1) // 2])
     return 60 / float(np.mean(between[np.abs(between / median - 1) < _NEAR]))

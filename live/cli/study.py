@@ -94,13 +94,15 @@ def analyze(
 
 def _check_targets(read: dict[str, Path | None], written: dict[str, Path | None]) -> None:
     """Raise BadInput where what is written would take the place of what is read, or of each other."""
-    there = {path.resolve(): f"the {name} itself" for name, path in read.items() if path is not None}
+    taken = [(path, f"the {name} itself") for name, path in read.items() if path is not None]
     for name, path in written.items():
         if path is None:
             continue
-        if path.resolve() in there:
-            raise BadInput(f"{name} {path} is {there[path.resolve()]}; choose another name.")
-        there[path.resolve()] = f"what {name} is written to"
+        for other, what in taken:
+            # By any name that the disk takes for one.
+            if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
+                raise BadInput(f"{name} {path} is {what}; choose another name.")
+        taken.append((path, f"what {name} is written to"))
         check_writable(path)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from analysis.study import SIGNALS, TrackStudy, load, parts, study
+from analysis.study import SIGNALS, TrackStudy, load, parts, pulse, study
 from analysis.study.parts import Series
 from analysis.study.pulse import local_pulse
 from analysis.study.sections import laplacian_sections
@@ -239,6 +239,11 @@ def test_a_tempo_is_exact_though_beats_lie_on_a_grid(bpm):
     found = local_pulse(Series(times_s, np.exp(-0.5 * (near / 0.01) ** 2)))
     assert found.tempo == pytest.approx(bpm, rel=0.003)
     assert local_pulse(Series(times_s, np.zeros(len(times_s)))).tempo == 0.0
+
+
+def test_of_beats_half_of_which_are_far_apart_there_is_a_tempo():
+    assert pulse._tempo(np.array([0.0, 0.3, 0.6, 1.2, 1.8])) == pytest.approx(200.0)
+    assert pulse._tempo(np.array([0.0, 0.5, 1.0])) == 0.0
 
 
 def test_short_stretches_join_the_longer_neighbour():

@@ -381,20 +381,6 @@ def test_of_scenes_and_prompts_asked_for_while_one_loads_only_the_newest_is_play
     assert texts == ["a golden wave"]
 
 
-def test_notices_that_nobody_asks_for_do_not_pile_up(directed, monkeypatch):
-    director, now = directed[0], [100.0]
-    monkeypatch.setattr("live.director.now_s", lambda: now[0])
-    for number in range(50):
-        director.notice(f"notice {number}")
-        now[0] += 1.0
-    assert len(director._notices) < 10
-    now[0] -= 1.0
-    # The newest first: the HUD has room for three.
-    assert director.warnings()[:2] == ["notice 49", "notice 48"]
-    director.notice("notice 47")
-    assert director.warnings()[:2] == ["notice 47", "notice 49"]
-
-
 def test_a_frozen_picture_is_said_to_be(directed):
     director, board, *_ = directed
     assert FROZEN not in director.warnings()

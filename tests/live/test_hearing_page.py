@@ -193,6 +193,9 @@ def test_a_list_of_true_times_is_never_drawn_over(clicks, tmp_path, capsys):
     assert run(["analyze", str(clicks), "--plot", str(truth), "--truth", str(truth)]) == 2
     assert "is the truth itself" in capsys.readouterr().err
     assert truth.read_text() == "0.5\n"
+    (tmp_path / "again.wav").hardlink_to(clicks)
+    assert run(["analyze", str(clicks), "--json", str(tmp_path / "again.wav")]) == 2
+    assert "is the sound itself" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["Live $_2024_$.wav", "A$AP_L$D.wav", "b\udcffad.wav"])

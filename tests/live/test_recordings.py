@@ -19,6 +19,7 @@ from live.control.addresses import declare_performance
 from live.control.board import ControlBoard
 from live.director import Director
 from live.mailbox import Mailbox
+from live.notices import Notices
 from live.record import RecorderStatus
 from live.render import Renderer
 from live.report import recording as reported
@@ -164,7 +165,7 @@ def test_a_recording_that_dies_while_playing_is_ended_and_the_reason_stays(show)
     show.director.step()
     show.finished(1)
     assert not show.lamp
-    show.director._notices = {}
+    show.director.notices = Notices()
     assert show.says("the disk is full")
     show.disk.error = ""
     show.press(on=True)
@@ -183,7 +184,7 @@ def test_the_switch_goes_back_when_no_recording_begins(show, case):
     assert not show.lamp
     assert show.director.recordings.recorder is None
     assert show.says({"no model": "loading", "no sound": "sound input", "no place": "no place"}[case])
-    show.director._notices = {}
+    show.director.notices = Notices()
     # What only has to be waited for is no failure; what could not be written is, and stays said.
     assert show.says("no place") == (case == "no place")
     assert [one.status.error for one in show.director.recordings.done] == ["no place"] * (case == "no place")

@@ -251,7 +251,7 @@ def test_what_is_lost_unless_somebody_acts_is_said_first(monkeypatch):
     status = replace(show.ears.status(), state="running", message="the ears")
     monkeypatch.setattr(show.ears, "status", lambda: status)
     show.director._scene_fault = "a scene"
-    show.director.notice("a notice")
+    show.director.notices.tell("a notice")
     show.director.recordings.fault = "the disk is full"
     show._changing.fault, show._changing._died_s = "a thread died", show._changing._clock()
     show.osc.start()
